@@ -1,0 +1,37 @@
+# make demo    an environment in .venv, the engine in it, and a first picture
+# make test    the same environment, editable, and every test
+# make clean   both away again
+
+PYTHON ?= python3
+PROMPT := a red star over the sea
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')
+
+.PHONY: demo test clean
+
+demo: $(VENV)/plain
+	$(VENV)/bin/disco "$(PROMPT)"
+
+test: $(VENV)/editable
+	$(VENV)/bin/python -m pytest
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+# A stamp stands for each way of being installed. One replaces the other in the environment, so each takes the
+# other's stamp away; a second call finds its own stamp and goes straight to work.
+# build/ goes first because setuptools would pack again what it left there, deleted modules included.
+$(VENV)/plain: pyproject.toml $(SOURCES) | $(VENV)/bin/python
+	rm -f $(VENV)/editable
+	rm -rf build
+	$(PIP) install .
+	touch $@
+
+$(VENV)/editable: pyproject.toml | $(VENV)/bin/python
+	rm -f $(VENV)/plain
+	$(PIP) install -e ".[test]"
+	touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
