@@ -12,8 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from disco.errors import SettingsError
 
+#: The most pixels a picture may have; decoded, that many take 300 MB.
 PIXEL_LIMIT = 100_000_000
-"""The most pixels a picture may have; decoded, that many take 300 MB."""
 
 # Named, because some of Pillow's other readers start programs (EPS runs Ghostscript) or hold no pixels at all.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")

@@ -1,0 +1,162 @@
+"""Where an image starts: its own random streams, Perlin noise, or a picture.
+
+Pictures are float32 [3, H, W] in [-1, 1]. Everything random is drawn on the CPU, in float32, from a generator that
+belongs to one image: what a seed gives depends neither on the device and precision nor on the rest of the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from disco.errors import SettingsError
+from disco.images import open_image
+
+PERLIN_MODES = ("mixed", "color", "gray")
+
+
+class ImageNoise:
+    """Named random streams, all of which come from the seed of one image.
+
+    Streams do not disturb one another: an image that draws more cutouts still starts from the same noise.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._generators: dict[str, torch.Generator] = {}
+
+    def generator(self, stream: str) -> torch.Generator:
+        """The CPU generator of `stream`: the same object at every call, so that its draws go on."""
+        if stream not in self._generators:
+            self._generators[stream] = torch.Generator().manual_seed(_stream_seed(self.seed, stream))
+        return self._generators[stream]
+
+
+def _stream_seed(seed: int, stream: str) -> int:
+    # Not Python's hash(), which differs from process to process.
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    return int.from_bytes(digest[:4], "little")  # torch's CPU generator reads 32 bits of its seed
+
+
+def normal(
+    noises: Sequence[ImageNoise],
+    stream: str,
+    shape: Sequence[int],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Standard normal noise [B, *shape], row b drawn from `stream` of image b."""
+    drawn = torch.stack([torch.randn(*shape, generator=noise.generator(stream)) for noise in noises])
+    return drawn.to(device, dtype)
+
+
+# Perlin noise
+
+
+def perlin_init(noise: ImageNoise, height: int, width: int, mode: str = "mixed") -> Tensor:
+    """The cloudy start of Disco Diffusion: float32 [3, height, width] in [-1, 1], from the stream "perlin".
+
+    Two fields of fractal noise are averaged: twelve octaves from one cell over the whole picture, and eight from a
+    grid of 4 x 4. `mode` says which of them have colour: both ("color"), neither ("gray"), the first ("mixed"). The
+    fields have no size of their own: another height or width shows the same clouds.
+
+    Raises SettingsError for another mode.
+    """
+    if mode not in PERLIN_MODES:
+        raise SettingsError(f"perlin_mode={mode!r} is unknown; choose one of {', '.join(PERLIN_MODES)}")
+    generator = noise.generator("perlin")
+    broad = fractal_noise(1 if mode == "gray" else 3, 12, 1, height, width, generator)
+    fine = fractal_noise(3 if mode == "color" else 1, 8, 4, height, width, generator)
+    return (broad + fine).expand(3, height, width) - 1
+
+
+def fractal_noise(
+    channels: int, octaves: int, cells: int, height: int, width: int, generator: torch.Generator
+) -> Tensor:
+    """Octaves of gradient noise, each of cells half as large and 1.5 times weaker: [channels, height, width].
+
+    The first octave has `cells` x `cells` cells and weight 1/2; their sum is laid around 1/2, cut to [0, 1] and
+    stretched, channel by channel, to all of [0, 1].
+    """
+    total = torch.full((channels, height, width), 0.5)
+    for octave in range(octaves):
+        corners = cells * 2**octave + 1
+        gradients = torch.randn(channels, 2, corners, corners, generator=generator)
+        total += 0.5 * 1.5**-octave * gradient_noise(gradients, height, width)
+    return autocontrast(total.clamp(0, 1))
+
+
+def gradient_noise(gradients: Tensor, height: int, width: int) -> Tensor:
+    """Perlin's noise (1985, "An Image Synthesizer"), read at the centres of height x width pixels.
+
+    gradients: [..., 2, R + 1, C + 1], a slope down and a slope across for each corner of R x C cells, which together
+    cover the picture. Each corner is a plane through zero; the four around a point are blended by `fade`, so the
+    noise is 0 at the corners. Returns [..., height, width].
+    """
+    y, down = _cells(gradients.shape[-2] - 1, height)
+    x, across = _cells(gradients.shape[-1] - 1, width)
+    y, down = y[:, None], down[:, None]
+    noise = gradients.new_zeros(height, width)
+    for dy, dx in product((0, 1), (0, 1)):
+        slope_down, slope_across = gradients[..., y + dy, x + dx].unbind(-3)
+        weight = fade(1 - (down - dy).abs()) * fade(1 - (across - dx).abs())
+        noise = noise + weight * (slope_down * (down - dy) + slope_across * (across - dx))
+    return noise
+
+
+def _cells(cells: int, pixels: int) -> tuple[Tensor, Tensor]:
+    """For each pixel's centre along one side: its cell (int64), and where it is in that cell (float32, [0, 1))."""
+    position = (torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels
+    cell = position.floor()
+    return cell.long(), (position - cell).float()
+
+
+def fade(share: Tensor) -> Tensor:
+    """3 s^2 - 2 s^3: from 0 to 1, flat at both ends."""
+    return share * share * (3 - 2 * share)
+
+
+def autocontrast(picture: Tensor) -> Tensor:
+    """Stretch each channel of [C, H, W] so that its darkest value is 0 and its brightest 1; a flat one stays."""
+    darkest, brightest = picture.amin((1, 2), keepdim=True), picture.amax((1, 2), keepdim=True)
+    stretched = (picture - darkest) / (brightest - darkest)
+    return torch.where(brightest > darkest, stretched, picture)
+
+
+# Image inits
+
+
+def load_init(path: str | Path, height: int, width: int) -> Tensor:
+    """The init image, resized (Lanczos) to height x width whatever its proportions: float32 [3, H, W] in [-1, 1].
+
+    Raises SettingsError, naming init_image, where the picture cannot be read.
+    """
+    picture = open_image(path, "init_image")
+    return to_tensor(picture.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """A Pillow picture of mode "RGB" -> float32 [3, H, W] in [-1, 1]; 0 becomes -1 and 255 becomes 1."""
+    values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    return values.float() / 127.5 - 1
+
+
+def overlay_noise(picture: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Lay coloured, uniform noise over [3, H, W] in [-1, 1] as a layer of opacity `amount`: 0 nothing, 1 only noise.
+
+    Diffusion makes its detail from variation. Flat areas of an init image offer none, and stay dead when many steps
+    are skipped; a layer of noise gives them something to grow from.
+
+    Raises SettingsError, naming init_noise, for an amount outside 0 to 1.
+    """
+    if not 0 <= amount <= 1:
+        raise SettingsError(f"init_noise={amount} is outside the range 0 (no noise) to 1 (nothing but noise)")
+    noise = torch.rand(*picture.shape, generator=generator) * 2 - 1
+    return torch.lerp(picture, noise.to(picture), amount)
