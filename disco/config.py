@@ -1,0 +1,428 @@
+"""The settings: typed dataclasses, the one schema, which Hydra fills from conf/ and the command line.
+
+The dataclasses carry types, ranges and one line of help for every setting, and no defaults: values live in conf/
+alone, so that no number is written twice, and a setting that conf/ forgets fails at once instead of being guessed.
+Leaf names are Disco's own and unique over all groups, which is why they work bare on the command line.
+
+A setting marked as timed takes a number, or a schedule over the noise level (see `disco.schedule`). Settings hold
+such a value as it was written; `disco.plan.build_plan` reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from disco.errors import SettingsError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+# What a timed setting may hold (number, switch, text, list, mapping) is for disco.schedule to say, not for a type.
+Timed = Any
+
+
+def _setting(
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    integer: bool = False,
+    timed: bool = False,
+) -> Any:
+    """A field with its line of help and what it allows; `integer` and `timed` concern timed values only."""
+    return field(metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed))
+
+
+def _switch(help: str) -> Any:
+    """A timed switch: true or false, or a schedule of ones and zeros."""
+    return _setting(help, low=0, high=1, integer=True, timed=True)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What draws: the diffusion model, the picture's size, the machine."""
+
+    diffusion_model: str = _setting("the UNet that draws, a name of the catalog")
+    use_secondary_model: bool = _setting("guide through the small secondary model instead of the UNet")
+    secondary_model: str = _setting("the small model that guides if use_secondary_model is true")
+    randomize_class: bool = _setting("draw a new class at every step, where the model has classes")
+    clip_denoised: bool = _setting("clip every predicted picture to the range of pixels")
+    width: int = _setting("width in pixels, rounded down to a multiple that the model needs", low=1, high=16384)
+    height: int = _setting("height in pixels, rounded down likewise", low=1, high=16384)
+    device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
+    precision: str = _setting(
+        "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
+    )
+
+
+@dataclass(frozen=True)
+class PerceptorsConfig:
+    """What sees: the CLIP models that compare the picture with the prompt."""
+
+    clip_models: tuple[str, ...] = _setting("the CLIP models that guide, names of the catalog")
+    perceptor_weights: dict[str, Timed] = _setting(
+        "weight of each CLIP model by its name, 1 where not given, 0 = off", low=0, timed=True
+    )
+
+
+@dataclass(frozen=True)
+class CutoutsConfig:
+    """What is looked at: the cuts of the picture that the perceptors see."""
+
+    cutout_family: str = _setting(
+        "scheduled (overview and inner cuts) or random (the older kind, cutn cuts)", choices=("scheduled", "random")
+    )
+    cut_overview: Timed = _setting("overview cuts: the whole picture", low=0, high=1000, integer=True, timed=True)
+    cut_innercut: Timed = _setting("inner cuts: squares of the picture", low=0, high=1000, integer=True, timed=True)
+    cut_ic_pow: Timed = _setting("the higher, the smaller are the inner cuts", low=0, timed=True)
+    cut_icgray_p: Timed = _setting("share of the inner cuts that is seen in grey", low=0, high=1, timed=True)
+    cutn: Timed = _setting("cuts of the random family", low=1, high=1000, integer=True, timed=True)
+    cutn_batches: Timed = _setting(
+        "how often a step looks, the gradients averaged", low=1, high=1000, integer=True, timed=True
+    )
+    skip_augs: Timed = _switch("show the cuts as they are, without augmentations")
+
+
+@dataclass(frozen=True)
+class GuidanceConfig:
+    """What pulls: the losses and the size of the step along their gradient."""
+
+    clip_guidance_scale: Timed = _setting("pull towards the prompt", timed=True)
+    tv_scale: Timed = _setting("smoothness: weight of the total variation", timed=True)
+    range_scale: Timed = _setting("weight of the predicted pixels' excess over the range of pixels", timed=True)
+    sat_scale: Timed = _setting("weight of the seen pixels' excess over the range: limits saturation", timed=True)
+    symmetry_loss_scale: Timed = _setting("pull towards the picture's own mirror image", timed=True)
+    symmetry_switch: Any = _setting("steps, or share of the run, after which the symmetry loss is off")
+    symmetry_axis: str = _setting(
+        "mirror left on right (horizontal), top on bottom (vertical), or both",
+        choices=("horizontal", "vertical", "both"),
+    )
+    clamp_grad: Timed = _switch("limit the gradient to clamp_max")
+    clamp_max: Timed = _setting("largest root mean square of the gradient", low=0, timed=True)
+    fuzzy_prompt: bool = _setting("add noisy copies of every prompt")
+    rand_mag: float = _setting("how noisy the copies of fuzzy_prompt are", low=0)
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How it walks from noise to picture."""
+
+    diffusion_sampling_mode: str = _setting("the sampler", choices=("ddim", "ddpm", "plms"))
+    plms_order: int = _setting("order of PLMS", low=1, high=4)
+    ddim_switch: Any = _setting("share of the run from which PLMS becomes DDIM; 1 = never")
+    steps: int = _setting("steps from pure noise to the picture", low=1, high=1000)
+    skip_steps: Any = _setting("steps left out at the start: a count, or a share such as 4%")
+    skip_end_steps: Any = _setting("steps left out at the end: a count, or a share such as 4%")
+    eta: Timed = _setting("fresh noise in every step of DDIM, 0 = none", low=-1, high=1, timed=True)
+    use_horizontal_symmetry: bool = _setting("copy the left half onto the right at transformation_percent")
+    use_vertical_symmetry: bool = _setting("copy the upper half onto the lower at transformation_percent")
+    transformation_percent: tuple[Any, ...] = _setting("shares of the run at which the halves are copied")
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """What it starts from, other than noise."""
+
+    init_image: str | None = _setting("a picture to start from; takes effect with skip_steps")
+    init_scale: Timed = _setting("pull towards the picture it started from", timed=True)
+    init_loss: str = _setting("what init_scale compares pictures by", choices=("lpips", "perceptors"))
+    init_noise: float = _setting("amount of noise laid over the init image", low=0, high=1)
+    perlin_init: bool = _setting("start from Perlin noise; takes effect with skip_steps")
+    perlin_mode: str = _setting("colours of the Perlin noise", choices=("mixed", "color", "gray"))
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """Where it goes."""
+
+    batch_name: str = _setting("name of the folder that runs are gathered in")
+    folder: str = _setting("folder that holds the folder batch_name")
+    display_rate: int = _setting("steps from one progress picture to the next; 0 = only the last", low=0)
+    intermediate_saves: Any = _setting("a count of partial pictures, or a list of steps or shares such as 25%")
+    video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
+    fps: int = _setting("pictures a second of the film", low=1, high=120)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run."""
+
+    prompt: str | None = _setting("what to render: one text, taken as it stands; text:2 has the weight 2")
+    prompts: Any = _setting("several texts, or texts by the share of the run from which they hold")
+    image_prompts: tuple[str, ...] = _setting("pictures to resemble: path, or path:weight")
+    truncate_prompts: bool = _setting("cut a prompt that is too long for a perceptor instead of refusing it")
+    seed: Any = _setting("number that all chance comes from, or random; picture i has the seed plus i")
+    n_batches: int = _setting("how many batches", low=1, high=10000)
+    batch_size: int = _setting("pictures rendered at once", low=1, high=256)
+    compat: str = _setting("disco57 brings back the bugs of Disco Diffusion 5.7", choices=("none", "disco57"))
+    model: ModelConfig
+    perceptors: PerceptorsConfig
+    cutouts: CutoutsConfig
+    guidance: GuidanceConfig
+    sampler: SamplerConfig
+    init: InitConfig
+    output: OutputConfig
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the schema says of one setting. `group` is "" for the settings that stand in no group."""
+
+    name: str
+    group: str
+    type: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    integer: bool
+    timed: bool
+
+    @property
+    def path(self) -> str:
+        """The full name, e.g. guidance.clamp_max."""
+        return f"{self.group}.{self.name}" if self.group else self.name
+
+    @property
+    def allowed(self) -> str:
+        """What the setting takes, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.type is bool:
+            return "true or false"
+        if self.type is int or self.type is float:
+            return ("an integer" if self.type is int else "a number") + _range_in_words(self.low, self.high)
+        if self.type == tuple[str, ...]:
+            return "a list of texts"
+        if typing.get_origin(self.type) is tuple:
+            return "a list"
+        if typing.get_origin(self.type) is dict:
+            return "a mapping from names to values"
+        return "a text"
+
+    def refuse(self, value: object) -> NoReturn:
+        """Raise the error for a value that the setting does not take."""
+        raise SettingsError(f"{self.name} is {value!r}, but must be {self.allowed}")
+
+
+def _range_in_words(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if low is not None else ""
+
+
+@cache
+def groups() -> dict[str, type]:
+    """The groups by name, each a dataclass."""
+    hints = typing.get_type_hints(Settings)
+    return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint) and isinstance(hint, type)}
+
+
+@cache
+def specs() -> dict[str, Spec]:
+    """Every setting by its leaf name, in the order of the schema."""
+    found = {}
+    for group, schema in [("", Settings), *groups().items()]:
+        hints = typing.get_type_hints(schema)
+        for item in dataclasses.fields(schema):
+            if not (group == "" and item.name in groups()):
+                found[item.name] = Spec(name=item.name, group=group, type=hints[item.name], **item.metadata)
+    return found
+
+
+def from_dict(tree: Mapping[str, Any]) -> Settings:
+    """The settings that `to_dict` wrote, or anyone else: every name and every value is checked.
+
+    Raises `SettingsError` for an unknown, a missing or an ill-typed setting. Values are data and stay data: nothing
+    in them is looked up, resolved or called.
+    """
+    values = _named_values("", tree, Settings)
+    parts = {name: schema(**_named_values(name, values[name], schema)) for name, schema in groups().items()}
+    return Settings(**{**values, **parts})
+
+
+def to_dict(settings: Settings) -> dict[str, Any]:
+    """The settings as nested dictionaries of JSON's own types; `from_dict` reads them back unchanged."""
+    return {
+        item.name: to_dict(value) if dataclasses.is_dataclass(value) else _jsonable(value)
+        for item in dataclasses.fields(settings)
+        for value in [getattr(settings, item.name)]
+    }
+
+
+def to_settings(config: DictConfig) -> Settings:
+    """The plain, checked settings of a composed Hydra config; no DictConfig goes further than this.
+
+    Raises `SettingsError` for a value that the schema refuses.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        # A text of three question marks is OmegaConf's sign for a missing value; here it is a text like any other.
+        tree = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    except OmegaConfBaseException as error:
+        raise settings_error(error) from error
+    assert isinstance(tree, dict)
+    return from_dict(tree)
+
+
+def register() -> None:
+    """Tell Hydra the schema, under the name that conf/config.yaml begins with."""
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    schema = OmegaConf.structured(Settings)
+    OmegaConf.set_readonly(schema, None)  # frozen dataclasses come read-only, and Hydra has to fill them
+    for name, group in groups().items():
+        schema[name] = group
+        OmegaConf.set_readonly(schema[name], None)
+    ConfigStore.instance().store(name="schema", node=schema)
+
+
+def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> DictConfig:
+    """The Hydra config, Hydra's own part included, that conf/ and the overrides make.
+
+    overrides: in Hydra's grammar, as `disco.overrides` writes them. Raises `SettingsError` for what Hydra refuses.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    register()
+    try:
+        with hydra.initialize_config_module("disco.conf", version_base="1.3"):
+            return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # a ValueError for a group set to a number
+        raise settings_error(error) from error
+
+
+def load(overrides: Sequence[str] = ()) -> Settings:
+    """The settings that conf/ and the overrides (in Hydra's grammar) make; `SettingsError` if they make none."""
+    return without_hydra(compose(overrides))
+
+
+def without_hydra(config: DictConfig) -> Settings:
+    """`to_settings` of a config that still carries Hydra's own part."""
+    from omegaconf import OmegaConf
+
+    return to_settings(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+
+
+def settings_error(error: BaseException) -> SettingsError:
+    """What Hydra or OmegaConf says, as one line that names the setting."""
+    from hydra.errors import MissingConfigException
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
+            group, _, choice = cause.missing_cfg_file.rpartition("/")
+            return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}")
+        if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
+            return unknown_setting(cause.full_key)
+        if isinstance(cause, ValidationError) and cause.full_key:
+            spec = specs().get(cause.full_key.split(".")[-1].split("[")[0])
+            if spec is not None:
+                return SettingsError(f"{spec.name} is {_given(cause)!r}, but must be {spec.allowed}")
+        cause = cause.__cause__ or cause.__context__
+    # What follows the first line is advice for Hydra's own users.
+    key = getattr(error, "full_key", None)
+    return SettingsError(f"{key}: {_first_line(error)}" if key else _first_line(error))
+
+
+def unknown_setting(name: str) -> SettingsError:
+    """The error for a setting that does not exist, with the nearest that do."""
+    known = [*specs(), *groups(), "preset"]
+    leaf = name.rpartition(".")[2] or name
+    near = difflib.get_close_matches(leaf.lower(), known, n=3, cutoff=0.6)
+    advice = f"did you mean {' or '.join(near)}?" if near else "disco --help lists the settings"
+    return SettingsError(f"there is no setting {name!r}; {advice}")
+
+
+def settings_table() -> list[tuple[str, str, Any, str]]:
+    """Every setting as (group, name, default, help), in the order of the schema; the defaults are conf/'s."""
+    defaults = to_dict(load())
+    return [
+        (spec.group, name, defaults[spec.group][name] if spec.group else defaults[name], spec.help)
+        for name, spec in specs().items()
+    ]
+
+
+def _named_values(group: str, tree: Any, schema: type) -> dict[str, Any]:
+    """The values of one group, each checked, and none too many or too few."""
+    if not isinstance(tree, Mapping):
+        raise SettingsError(f"{group or 'settings'} is {tree!r}, but must be a mapping from names to values")
+    names = [item.name for item in dataclasses.fields(schema)]
+    for name in tree:
+        if name not in names:
+            raise unknown_setting(f"{group}.{name}" if group else str(name))
+    for name in names:
+        if name not in tree:
+            raise SettingsError(f"{name} is missing{f' from the group {group}' if group else ''}")
+    inner = groups() if group == "" else {}
+    return {name: tree[name] if name in inner else _checked(specs()[name], tree[name]) for name in names}
+
+
+def _checked(spec: Spec, value: Any) -> Any:
+    """The value, lists made tuples, if its type, range or choice is what the setting takes."""
+    value = _plain(spec, value)
+    kind = spec.type
+    if kind is Any:
+        return value
+    if kind is bool:
+        fits = isinstance(value, bool)
+    elif kind is int:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+    elif kind is float:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    elif typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        fits = isinstance(value, tuple) and (inner is Any or all(isinstance(item, inner) for item in value))
+    elif typing.get_origin(kind) is dict:
+        fits = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    else:
+        fits = isinstance(value, str) or (value is None and isinstance(kind, types.UnionType))
+    if fits and kind in (int, float):
+        fits = (spec.low is None or value >= spec.low) and (spec.high is None or value <= spec.high)
+    if fits and spec.choices:
+        fits = value in spec.choices
+    return value if fits else spec.refuse(value)
+
+
+def _plain(spec: Spec, value: Any) -> Any:
+    """Lists as tuples, mappings as dictionaries, and within them JSON's types and nothing else."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(spec, item) for item in value)
+    if isinstance(value, Mapping):
+        # JSON has text keys only: what a picture holds and what was typed must be the same settings.
+        return {str(key): _plain(spec, item) for key, item in value.items()}
+    raise SettingsError(f"{spec.name} holds {value!r}, a {type(value).__name__}, which no setting takes")
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return value
+
+
+def _given(error: Any) -> Any:
+    """The value that OmegaConf refused; it keeps none that is itself a config, only the line that says so."""
+    return error.value if error.value is not None else _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
