@@ -1,0 +1,342 @@
+"""What a run leaves behind: its folder, and the bar on the screen while it lasts.
+
+    image_0.png ...         the finished pictures, each with the record of its making inside
+    image_0.gif or .mp4     the run as a video, on request
+    run.json                the record of the run, from its first second on
+    steps.jsonl             a line a step
+    progress.png            the picture as it stands
+    partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
+
+Whole files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float
+tensors [3, H, W] in [-1, 1], on any device. Torch itself is not imported here: records are read without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from tqdm import tqdm
+
+from disco.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STATUSES = ("running", "finished", "interrupted", "failed")
+
+#: The PNG text chunk that holds a picture's record.
+CHUNK = "disco"
+
+#: What of a run's record goes into its pictures: enough to make them again.
+PICTURE_RECORD = ("version", "settings", "weights")
+
+#: The largest run.json that is read back, in bytes; a thousand schedules of a thousand entries stay below it.
+RECORD_LIMIT = 16 * 2**20
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """[3, H, W] in [-1, 1] -> a Pillow picture of mode "RGB": clamped, then round((x + 1) * 127.5), ties to even.
+
+    The reverse of `disco.noise.to_tensor`, exactly.
+    """
+    levels = (picture.detach().float().clamp(-1, 1) + 1) * 127.5
+    return Image.fromarray(levels.round().byte().permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+# The run folder
+
+
+class RunFolder:
+    """The folder of one run; use it from one process, `start` first and `finish` last.
+
+    notes: lines that the user should hear at the end, such as a video that could not be written. They also stand in
+    run.json.
+    """
+
+    def __init__(self, path: str | Path, video: str = "none", fps: int = 12) -> None:
+        """video: "none", "gif" or "mp4"; fps: its pictures a second.
+
+        Raises SettingsError for another video, and for mp4 where the program ffmpeg is not installed.
+        """
+        check_video(video)
+        self.path = Path(path)
+        self.notes: list[str] = []
+        self._video, self._fps = video, fps
+        self._videos: dict[int, _Video] = {}
+        self._record: dict[str, Any] = {}
+
+    def start(self, record: Mapping[str, Any]) -> None:
+        """Make the folder and write `record` into run.json, with the status "running".
+
+        record: whatever JSON can say, dataclasses and paths included. "version", "settings" and "weights" are also
+        written into every finished picture.
+
+        Raises SettingsError, naming the folder, where it cannot be written or already holds a run.
+        """
+        if (self.path / "run.json").exists() or (self.path / "image_0.png").exists():
+            raise SettingsError(f"folder={str(self.path)!r} already holds a run; name another, nothing is overwritten")
+        self._record = dict(record) | {"status": "running"}
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write_record()
+            (self.path / "steps.jsonl").touch()
+        except OSError as error:
+            raise SettingsError(
+                f"folder={str(self.path)!r} cannot be written: {error.strerror}; name another"
+            ) from error
+
+    def step(self, record: Mapping[str, Any]) -> None:
+        """Add a line to steps.jsonl; it is on disk when this returns."""
+        with open(self.path / "steps.jsonl", "a", encoding="utf-8") as lines:
+            lines.write(json.dumps(_plain(record)) + "\n")
+
+    def progress(self, picture: Tensor) -> None:
+        """Show [3, H, W] as progress.png."""
+        self._save(self.path / "progress.png", picture)
+
+    def partial(self, number: int, share: float, picture: Tensor) -> Path:
+        """Keep image `number` as it stands after `share` (0 to 1) of the run."""
+        path = self.path / "partials" / f"image_{number}_at_{round(100 * share):03d}.png"
+        path.parent.mkdir(exist_ok=True)
+        return self._save(path, picture)
+
+    def frame(self, number: int, picture: Tensor) -> None:
+        """Add a picture to the video of image `number`; nothing where no video was asked for."""
+        if self._video == "none":
+            return
+        if number not in self._videos:
+            kind = _Gif if self._video == "gif" else _Mp4
+            self._videos[number] = kind(self.path / f"image_{number}.{self._video}", self._fps)
+        self._videos[number].add(to_image(picture))
+
+    def final(self, number: int, picture: Tensor, seed: int) -> Path:
+        """Write the finished picture [3, H, W] as image_<number>.png, with the record of its making inside.
+
+        Raises FileExistsError where that picture is there already.
+        """
+        path = self.path / f"image_{number}.png"
+        if path.exists():
+            raise FileExistsError(f"{path} is there already and is not overwritten")
+        making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
+        return self._save(path, picture, making)
+
+    def finish(self, status: str, **more: Any) -> None:
+        """Complete run.json: `status` is "finished", "interrupted" or "failed", `more` whatever is known by now.
+
+        Videos are completed first. One that fails costs a note and nothing else.
+        """
+        if status not in STATUSES[1:]:
+            raise ValueError(f"status {status!r} is none of {STATUSES[1:]}")
+        for video in self._videos.values():
+            try:
+                video.close()
+            except (OSError, ValueError) as error:
+                self.notes.append(f"{video.path.name} could not be written: {error}")
+        self._record |= more | {"status": status}
+        self._record["notes"] = [*self._record.get("notes", ()), *self.notes]
+        self._write_record()
+
+    def _save(self, path: Path, picture: Tensor, making: Mapping[str, Any] | None = None) -> Path:
+        info = PngInfo()
+        if making is not None:
+            info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
+        png = io.BytesIO()
+        to_image(picture).save(png, "PNG", pnginfo=info)
+        _replace(path, png.getvalue())
+        return path
+
+    def _write_record(self) -> None:
+        _replace(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    os.replace(beside, path)
+
+
+def _plain(value: Any) -> Any:
+    """`value` in JSON's own types; a number that is none (NaN, infinity) becomes null, for JSON has no word for it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    raise TypeError(f"a record holds a {type(value).__name__}, which JSON cannot say")
+
+
+# Videos
+
+
+def check_video(video: str) -> None:
+    """Raises SettingsError for a video that cannot be made here; no file is touched."""
+    if video not in ("none", "gif", "mp4"):
+        raise SettingsError(f"video={video!r} is unknown; choose one of none, gif, mp4")
+    if video == "mp4" and shutil.which("ffmpeg") is None:
+        raise SettingsError(
+            "video='mp4' needs the program ffmpeg, which is not installed; install it, or use video=gif"
+        )
+
+
+class _Video(Protocol):
+    path: Path
+
+    def __init__(self, path: Path, fps: int) -> None: ...
+
+    def add(self, image: Image.Image) -> None: ...
+
+    def close(self) -> None:
+        """Complete the file. Raises OSError or ValueError where that fails."""
+
+
+class _Gif(_Video):
+    """Frames are held, a byte a pixel, until the end."""
+
+    def __init__(self, path: Path, fps: int) -> None:
+        self.path, self._fps = path, fps
+        self._frames: list[Image.Image] = []
+
+    def add(self, image: Image.Image) -> None:
+        self._frames.append(image.quantize(256))
+
+    def close(self) -> None:
+        first, *rest = self._frames
+        first.save(self.path, save_all=True, append_images=rest, duration=1000 / self._fps, loop=0)
+
+
+class _Mp4(_Video):
+    """Frames go straight into ffmpeg, as raw bytes."""
+
+    def __init__(self, path: Path, fps: int) -> None:
+        self.path, self._fps = path, fps
+        self._ffmpeg: subprocess.Popen[bytes] | None = None
+
+    def add(self, image: Image.Image) -> None:
+        if self._ffmpeg is None:
+            size = f"{image.width}x{image.height}"
+            self._ffmpeg = subprocess.Popen(
+                ["ffmpeg", "-y", "-loglevel", "error"]
+                + ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", str(self._fps)]
+                + ["-i", "-", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", str(self.path)],
+                stdin=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for us; ffmpeg is to complete the file
+            )
+        assert self._ffmpeg.stdin is not None
+        try:
+            self._ffmpeg.stdin.write(image.tobytes())
+        except BrokenPipeError:
+            pass  # ffmpeg has given up; a run is not lost for that, and close() tells why
+
+    def close(self) -> None:
+        assert self._ffmpeg is not None
+        _, complaint = self._ffmpeg.communicate()
+        if self._ffmpeg.returncode:
+            reason = complaint.decode(errors="replace").strip().splitlines() or [f"exit {self._ffmpeg.returncode}"]
+            raise OSError(f"ffmpeg: {reason[-1]}")
+
+
+# Reading a run back
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The record in a finished picture (version, settings, weights, seed) or in a run.json, as it was written.
+
+    Raises SettingsError where there is none: no such file, not a PNG or JSON, from another program, damaged.
+    """
+    file = Path(path).expanduser()
+    try:
+        with open(file, "rb") as opened:
+            is_png = opened.read(8) == b"\x89PNG\r\n\x1a\n"
+        text = _png_text(file) if is_png else _json_text(file)
+        record = json.loads(text)
+    except OSError as error:
+        raise SettingsError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{str(path)!r} holds no record of a run: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+        raise SettingsError(f"{str(path)!r} holds no settings of disco; give one of its pictures or a run.json")
+    return record
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings that a picture or run.json was made with, as nested dicts, ready to be composed again.
+
+    From a picture: those of this one picture, with the seed that it was drawn from. From a run.json: those of the
+    whole run, with the seed of its first picture in place of `random`.
+
+    Raises SettingsError as `read_record` does.
+    """
+    record = read_record(path)
+    settings = dict(record["settings"])
+    seeds = record.get("seeds")
+    if "seed" in record:
+        settings |= {"seed": record["seed"], "n_batches": 1, "batch_size": 1}
+    elif isinstance(seeds, list) and seeds:
+        settings["seed"] = seeds[0]
+    return settings
+
+
+def _png_text(file: Path) -> str:
+    try:
+        with Image.open(file, formats=["PNG"]) as picture:
+            text = picture.info.get(CHUNK)
+    except Exception as error:  # a damaged file can make the decoder fail in any way it likes
+        raise ValueError(f"damaged picture ({error})") from error
+    if not isinstance(text, str):
+        raise ValueError("the picture was made, or saved again, by another program")
+    return text
+
+
+def _json_text(file: Path) -> str:
+    if file.stat().st_size > RECORD_LIMIT:
+        raise ValueError(f"larger than {RECORD_LIMIT // 2**20} MB")
+    return file.read_text(encoding="utf-8")
+
+
+# The screen
+
+
+class Progress:
+    """A bar over `total` steps on standard error: seconds a step, and the loss where it is known.
+
+    Silent where `quiet`, and where standard error is not a terminal. Leave it with `close`, or use it in `with`.
+    """
+
+    def __init__(self, total: int, quiet: bool = False) -> None:
+        layout = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_inv_fmt}{postfix}]"
+        silent = True if quiet else None  # None asks tqdm whether it writes to a terminal
+        self._bar = tqdm(total=total, unit="step", bar_format=layout, disable=silent)
+
+    def step(self, loss: float | None = None) -> None:
+        """One step is done."""
+        if loss is not None:
+            self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

@@ -1,0 +1,343 @@
+"""The run folder from its first second to its last, and back from the files to the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from disco.errors import SettingsError
+from disco.noise import to_tensor
+from disco.outputs import Progress, RunFolder, check_video, read_record, read_settings, to_image
+
+RECORD = {
+    "version": "1.2.3",
+    "settings": {"prompt": 'a "red" star, über #1\n☃', "seed": "random", "n_batches": 2, "init": {"perlin_init": True}},
+    "weights": {"unet": "ab" * 32},
+    "seeds": [40, 41],
+}
+
+
+def picture(value: float = 0.0, size: tuple[int, int] = (4, 6)) -> torch.Tensor:
+    return torch.full((3, *size), value)
+
+
+def started(path: Path, **options) -> RunFolder:
+    folder = RunFolder(path, **options)
+    folder.start(RECORD)
+    return folder
+
+
+def on_disk(folder: RunFolder) -> dict:
+    return json.loads((folder.path / "run.json").read_text())
+
+
+# Pictures
+
+
+def test_levels_are_rounded_and_clamped():
+    values = torch.tensor([-9, -1, -1 + 0.49 / 127.5, -1 + 0.51 / 127.5, 0, 1 - 0.51 / 127.5, 1, 9])
+    levels = np.asarray(to_image(values.expand(3, 1, -1)))[0, :, 0]
+    assert levels.tolist() == [0, 0, 0, 1, 128, 254, 255, 255]
+
+
+def test_every_level_survives_the_way_there_and_back():
+    levels = torch.arange(256).view(1, 16, 16).expand(3, -1, -1).to(torch.uint8)
+    image = Image.fromarray(levels.permute(1, 2, 0).numpy())
+    assert np.array_equal(np.asarray(to_image(to_tensor(image))), np.asarray(image))
+
+
+def test_channels_and_pixels_keep_their_place_in_every_dtype():
+    values = torch.full((3, 2, 5), -1.0)
+    values[1, 1, 4] = 1
+    for dtype in (torch.float64, torch.float16, torch.bfloat16):
+        image = to_image(values.to(dtype).requires_grad_())
+        assert (image.mode, image.size, image.getpixel((4, 1))) == ("RGB", (5, 2), (0, 255, 0))
+        assert np.asarray(image).sum() == 255
+
+
+# The folder
+
+
+def test_the_record_is_there_from_the_first_second(tmp_path):
+    folder = started(tmp_path / "new" / "run")
+    assert on_disk(folder) == RECORD | {"status": "running"}
+    assert (folder.path / "steps.jsonl").read_text() == ""
+    folder.finish("finished", seconds=1.5, notes=["size rounded"])
+    assert on_disk(folder) == RECORD | {"status": "finished", "seconds": 1.5, "notes": ["size rounded"]}
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_a_run_ends_in_a_known_way(tmp_path, status):
+    with pytest.raises(ValueError, match=status):
+        started(tmp_path).finish(status)
+
+
+def test_steps_are_on_disk_at_once(tmp_path):
+    folder = started(tmp_path)
+    for number in range(3):
+        folder.step({"number": number, "loss": math.nan if number == 1 else 0.5})
+        lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
+        assert len(lines) == number + 1
+    assert [line["loss"] for line in lines] == [0.5, None, 0.5]
+
+
+def test_records_are_strict_json(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Inner:
+        path: Path
+        pair: tuple[float, float]
+
+    folder = RunFolder(tmp_path)
+    folder.start({"settings": {"inner": Inner(Path("a/b"), (math.inf, 1.0)), 25: True}})
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    text = (tmp_path / "run.json").read_text()
+    assert json.loads(text, parse_constant=refuse)["settings"] == {
+        "inner": {"path": "a/b", "pair": [None, 1.0]},
+        "25": True,
+    }
+    with pytest.raises(TypeError, match="Tensor"):
+        folder.step({"loss": torch.tensor(1.0)})
+
+
+def test_every_picture_lands_where_it_should(tmp_path):
+    folder = started(tmp_path)
+    folder.progress(picture(-1))
+    folder.progress(picture(1))
+    folder.partial(0, 0.25, picture())
+    folder.partial(1, 1.0, picture())
+    assert folder.final(0, picture(), seed=40) == tmp_path / "image_0.png"
+    folder.frame(0, picture())  # no video was asked for
+    names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert names == [
+        "image_0.png",
+        "partials/image_0_at_025.png",
+        "partials/image_1_at_100.png",
+        "progress.png",
+        "run.json",
+        "steps.jsonl",
+    ]
+    assert Image.open(tmp_path / "progress.png").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    folder = started(tmp_path)
+    folder.final(0, picture(1), seed=0)
+    with pytest.raises(FileExistsError):
+        folder.final(0, picture(-1), seed=0)
+    with pytest.raises(SettingsError, match="folder=.*already holds a run"):
+        started(tmp_path)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(SettingsError, match="already holds a run"):
+        started(tmp_path)
+    assert Image.open(tmp_path / "image_0.png").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
+    folder = started(tmp_path)
+    folder.progress(picture(1))
+    before = (tmp_path / "progress.png").read_bytes()
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        folder.progress(picture(-1))
+    assert (tmp_path / "progress.png").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="folder=.*cannot be written: Not a directory"):
+        started(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(SettingsError, match="folder=.*cannot be written: Permission denied"):
+        started(tmp_path)
+
+
+# Videos
+
+
+def test_gif_holds_the_frames_in_order(tmp_path):
+    folder = started(tmp_path, video="gif", fps=10)
+    for value in (-1, 0, 1):
+        folder.frame(0, picture(value))
+    folder.frame(1, picture())
+    folder.finish("finished")
+    with Image.open(tmp_path / "image_0.gif") as video:
+        levels, durations = [], []
+        for number in range(video.n_frames):
+            video.seek(number)
+            levels.append(video.convert("RGB").getpixel((2, 2))[0])
+            durations.append(video.info["duration"])
+    assert levels == [0, 128, 255]
+    assert durations == [100, 100, 100]
+    assert (tmp_path / "image_1.gif").exists()
+
+
+def test_videos_that_cannot_be_made_are_refused_at_once(monkeypatch):
+    with pytest.raises(SettingsError, match="video='avi'.*none, gif, mp4"):
+        check_video("avi")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SettingsError, match="video='mp4' needs the program ffmpeg"):
+        RunFolder("somewhere", video="mp4")
+
+
+def a_program_called_ffmpeg(folder: Path, body: str, monkeypatch) -> None:
+    program = folder / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport sys\n{body}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_ffmpeg_gets_raw_frames_of_the_stated_size(tmp_path, monkeypatch):
+    keep = "open(sys.argv[-1], 'wb').write(sys.stdin.buffer.read()); open('arguments', 'w').write(' '.join(sys.argv))"
+    a_program_called_ffmpeg(tmp_path, keep, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    folder = started(tmp_path / "run", video="mp4", fps=24)
+    frames = [torch.linspace(-1, value, 3 * 4 * 6).view(3, 4, 6) for value in (0.0, 1.0)]
+    for frame in frames:
+        folder.frame(0, frame)
+    folder.finish("finished")
+    assert (tmp_path / "run" / "image_0.mp4").read_bytes() == b"".join(to_image(frame).tobytes() for frame in frames)
+    arguments = (tmp_path / "arguments").read_text()
+    assert "-pixel_format rgb24 -video_size 6x4 -framerate 24" in arguments
+    assert folder.notes == []
+
+
+def test_a_video_that_fails_costs_a_note_not_the_run(tmp_path, monkeypatch):
+    a_program_called_ffmpeg(tmp_path, "sys.exit('no such encoder')", monkeypatch)
+    folder = started(tmp_path / "run", video="mp4")
+    for _ in range(50):
+        folder.frame(0, picture(size=(64, 64)))
+    folder.final(0, picture(), seed=0)
+    folder.finish("finished")
+    assert folder.notes == ["image_0.mp4 could not be written: ffmpeg: no such encoder"]
+    assert on_disk(folder)["notes"] == folder.notes
+    assert on_disk(folder)["status"] == "finished"
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_mp4_by_the_real_ffmpeg(tmp_path):
+    folder = started(tmp_path, video="mp4")
+    for value in (-1, 0, 1):
+        folder.frame(0, picture(value, (64, 64)))
+    folder.finish("finished")
+    assert folder.notes == []
+    assert (tmp_path / "image_0.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+# Back to the settings
+
+
+def test_a_picture_gives_back_its_own_settings(tmp_path):
+    path = started(tmp_path).final(1, picture(), seed=41)
+    assert read_record(path) == {key: RECORD[key] for key in ("version", "settings", "weights")} | {"seed": 41}
+    assert read_settings(path) == RECORD["settings"] | {"seed": 41, "n_batches": 1, "batch_size": 1}
+
+
+def test_a_run_gives_back_the_settings_of_the_run(tmp_path):
+    folder = started(tmp_path)
+    assert read_settings(tmp_path / "run.json") == RECORD["settings"] | {"seed": 40}
+    folder.finish("interrupted")
+    assert read_record(tmp_path / "run.json")["status"] == "interrupted"
+
+
+def png(text: str | None) -> bytes:
+    info, file = PngInfo(), io.BytesIO()
+    if text is not None:
+        info.add_text("disco", text)
+    Image.new("RGB", (2, 2)).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (png(None), "another program"),
+        (png("not json"), "holds no record"),
+        (png("[1]"), "holds no settings"),
+        (png('{"settings": 3}'), "holds no settings"),
+        (png('{"settings": {}}')[:20], "damaged picture"),
+        (b"", "holds no record"),
+        (b"\xff\xfe\x00", "holds no record"),
+        (b"[" * 100_000, "holds no record"),
+        (b" " * (17 * 2**20), "larger than 16 MB"),
+    ],
+)
+def test_foreign_and_damaged_files_are_refused(tmp_path, content, reason):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(SettingsError, match=reason) as caught:
+        read_settings(tmp_path / "file")
+    assert str(tmp_path / "file") in str(caught.value)
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "absent.png"):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            read_settings(path)
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_settings_or_the_one_error(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any"
+    path.write_bytes(content)
+    try:
+        assert isinstance(read_settings(path), dict)
+    except SettingsError:
+        pass
+
+
+def test_records_are_read_without_torch():
+    code = "import sys, disco.outputs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# The screen
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(monkeypatch, stream: io.StringIO, quiet: bool = False) -> str:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress(2, quiet=quiet) as progress:
+        progress.step(loss=0.123456)
+        progress.step()
+    return stream.getvalue()
+
+
+def test_the_bar_shows_seconds_a_step_and_the_loss(monkeypatch):
+    text = shown(monkeypatch, Terminal())
+    assert "2/2" in text and "s/step" in text and "loss 0.1235" in text
+
+
+def test_the_bar_is_silent_where_nobody_looks(monkeypatch):
+    assert shown(monkeypatch, io.StringIO()) == ""
+    assert shown(monkeypatch, Terminal(), quiet=True) == ""
