@@ -1,0 +1,68 @@
+"""The diffusion UNet: guided-diffusion's `UNetModel`, built from its catalog entry."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from disco.models.catalog import UNetSpec, weights_path
+from disco.models.weights import fill, load_state
+
+
+class UNet(nn.Module):
+    """guided-diffusion's UNet, looking at the picture in patches of `spec.patch` pixels.
+
+    A patch of p x p pixels becomes 3 p^2 channels on the way in and pixels again on the way out, which lets a small
+    network afford a 64-pixel picture; with patch 1 it is the plain network, and its keys are the published ones.
+    """
+
+    def __init__(self, spec: UNetSpec) -> None:
+        super().__init__()
+        from guided_diffusion.unet import UNetModel  # slow to import; a plan of settings never needs it
+
+        self.patch = spec.patch
+        out_channels = 6 if spec.learn_sigma else 3
+        self.net = UNetModel(
+            image_size=spec.image_size // spec.patch,
+            in_channels=3 * spec.patch**2,
+            model_channels=spec.num_channels,
+            out_channels=out_channels * spec.patch**2,
+            num_res_blocks=spec.num_res_blocks,
+            attention_resolutions=spec.attention_downsampling,
+            channel_mult=spec.channel_mult,
+            num_classes=spec.num_classes,
+            num_head_channels=spec.num_head_channels,
+            use_scale_shift_norm=spec.use_scale_shift_norm,
+            resblock_updown=spec.resblock_updown,
+        )
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """The raw prediction (eps or v, then the variance channels where the model learned them).
+
+        x: float [B, 3, H, W], H and W multiples of `spec.multiple`; t: float [B] in 0..1000;
+        y: int64 [B], for class-conditional models only. Returns [B, 3 or 6, H, W].
+        """
+        patches = F.pixel_unshuffle(x, self.patch) if self.patch > 1 else x
+        out = self.net(patches, t) if y is None else self.net(patches, t, y)
+        return F.pixel_shuffle(out, self.patch) if self.patch > 1 else out
+
+
+def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = torch.float32) -> UNet:
+    """The network with its weights, in eval mode, without gradients to its parameters.
+
+    Half precision follows guided-diffusion: the convolutions run in it, normalisation and embeddings stay float32.
+    Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
+    """
+    model = UNet(spec)
+    fill(model.net, load_state(weights_path(spec), spec.sha256), spec.name)
+    model.eval().requires_grad_(False)
+    if dtype != torch.float32:
+        model.net.dtype = dtype
+        for part in (model.net.input_blocks, model.net.middle_block, model.net.output_blocks):
+            for module in part.modules():
+                if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+                    module.to(dtype)
+    return cast(UNet, model.to(device))
