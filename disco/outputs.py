@@ -281,17 +281,14 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     """The settings that a picture or run.json was made with, as nested dicts, ready to be composed again.
 
     From a picture: those of this one picture, with the seed that it was drawn from. From a run.json: those of the
-    whole run, with the seed of its first picture in place of `random`.
+    whole run.
 
     Raises SettingsError as `read_record` does.
     """
     record = read_record(path)
     settings = dict(record["settings"])
-    seeds = record.get("seeds")
     if "seed" in record:
         settings |= {"seed": record["seed"], "n_batches": 1, "batch_size": 1}
-    elif isinstance(seeds, list) and seeds:
-        settings["seed"] = seeds[0]
     return settings
 
 
