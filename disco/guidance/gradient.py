@@ -1,0 +1,182 @@
+"""x and the picture predicted from it -> the gradient that guides: the only place where losses meet.
+
+x_in = sigma * x0 + (1 - sigma) * x                        what perceptors and picture losses see
+loss = clip_guidance_scale * sum over perceptors ( weight * mean over cuts ( sum over prompts ( w * distance )))
+     + tv_scale * tv(x_in) + sat_scale * sat(x_in) + range_scale * range(x0)
+     + init_scale * init(x_in) + symmetry_loss_scale * symmetry(x_in)
+gradient = d loss / d x, its RMS clamped to clamp_max       for each picture on its own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from disco.diffusion import Diffusion
+from disco.guidance.cutouts import Cutouts, whole_box
+from disco.guidance.losses import range_loss, sat_loss, spherical_distance, symmetry_loss, tv_loss
+from disco.guidance.perceptor import Perceptor
+from disco.plan import Cuts, Step
+
+#: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
+InitLoss = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class View:
+    """A perceptor, how it looks at the pictures, and what it wants to see.
+
+    targets, weights: by stage; embeddings [B or 1, P, d] and the prompts' weights [P], their absolute sum 1.
+    generators: one a picture, for its cuts.
+    """
+
+    perceptor: Perceptor
+    cutouts: Cutouts
+    targets: Sequence[Tensor]
+    weights: Sequence[Tensor]
+    generators: Sequence[torch.Generator]
+
+    def loss(self, pictures: Tensor, step: Step) -> Tensor:
+        """Weighted distance of one draw of cuts to the prompts. pictures [B, 3, H, W] in 0..1; returns [B]."""
+        cuts = self.cutouts(pictures, step.cuts, self.generators)
+        embeddings = self.perceptor.embed(cuts.flatten(0, 1)).unflatten(0, cuts.shape[:2])
+        distances = spherical_distance(embeddings[:, :, None], self.targets[step.stage][:, None])
+        return (distances * self.weights[step.stage]).sum(-1).mean(-1)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the guidance saw at one step: tensors [B], on the pictures' device until somebody reads them."""
+
+    losses: Mapping[str, Tensor]
+    #: RMS of the gradient before it was clamped.
+    gradient_rms: Tensor
+    #: True where the gradient was not finite and the step went unguided.
+    skipped: Tensor
+
+
+@dataclass
+class Guidance:
+    """The losses of a run. Call it with x (requiring a gradient), x0 (depending on it) and the step.
+
+    init_loss: distance to the init image; None without one.
+    coupled: the original's way with a batch (`compat=disco57`): one RMS clamp, one NaN test and one saturation mean
+        for all its pictures, and a range loss without effect.
+    report: after each call, what it saw.
+    """
+
+    diffusion: Diffusion
+    views: Sequence[View]
+    init_loss: InitLoss | None = None
+    symmetry_axis: str = "horizontal"
+    coupled: bool = False
+    report: Report | None = field(default=None, init=False)
+
+    def wants(self, step: Step) -> bool:
+        """Whether anything can pull at this step."""
+        if step.clamp_grad and step.clamp_max == 0:
+            return False
+        scales = [step.tv_scale, step.sat_scale, step.range_scale, step.symmetry_loss_scale]
+        if self.init_loss is not None:
+            scales.append(step.init_scale)
+        return any(scales) or bool(step.clip_guidance_scale and number_of(step.cuts) and any(step.perceptor_weights))
+
+    def __call__(self, x: Tensor, x0: Tensor, step: Step) -> Tensor:
+        _, sigma = self.diffusion.alpha_sigma(step.index)
+        x_in = x0 * sigma + x * (1 - sigma)
+        losses: dict[str, Tensor] = {}
+
+        # Perceptors are run one by one against a leaf, so that the activations of one at a time are held.
+        leaf = x_in.detach().requires_grad_()
+        pull = torch.zeros_like(leaf)
+        if step.clip_guidance_scale and number_of(step.cuts):
+            for view, weight in zip(self.views, step.perceptor_weights, strict=True):
+                if not weight:
+                    continue
+                scale = step.clip_guidance_scale * weight / step.cuts.batches
+                total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+                for _ in range(step.cuts.batches):
+                    loss = view.loss((leaf + 1) / 2, step) * scale
+                    pull += torch.autograd.grad(loss.sum(), leaf)[0]
+                    total += loss.detach()
+                losses[f"clip/{view.perceptor.name}"] = total
+
+        pictures = self.picture_losses(leaf, step)
+        if pictures:
+            pull += torch.autograd.grad(sum(loss.sum() for loss in pictures.values()), leaf)[0]
+            losses |= {name: loss.detach() for name, loss in pictures.items()}
+        outputs, pulls = [x_in], [pull]
+        if step.range_scale:
+            excess = range_loss(x0) * step.range_scale
+            losses["range"] = excess.detach()
+            if not self.coupled:  # the original asks for this loss's gradient where it has none: at x_in
+                outputs.append(excess)
+                pulls.append(torch.ones_like(excess))
+        gradient = torch.autograd.grad(outputs, x, pulls)[0]
+
+        gradient, skipped = drop_non_finite(gradient, self.coupled)
+        rms = root_mean_square(gradient, self.coupled)
+        self.report = Report(losses, rms.flatten(), skipped.flatten())
+        return clamp_rms(gradient, rms, step.clamp_max) if step.clamp_grad else gradient
+
+    def picture_losses(self, x_in: Tensor, step: Step) -> dict[str, Tensor]:
+        """The scaled losses that look at the picture itself, [B] each; those with scale 0 are left out."""
+        losses: dict[str, Tensor] = {}
+        if step.tv_scale:
+            losses["tv"] = tv_loss(x_in) * step.tv_scale
+        if step.sat_scale:
+            sat = sat_loss(x_in)
+            losses["sat"] = (sat / len(sat) if self.coupled else sat) * step.sat_scale
+        if step.symmetry_loss_scale:
+            losses["symmetry"] = symmetry_loss(x_in, self.symmetry_axis) * step.symmetry_loss_scale
+        if step.init_scale and self.init_loss is not None:
+            losses["init"] = self.init_loss(x_in) * step.init_scale
+        return losses
+
+
+def number_of(cuts: Cuts) -> int:
+    """How many cuts a picture is seen in."""
+    return cuts.overview + cuts.inner if cuts.family == "scheduled" else cuts.cutn
+
+
+def likeness(perceptors: Sequence[Perceptor], init: Tensor) -> InitLoss:
+    """The mean spherical distance, in the eyes of the perceptors, to `init` [B, 3, H, W]: an LPIPS without its weights.
+
+    Each perceptor sees whole pictures, squeezed to its square.
+    """
+
+    def embed(perceptor: Perceptor, x: Tensor) -> Tensor:
+        whole = whole_box(*x.shape[-2:])
+        return perceptor.embed(torch.cat([whole.cut((picture + 1) / 2, perceptor.resolution) for picture in x]))
+
+    with torch.no_grad():
+        targets = [embed(perceptor, init) for perceptor in perceptors]
+
+    def distance(x_in: Tensor) -> Tensor:
+        pairs = zip(perceptors, targets, strict=True)
+        return torch.stack([spherical_distance(embed(p, x_in), target) for p, target in pairs]).mean(0)
+
+    return distance
+
+
+def drop_non_finite(gradient: Tensor, coupled: bool = False) -> tuple[Tensor, Tensor]:
+    """Zeros in place of a picture's gradient [B, 3, H, W] that holds NaN or infinity, and where: bool [B, 1, 1, 1]."""
+    bad = ~torch.isfinite(gradient).flatten(1).all(1)
+    if coupled:
+        bad = bad.any().expand_as(bad)
+    bad = bad[:, None, None, None]
+    return torch.where(bad, torch.zeros_like(gradient), gradient), bad
+
+
+def root_mean_square(gradient: Tensor, coupled: bool = False) -> Tensor:
+    """RMS of each picture's gradient, [B, 1, 1, 1]; `coupled`: of the whole batch's."""
+    square = gradient.square().mean((1, 2, 3), keepdim=True)
+    return (square.mean(0, keepdim=True).expand_as(square) if coupled else square).sqrt()
+
+
+def clamp_rms(gradient: Tensor, rms: Tensor, clamp_max: float) -> Tensor:
+    """The gradient scaled so that its RMS is at most clamp_max; a zero gradient stays zero."""
+    return gradient * (clamp_max / rms.clamp_min(torch.finfo(rms.dtype).tiny)).clamp(max=1)

@@ -1,0 +1,431 @@
+"""One run from settings to pictures: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import disco
+from disco.config import Settings, load
+from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.diffusion import Diffusion
+from disco.errors import SettingsError
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
+from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
+from disco.images import open_image
+from disco.models import catalog
+from disco.models.clip import load_perceptor
+from disco.models.lpips import check_lpips, load_lpips
+from disco.models.secondary import load_secondary
+from disco.models.unet import load_unet
+from disco.models.weights import sha256_of
+from disco.noise import ImageNoise, load_init, normal, overlay_noise, perlin_init, to_tensor
+from disco.outputs import Progress, RunFolder, to_image
+from disco.overrides import from_python
+from disco.plan import Plan, Stage, Step, build_plan
+from disco.samplers import sample
+
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+#: Both halves of a mirrored picture, by Disco's names: which dimension is halved.
+MIRRORS = {"horizontal": -1, "vertical": -2}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture, the seed that makes it again, and where it lies (None if it was not saved)."""
+
+    image: Image.Image
+    seed: int
+    path: Path | None = None
+
+    def _repr_png_(self) -> bytes | None:
+        return self.image._repr_png_()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave.
+
+    settings: as resolved, a random seed drawn. notes: what the user should know of the run, a line each.
+    steps: the lines of steps.jsonl. seconds: wall time, loading included.
+    """
+
+    pictures: tuple[Picture, ...]
+    settings: Settings
+    notes: tuple[str, ...]
+    steps: tuple[dict[str, Any], ...]
+    seconds: float
+    folder: Path | None = None
+
+    def _repr_png_(self) -> bytes | None:
+        return self.pictures[0]._repr_png_()
+
+
+def render(prompt: str | None = None, *, folder: str | Path | None = None, quiet: bool = True, **settings: Any) -> Run:
+    """Render a prompt.
+
+    settings: any setting by its bare name, as on the command line (`steps=50, clamp_max=0.1, preset="disco57"`).
+    folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
+    quiet: no progress bar.
+
+    Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded.
+    """
+    if prompt is not None:
+        settings["prompt"] = prompt
+    return render_settings(load(from_python(settings)), None if folder is None else Path(folder), quiet=quiet)
+
+
+def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bool = False) -> Run:
+    """Render settings into a run folder (see `disco.outputs`), or into memory alone.
+
+    Ctrl-C keeps the last prediction as the picture, completes the records with the status "interrupted" and goes on
+    as a KeyboardInterrupt that says where it is. Any other failure is recorded too, and raised.
+    """
+    started = time.perf_counter()
+    plan = build_plan(settings)
+    device = choose_device(plan.settings.model.device)
+    dtype = choose_precision(plan.settings.model.precision, device)
+    if wants_lpips(plan):
+        check_lpips()
+    out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
+    if out is not None:
+        out.start(record_of(plan, device, dtype))
+
+    lines: list[dict[str, Any]] = []
+    latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
+    pictures: list[Picture] = []
+    notes = list(plan.notes)
+
+    def keep() -> None:
+        """The present batch's predictions are its pictures."""
+        for number, x0 in sorted(latest.items()):
+            path = None if out is None else out.final(number, x0, plan.seeds[number])
+            pictures.append(Picture(to_image(x0), plan.seeds[number], path))
+        latest.clear()
+
+    def finish(status: str, **more: Any) -> None:
+        unguided = sum(sum(line["skipped"]) for line in lines)
+        if unguided:
+            notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
+        if out is not None:
+            out.finish(status, seconds=time.perf_counter() - started, notes=notes, **more)
+
+    try:
+        networks = load_networks(plan, device, dtype)
+        size = plan.settings.batch_size
+        batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
+        with Progress(len(batches) * len(plan.steps), quiet) as bar:
+            for numbers in batches:
+                for event in walk(plan, networks, [plan.seeds[number] for number in numbers], device):
+                    latest = dict(zip(numbers, event.x0, strict=True))
+                    lines.append({"pictures": list(numbers), **event.line})
+                    bar.step(event.line["loss"])
+                    if out is not None:
+                        show(out, event.step, latest, lines[-1])
+                keep()
+    except KeyboardInterrupt:
+        keep()
+        finish("interrupted")
+        where = "nothing was rendered yet" if not pictures else f"the last prediction is {pictures[-1].path}"
+        raise KeyboardInterrupt(f"interrupted; {where}") from None
+    except Exception as error:
+        finish("failed", error=f"{type(error).__name__}: {error}")
+        raise
+    finish("finished")
+    return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
+
+
+def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], line: dict[str, Any]) -> None:
+    """Write what the run folder wants of a step."""
+    out.step(line)
+    first = next(iter(pictures.values()))
+    if step.show_progress:
+        out.progress(first)
+    for number, x0 in pictures.items():
+        out.frame(number, x0)
+        if step.save_partial:
+            out.partial(number, step.share, x0)
+
+
+# What runs where
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of the setting: auto is cuda or mps where there is one. Raises SettingsError for an absent one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    there = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= there[device.type]:
+        found = ", ".join(name for name, count in there.items() if count)
+        raise SettingsError(f"device is {name!r}, which this machine lacks; it has {found}: use one, or device=auto")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """What the networks compute in: auto is float16 on cuda, float32 elsewhere. Losses are float32 always."""
+    if name == "auto":
+        name = "float16" if device.type == "cuda" else "float32"
+    return PRECISIONS[name]
+
+
+def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What run.json says from the first second on."""
+    return {
+        "version": disco.__version__,
+        "settings": plan.settings,
+        "size": [plan.width, plan.height],
+        "seeds": plan.seeds,
+        "weights": {spec.name: spec.sha256 or sha256_of(catalog.weights_path(spec)) for spec in specs_of(plan)},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "precision": str(dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "machine": platform.machine(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "notes": plan.notes,
+    }
+
+
+# Networks, loaded once a process
+
+
+class Networks(NamedTuple):
+    unet: nn.Module
+    unet_spec: catalog.UNetSpec
+    secondary: nn.Module | None
+    perceptors: tuple[Perceptor, ...]
+
+
+def specs_of(plan: Plan) -> list[catalog.UNetSpec | catalog.SecondarySpec | catalog.PerceptorSpec]:
+    """The catalog entries of all networks that the plan uses."""
+    model = plan.settings.model
+    secondary = [catalog.secondary(model.secondary_model)] if model.use_secondary_model else []
+    return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors)]
+
+
+def load_networks(plan: Plan, device: torch.device, dtype: torch.dtype) -> Networks:
+    """The plan's networks; those of an earlier run in this process are used again."""
+    model = plan.settings.model
+    unet_spec = catalog.unet(model.diffusion_model)
+    return Networks(
+        _unet(unet_spec, device, dtype),
+        unet_spec,
+        _secondary(catalog.secondary(model.secondary_model), device, dtype) if model.use_secondary_model else None,
+        tuple(_perceptor(catalog.perceptor(name), device, dtype) for name in plan.perceptors),
+    )
+
+
+_unet = lru_cache(maxsize=2)(load_unet)
+_secondary = lru_cache(maxsize=2)(load_secondary)
+
+
+@lru_cache(maxsize=16)
+def _perceptor(spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype) -> Perceptor:
+    loaded = load_perceptor(spec, device, dtype)
+    return Perceptor(spec.name, loaded.resolution, loaded.mean, loaded.std, loaded.encode_image, loaded.encode_text)
+
+
+# One batch
+
+
+class Event(NamedTuple):
+    """A finished step: the pictures it predicts, [B, 3, H, W], and its line of steps.jsonl."""
+
+    step: Step
+    x0: Tensor
+    line: dict[str, Any]
+
+
+def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[Event]:
+    """Render the pictures of these seeds together, step by step."""
+    settings, compat = plan.settings, plan.settings.compat == "disco57"
+    noises = [ImageNoise(seed) for seed in seeds]
+    shape = (3, plan.height, plan.width)
+    diffusion = Diffusion.spaced(plan.total_steps, networks.unet_spec.noise_schedule)
+
+    init = start_picture(plan, noises, device)
+    x = normal(noises, "start", shape, device)
+    if init is not None or plan.steps[0].index < plan.total_steps - 1:
+        # Skipped steps are those that would have led to this level; without an init they lead there from grey.
+        x = diffusion.q_sample(torch.zeros_like(x) if init is None else init, plan.steps[0].index, x)
+
+    guidance = Guidance(
+        diffusion,
+        [view_of(plan, perceptor, noises, device) for perceptor in networks.perceptors],
+        init_loss=init_loss_of(plan, networks.perceptors, init, device),
+        symmetry_axis=settings.guidance.symmetry_axis,
+        coupled=compat,
+    )
+    classes = networks.unet_spec.num_classes
+    unet = UNetDenoiser(
+        networks.unet,
+        diffusion,
+        networks.unet_spec.predicts,
+        None if classes is None else ClassLabels(noises, classes, settings.model.randomize_class, device),
+    )
+    secondary = None if networks.secondary is None else SecondaryDenoiser(networks.secondary, diffusion)
+    samples = sample(
+        GuidedDenoiser(unet, guidance, secondary, settings.model.clip_denoised),
+        x,
+        diffusion,
+        plan.steps,
+        noise=lambda: normal(noises, "steps", shape, device),
+        order=settings.sampler.plms_order,
+        transform=lambda x, step: mirror(x, () if compat and step.sampler == "plms" else step.mirrors),
+    )
+    clock = time.perf_counter()
+    for step, sampled in zip(plan.steps, samples, strict=True):
+        line = line_of(step, guidance.report, len(seeds))
+        line["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
+        guidance.report = None
+        yield Event(step, sampled.x0, line)
+
+
+@dataclass(frozen=True)
+class ClassLabels:
+    """The class each picture is drawn as: one at random, anew at every call where `again`."""
+
+    noises: Sequence[ImageNoise]
+    count: int
+    again: bool
+    device: torch.device
+
+    def __call__(self) -> Tensor:
+        labels = []
+        for noise in self.noises:
+            generator = noise.generator("classes") if self.again else ImageNoise(noise.seed).generator("classes")
+            labels.append(torch.randint(self.count, (), generator=generator))
+        return torch.stack(labels).to(self.device)
+
+
+def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device) -> Tensor | None:
+    """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
+    settings = plan.settings.init
+    perlin_wins = plan.settings.compat == "disco57" or plan.init_image is None
+    if settings.perlin_init and perlin_wins:
+        inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode) for noise in noises]
+    elif plan.init_image is not None:
+        picture = load_init(plan.init_image, plan.height, plan.width)
+        inits = [overlay_noise(picture, settings.init_noise, noise.generator("init")) for noise in noises]
+    else:
+        return None
+    return torch.stack(inits).to(device)
+
+
+def mirror(x: Tensor, axes: Sequence[str]) -> Tensor:
+    """x [B, C, H, W] with its left half mirrored onto the right ("horizontal"), its upper onto the lower ("vertical").
+
+    The middle line of an odd side stays.
+    """
+    for axis in axes:
+        dim = MIRRORS[axis]
+        side = x.shape[dim]
+        kept = x.narrow(dim, 0, side - side // 2)
+        x = torch.cat([kept, x.narrow(dim, 0, side // 2).flip(dim)], dim)
+    return x
+
+
+def line_of(step: Step, report: Report | None, batch: int) -> dict[str, Any]:
+    """A step's line for steps.jsonl: its schedule values, and what the guidance saw, a list entry a picture.
+
+    The one place where a step waits for the device.
+    """
+    line = {key: value for key, value in asdict(step).items() if key not in ("save_partial", "show_progress")}
+    if report is None:
+        return line | {"losses": {}, "loss": None, "gradient_rms": [0.0] * batch, "skipped": [False] * batch}
+    losses = {name: loss.tolist() for name, loss in report.losses.items()}
+    return line | {
+        "losses": losses,
+        "loss": sum(map(sum, losses.values())) / batch,
+        "gradient_rms": report.gradient_rms.tolist(),
+        "skipped": report.skipped.tolist(),
+    }
+
+
+# What guides
+
+
+def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageNoise], device: torch.device) -> View:
+    """A perceptor with its cutouts and with the prompts of every stage."""
+    compat = plan.settings.compat == "disco57"
+    images = [image_targets(plan, perceptor, noise, device) for noise in noises]
+    targets, weights = zip(
+        *(stage_targets(plan, stage, perceptor, noises, images, device) for stage in plan.stages), strict=True
+    )
+    generators = [noise.generator(f"cuts/{perceptor.name}") for noise in noises]
+    return View(perceptor, Cutouts(perceptor.resolution, compat), targets, weights, generators)
+
+
+def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: torch.device) -> list[Tensor]:
+    """Embeddings [16, d] of every image prompt, as one picture's seed cuts it."""
+    generator = noise.generator(f"image_prompts/{perceptor.name}")
+    found = []
+    for prompt in plan.image_prompts:
+        image = open_image(prompt.path, "image_prompts")
+        share = min(1.0, min(plan.width, plan.height) / min(image.size))
+        image = image.resize(tuple(max(1, round(side * share)) for side in image.size), Image.Resampling.LANCZOS)
+        pixels = ((to_tensor(image) + 1) / 2).to(device)
+        found.append(image_target(perceptor, pixels, generator, skip_augs=plan.steps[0].cuts.skip_augs))
+    return found
+
+
+def stage_targets(
+    plan: Plan,
+    stage: Stage,
+    perceptor: Perceptor,
+    noises: Sequence[ImageNoise],
+    images: Sequence[Sequence[Tensor]],
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """What the perceptor should see during a stage: embeddings [B, P, d] and weights [P], their absolute sum 1."""
+    guidance, compat = plan.settings.guidance, plan.settings.compat == "disco57"
+    texts = perceptor.target([prompt.text for prompt in stage.prompts]) if stage.prompts else None
+    each = []
+    for noise, own in zip(noises, images, strict=True):
+        target = torch.cat([*([] if texts is None else [texts]), *own])
+        if guidance.fuzzy_prompt:
+            generator = noise.generator(f"fuzzy/{perceptor.name}/{stage.share}")
+            target = fuzzy(target, guidance.rand_mag, generator, compat=compat)
+        each.append(target)
+    weights = [prompt.weight for prompt in stage.prompts]
+    for prompt, target in zip(plan.image_prompts, images[0], strict=True):
+        weights += [prompt.weight / len(target)] * len(target)
+    copies = each[0].shape[0] // len(weights)
+    shares = weigh(torch.tensor(weights, dtype=torch.float32).repeat_interleave(copies))
+    return torch.stack(each), shares.to(device)
+
+
+def wants_lpips(plan: Plan) -> bool:
+    """Whether init_scale pulls, and measures with LPIPS."""
+    has_target = plan.init_image is not None or (plan.settings.compat == "disco57" and plan.settings.init.perlin_init)
+    return has_target and plan.settings.init.init_loss == "lpips" and any(step.init_scale for step in plan.steps)
+
+
+def init_loss_of(
+    plan: Plan, perceptors: Sequence[Perceptor], init: Tensor | None, device: torch.device
+) -> InitLoss | None:
+    """The distance to the picture the run started from; Perlin noise is nothing to stay close to (but in compat)."""
+    if init is None or not any(step.init_scale for step in plan.steps):
+        return None
+    if plan.init_image is None and plan.settings.compat != "disco57":
+        return None
+    if plan.settings.init.init_loss == "lpips":
+        distance = load_lpips(device)
+        return lambda x_in: distance(x_in, init)
+    return likeness(perceptors, init)

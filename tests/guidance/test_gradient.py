@@ -1,0 +1,263 @@
+"""The guidance gradient of the whole chain against finite differences, and what becomes of it afterwards."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.diffusion import Diffusion
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.gradient import Guidance, View, clamp_rms, drop_non_finite, likeness, root_mean_square
+from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
+from disco.guidance.perceptor import Perceptor
+from disco.models import catalog
+from disco.models.secondary import build_secondary
+from disco.models.unet import UNet
+from disco.noise import ImageNoise
+from disco.plan import Cuts, Step
+
+SIDE = 24
+DIFFUSION = Diffusion.spaced(50)
+CUTS = Cuts("scheduled", overview=3, inner=2, ic_pow=1.0, icgray_p=0.5, cutn=4, batches=2, skip_augs=False)
+STEP = Step(
+    number=20,
+    index=29,
+    t=580.0,
+    share=0.4,
+    sampler="ddim",
+    eta=0.8,
+    clip_guidance_scale=500.0,
+    tv_scale=3.0,
+    range_scale=150.0,
+    sat_scale=80.0,
+    symmetry_loss_scale=40.0,
+    init_scale=60.0,
+    clamp_grad=False,
+    clamp_max=0.05,
+    cuts=CUTS,
+    perceptor_weights=(1.0, 0.5),
+    stage=0,
+    mirrors=(),
+    save_partial=False,
+    show_progress=False,
+)
+
+
+def toy_perceptor(name, resolution, seed, dtype=torch.float64):
+    """A smooth random function with a CLIP's interface."""
+    torch.manual_seed(seed)
+    tower = nn.Sequential(
+        nn.Conv2d(3, 8, 5, stride=3), nn.Tanh(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(72, 12)
+    ).to(dtype)
+    tower.requires_grad_(False)
+    return Perceptor(
+        name, resolution, (0.5, 0.4, 0.3), (0.3, 0.25, 0.2), tower, lambda texts: torch.ones(len(texts), 12)
+    )
+
+
+PERCEPTORS = (toy_perceptor("small", 16, 0), toy_perceptor("smaller", 12, 1))
+INIT = torch.linspace(-1, 1, 3 * SIDE * SIDE, dtype=torch.float64).reshape(1, 3, SIDE, SIDE)
+
+
+def guidance(batch=2, **options):
+    """A guidance whose generators are fresh, so that it draws the same cuts at its first call every time."""
+    generator = torch.Generator().manual_seed(9)
+    targets = torch.randn(1, 3, 12, generator=generator, dtype=torch.float64)
+    weights = torch.tensor([1.5, -1.0, 0.5], dtype=torch.float64)
+    noises = [ImageNoise(seed) for seed in range(batch)]
+    views = [
+        View(p, Cutouts(p.resolution), [targets], [weights], [noise.generator(p.name) for noise in noises])
+        for p in PERCEPTORS
+    ]
+    options.setdefault("init_loss", likeness(PERCEPTORS, INIT.expand(batch, -1, -1, -1)))
+    return Guidance(DIFFUSION, views, **options)
+
+
+@pytest.fixture
+def networks(monkeypatch):
+    """The embedded architectures in float64, with random weights (their last layers, born zero, included)."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # guided-diffusion casts its norms and its softmax
+    torch.manual_seed(3)
+    unet = UNet(catalog.unet("embedded")).double()
+    unet.net.dtype = torch.float64
+    secondary = build_secondary(catalog.secondary("embedded_secondary")).double()
+    for network in (unet, secondary):
+        for parameter in network.parameters():
+            if parameter.ndim > 1 and parameter.abs().max() == 0:
+                nn.init.normal_(parameter, std=0.05)
+        network.eval().requires_grad_(False)
+    return UNetDenoiser(unet, DIFFUSION, "v"), SecondaryDenoiser(secondary, DIFFUSION)
+
+
+@pytest.mark.parametrize("family", ["scheduled", "random"])
+@pytest.mark.parametrize("route", ["primary", "secondary"])
+def test_whole_chain_agrees_with_finite_differences(networks, route, family):
+    unet, secondary = networks
+    step = replace(STEP, cuts=replace(CUTS, family=family))
+    generator = torch.Generator().manual_seed(5)
+    x = 1.5 * torch.randn(2, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
+
+    def run(x):
+        guide = guidance()
+        out = GuidedDenoiser(unet, guide, secondary if route == "secondary" else None)(x, step)
+        return out.gradient, guide.report.losses
+
+    gradient, losses = run(x)
+    expected = {"clip/small", "clip/smaller", "tv", "range", "sat", "symmetry", "init"}
+    assert losses.keys() == expected
+    assert all((loss != 0).all() for loss in losses.values()), losses
+
+    def total(x):
+        return sum(loss.sum() for loss in run(x)[1].values())
+
+    for _ in range(2):
+        direction = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        h = 1e-6
+        slope = (total(x + h * direction) - total(x - h * direction)) / (2 * h)
+        torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-4, atol=1e-4)
+
+
+def leaf_pair(batch=2, scale=2.0, seed=0):
+    """x and an x0 that depends on it, as a network's would."""
+    generator = torch.Generator().manual_seed(seed)
+    x = scale * torch.randn(batch, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
+    x.requires_grad_()
+    return x, x * 0.9 + 0.1
+
+
+def only(**scales):
+    """STEP with all scales 0 but these."""
+    names = ("clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "symmetry_loss_scale", "init_scale")
+    return replace(STEP, **(dict.fromkeys(names, 0.0) | scales))
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "loss", "sees_x0"),
+    [
+        ("tv", "tv_scale", tv_loss, False),
+        ("sat", "sat_scale", sat_loss, False),
+        ("range", "range_scale", range_loss, True),
+        ("symmetry", "symmetry_loss_scale", lambda x: symmetry_loss(x, "horizontal"), False),
+    ],
+)
+def test_each_picture_loss_comes_in_alone_and_scaled(name, scale, loss, sees_x0):
+    x, x0 = leaf_pair()
+    guide = guidance()
+    gradient = guide(x, x0, only(**{scale: 7.0}))
+    _, sigma = DIFFUSION.alpha_sigma(STEP.index)
+    x, x0 = leaf_pair()
+    seen = x0 if sees_x0 else x0 * sigma + x * (1 - sigma)
+    torch.testing.assert_close(gradient, torch.autograd.grad(7.0 * loss(seen).sum(), x)[0])
+    assert guide.report.losses.keys() == {name}
+
+
+def test_cutn_batches_average():
+    """Two looks are the mean of one look and the next."""
+    x, x0 = leaf_pair()
+    two = guidance()(x, x0, replace(only(clip_guidance_scale=100.0), cuts=replace(CUTS, batches=2)))
+    guide = guidance()
+    x, x0 = leaf_pair()
+    one = replace(only(clip_guidance_scale=100.0), cuts=replace(CUTS, batches=1), perceptor_weights=(1.0, 0.0))
+    other = replace(one, perceptor_weights=(0.0, 0.5))
+    parts = []
+    for step in (one, one, other, other):
+        x, x0 = leaf_pair()
+        parts.append(guide(x, x0, step))
+    torch.testing.assert_close(two, sum(parts) / 2)
+
+
+def test_a_perceptor_of_weight_zero_is_not_asked():
+    def refuse(_):
+        raise AssertionError("asked")
+
+    guide = guidance()
+    guide.views[1] = replace(guide.views[1], perceptor=replace(PERCEPTORS[1], encode_image=refuse))
+    x, x0 = leaf_pair()
+    guide(x, x0, replace(only(clip_guidance_scale=1.0), perceptor_weights=(1.0, 0.0)))
+    x, x0 = leaf_pair()
+    with pytest.raises(AssertionError, match="asked"):
+        guide(x, x0, only(clip_guidance_scale=1.0))
+
+
+def test_wants_nothing_where_nothing_pulls():
+    guide = guidance()
+    assert guide.wants(STEP)
+    assert not guide.wants(only())
+    assert not guide.wants(replace(STEP, clamp_grad=True, clamp_max=0.0))
+    assert not guide.wants(replace(only(clip_guidance_scale=1.0), perceptor_weights=(0.0, 0.0)))
+    assert not guide.wants(replace(only(clip_guidance_scale=1.0), cuts=replace(CUTS, overview=0, inner=0)))
+    assert guide.wants(only(init_scale=1.0))
+    assert not guidance(init_loss=None).wants(only(init_scale=1.0))
+
+
+def test_range_loss_pulls_unless_compat():
+    """Bug 2 of the original: its range loss has no gradient."""
+    x, x0 = leaf_pair()
+    assert guidance()(x, x0, only(range_scale=150.0)).abs().max() > 0
+    x, x0 = leaf_pair()
+    assert guidance(coupled=True)(x, x0, only(range_scale=150.0)).abs().max() == 0
+
+
+def test_batch_mates_are_coupled_in_compat_only():
+    """Bug 6: one RMS clamp, one NaN test and one saturation mean for the whole batch."""
+    step = replace(only(sat_scale=100.0, tv_scale=1.0), clamp_grad=True)
+
+    def gradients(coupled):
+        x, x0 = leaf_pair(2)
+        together = guidance(coupled=coupled)(x, x0, step)
+        x, x0 = leaf_pair(2)
+        one = x[:1].detach().requires_grad_()
+        return together[:1], guidance(1, coupled=coupled)(one, one * 0.9 + 0.1, step)
+
+    torch.testing.assert_close(*gradients(False), rtol=0, atol=0)
+    together, alone = gradients(True)
+    assert (together - alone).abs().max() > 1e-4
+
+
+def test_saturation_mean_of_the_original_shrinks_with_the_batch():
+    for coupled, share in ((False, 1.0), (True, 0.5)):
+        x, x0 = leaf_pair(2)
+        both = guidance(coupled=coupled)(x, x0, only(sat_scale=100.0))
+        x, x0 = leaf_pair(2)
+        one = x[:1].detach().requires_grad_()
+        alone = guidance(1, coupled=coupled)(one, one * 0.9 + 0.1, only(sat_scale=100.0))
+        torch.testing.assert_close(both[:1], alone * share)
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+def test_a_gradient_that_is_not_finite_is_dropped_and_told(coupled):
+    x, x0 = leaf_pair(2)
+    guide = guidance(coupled=coupled, init_loss=lambda x_in: x_in.sum((1, 2, 3)) * torch.tensor([1.0, float("nan")]))
+    gradient = guide(x, x0, only(init_scale=1.0))
+    assert guide.report.skipped.tolist() == [coupled, True]
+    assert gradient[1].abs().max() == 0
+    assert (gradient[0].abs().max() == 0) == coupled
+
+
+@given(st.floats(1e-4, 10), st.floats(0, 5), st.integers(0, 1000))
+def test_clamp_holds_every_picture_and_keeps_its_direction(scale, clamp_max, seed):
+    gradient = scale * torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    gradient *= torch.tensor([1.0, 10.0, 0.0], dtype=torch.float64)[:, None, None, None]
+    clamped = clamp_rms(gradient, root_mean_square(gradient), clamp_max)
+    rms, before = root_mean_square(clamped).flatten(), root_mean_square(gradient).flatten()
+    torch.testing.assert_close(rms, before.clamp(max=clamp_max))
+    torch.testing.assert_close(clamped * before[:, None, None, None], gradient * rms[:, None, None, None])
+
+
+def test_drop_non_finite_knows_infinity():
+    gradient = torch.ones(2, 3, 2, 2)
+    gradient[0, 0, 0, 0] = float("inf")
+    kept, bad = drop_non_finite(gradient)
+    assert bad.flatten().tolist() == [True, False]
+    assert kept[0].sum() == 0
+    torch.testing.assert_close(kept[1], gradient[1])
+
+
+def test_likeness_is_zero_for_the_init_itself():
+    distance = likeness(PERCEPTORS, INIT)
+    torch.testing.assert_close(distance(INIT), torch.zeros(1, dtype=torch.float64))
+    assert distance(-INIT).item() > 1e-3
