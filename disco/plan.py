@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import math
+import re
+import secrets
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from disco.config import Settings
-from disco.prompts import ImagePrompt, Prompt, Stage
+from disco import schedule
+from disco.config import SamplerConfig, Settings, specs
+from disco.errors import SettingsError
+from disco.prompts import (
+    ImagePrompt,
+    Prompt,
+    Stage,
+    check_tokens,
+    check_weights,
+    parse_image_prompt,
+    parse_share,
+    parse_stages,
+    weight_notes,
+)
+from disco.schedule import Schedule
 
 __all__ = ["Cuts", "ImagePrompt", "Plan", "Prompt", "Stage", "Step", "build_plan"]
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -81,3 +105,335 @@ class Plan:
     perceptors: tuple[str, ...]
     init_image: str | None
     notes: tuple[str, ...]
+
+
+def build_plan(settings: Settings) -> Plan:
+    """Resolve and check everything that can be, without torch's networks or a single weight.
+
+    Raises `SettingsError`, one line that names the setting, for whatever would make the run fail or lie.
+    """
+    notes: list[str] = []
+    width, height = _size(settings, notes)
+    _check_names(settings)
+    image_prompts = tuple(parse_image_prompt(text) for text in settings.image_prompts)
+    stages = _stages(settings, image_prompts, notes)
+    steps = _steps(settings, stages, notes)
+    init_image = _init_image(settings, notes)
+    _check_files(settings, init_image, image_prompts)
+    _check_tokens(settings, stages, notes)
+    settings = _with_seed(settings)
+    images = settings.n_batches * settings.batch_size
+    if settings.seed + images - 1 > MAX_SEED:
+        raise SettingsError(f"seed is {settings.seed}, and {images} pictures count up from it beyond {MAX_SEED}")
+    return Plan(
+        settings=settings,
+        width=width,
+        height=height,
+        seeds=tuple(range(settings.seed, settings.seed + images)),
+        steps=steps,
+        total_steps=settings.sampler.steps,
+        stages=stages,
+        image_prompts=image_prompts,
+        perceptors=settings.perceptors.clip_models,
+        init_image=init_image,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+# Names, sizes, files
+
+
+def _check_names(settings: Settings) -> None:
+    """Refuse a model, perceptor, device or film that does not exist."""
+    from disco.models import catalog
+
+    models = settings.model
+    if models.use_secondary_model:
+        catalog.secondary(models.secondary_model)
+    if not DEVICE.fullmatch(models.device):
+        raise SettingsError(f"device is {models.device!r}, but must be auto, cpu, cuda, cuda:N or mps")
+    names = settings.perceptors.clip_models
+    if not names:
+        raise SettingsError("clip_models is empty; name at least one, such as embedded_vit")
+    for name in names:
+        catalog.perceptor(name)
+        if names.count(name) > 1:
+            raise SettingsError(f"clip_models names {name!r} twice; use perceptor_weights to make it count more")
+    for name in settings.perceptors.perceptor_weights:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1) or names
+            raise SettingsError(f"perceptor_weights names {name!r}, not one of clip_models: {', '.join(near)}")
+    batch_name = settings.output.batch_name
+    if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
+        raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
+    if settings.output.video == "mp4" and shutil.which("ffmpeg") is None:
+        raise SettingsError("video is 'mp4', which takes the program ffmpeg, not found here; install it, or use gif")
+
+
+def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
+    """Width and height, rounded down to what the networks need."""
+    from disco.models import catalog
+
+    models = settings.model
+    multiple = catalog.unet(models.diffusion_model).multiple
+    if models.use_secondary_model:
+        multiple = math.lcm(multiple, catalog.secondary(models.secondary_model).multiple)
+    sides = []
+    for name, side in (("width", models.width), ("height", models.height)):
+        rounded = side // multiple * multiple
+        if not rounded:
+            raise SettingsError(f"{name} is {side}, but {models.diffusion_model} draws multiples of {multiple} only")
+        if rounded != side:
+            notes.append(f"{name} is rounded from {side} to {rounded}: the models need multiples of {multiple}")
+        sides.append(rounded)
+    return sides[0], sides[1]
+
+
+def _init_image(settings: Settings, notes: list[str]) -> str | None:
+    """The picture to start from, if any."""
+    init, sampler = settings.init, settings.sampler
+    init_image = init.init_image or None
+    if init_image and init.perlin_init:
+        if settings.compat == "none":
+            raise SettingsError("init_image and perlin_init are both given; only one can be the start")
+        init_image = None
+    if init.init_noise and init_image is None:
+        notes.append("init_noise is without effect: there is no init_image")
+    has_target = init_image is not None or (init.perlin_init and settings.compat == "disco57")
+    if not has_target and any(_schedule("init_scale", init.init_scale).values):
+        notes.append("init_scale is without effect: there is no init_image to pull towards")
+    if (init_image or init.perlin_init) and _count("skip_steps", sampler.skip_steps, sampler.steps) == 0:
+        notes.append("the init hardly shows with skip_steps=0, under full noise; try skip_steps=40%")
+    return init_image
+
+
+def _check_files(settings: Settings, init_image: str | None, image_prompts: Sequence[ImagePrompt]) -> None:
+    """Refuse a picture that is missing or cannot be read."""
+    from disco.images import check_image
+
+    if init_image is not None:
+        check_image(init_image, "init_image")
+    for prompt in image_prompts:
+        check_image(prompt.path, "image_prompts")
+
+
+def _with_seed(settings: Settings) -> Settings:
+    """The settings with a seed that is a number, drawn if it was to be random."""
+    seed = settings.seed
+    if seed == "random":
+        return dataclasses.replace(settings, seed=secrets.randbelow(2**32))
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise SettingsError(f"seed is {seed!r}, but must be random or an integer from 0 to {MAX_SEED}")
+    return settings
+
+
+# Prompts
+
+
+def _stages(settings: Settings, image_prompts: Sequence[ImagePrompt], notes: list[str]) -> tuple[Stage, ...]:
+    """The text prompts by share of the run."""
+    if settings.prompt is not None and settings.prompts is not None:
+        raise SettingsError("prompt and prompts are both given; prompt takes one text, prompts takes several")
+    if settings.prompt is not None:
+        name, given = "prompt", [settings.prompt]
+    elif settings.prompts is not None:
+        name, given = "prompts", settings.prompts
+    elif image_prompts:
+        return (Stage(0.0, ()),)
+    else:
+        raise SettingsError('prompt is missing; say what to render: disco "a red star over the sea"')
+    # The original reads the weight and still hands the whole text, suffix and all, to the tokenizer.
+    stages = parse_stages(given, name, keep_suffix=settings.compat == "disco57")
+    notes += check_weights(stages, image_prompts, name)
+    notes += weight_notes(_texts(given))
+    return stages
+
+
+def _texts(given: Any) -> list[str]:
+    """All texts of a setting that `parse_stages` has read."""
+    if isinstance(given, str):
+        return [given]
+    return [text for item in (given.values() if isinstance(given, dict) else given) for text in _texts(item)]
+
+
+def _check_tokens(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> None:
+    """Hold every text against every perceptor's tokenizer."""
+    from disco.models import catalog
+    from disco.models.clip import tokenizer
+
+    prompts = [prompt for stage in stages for prompt in stage.prompts]
+    name = "prompt" if settings.prompt is not None else "prompts"
+    for perceptor in settings.perceptors.clip_models:
+        words = tokenizer(catalog.perceptor(perceptor))
+        notes += check_tokens(prompts, perceptor, words, settings.truncate_prompts, name)
+
+
+# Steps
+
+
+def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tuple[Step, ...]:
+    """The steps of the run, all schedules read."""
+    sampler, guidance = settings.sampler, settings.guidance
+    schedules = _schedules(settings, notes)
+    total = sampler.steps
+    skipped = _count("skip_steps", sampler.skip_steps, total)
+    number_of_steps = total - skipped - _count("skip_end_steps", sampler.skip_end_steps, total)
+    if number_of_steps < 1:
+        raise SettingsError(
+            f"skip_steps={sampler.skip_steps} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
+            f"{total} steps; skip fewer"
+        )
+    samplers = _samplers(sampler, number_of_steps, schedules["eta"], notes)
+    mirrors = _mirrors(settings, total - skipped, number_of_steps, notes)
+    partials = _partials(settings.output.intermediate_saves, number_of_steps)
+    display_rate = settings.output.display_rate
+    symmetric_steps = _count("symmetry_switch", guidance.symmetry_switch, number_of_steps)
+
+    steps = []
+    for number in range(number_of_steps):
+        index = total - skipped - 1 - number
+        t = 1000 * index / total
+        share = number / number_of_steps
+        value = {name: each.at(t) for name, each in schedules.items()}
+        weights = tuple(value[_weight_of(name)] for name in settings.perceptors.clip_models)
+        cuts = Cuts(
+            family=settings.cutouts.cutout_family,
+            overview=int(value["cut_overview"]),
+            inner=int(value["cut_innercut"]),
+            ic_pow=value["cut_ic_pow"],
+            icgray_p=value["cut_icgray_p"],
+            cutn=int(value["cutn"]),
+            batches=int(value["cutn_batches"]),
+            skip_augs=bool(value["skip_augs"]),
+        )
+        guided = value["clip_guidance_scale"] != 0 and any(weights)
+        if guided and cuts.family == "scheduled" and cuts.overview + cuts.inner == 0:
+            raise SettingsError(
+                f"cut_overview and cut_innercut are both 0 at entry {999 - int(t)}, where the perceptors would see "
+                "nothing; give one of them at least 1"
+            )
+        steps.append(
+            Step(
+                number=number,
+                index=index,
+                t=t,
+                share=share,
+                sampler=samplers[number],
+                eta=value["eta"],
+                clip_guidance_scale=value["clip_guidance_scale"],
+                tv_scale=value["tv_scale"],
+                range_scale=value["range_scale"],
+                sat_scale=value["sat_scale"],
+                symmetry_loss_scale=value["symmetry_loss_scale"] if number < symmetric_steps else 0.0,
+                init_scale=value["init_scale"],
+                clamp_grad=bool(value["clamp_grad"]),
+                clamp_max=value["clamp_max"],
+                cuts=cuts,
+                perceptor_weights=weights,
+                stage=sum(stage.share <= share for stage in stages) - 1,
+                mirrors=mirrors.get(index, ()),
+                save_partial=number in partials,
+                show_progress=number == number_of_steps - 1 or bool(display_rate and number % display_rate == 0),
+            )
+        )
+    if not any(any(step.perceptor_weights) for step in steps):
+        notes.append("perceptor_weights are 0 at every step: no prompt guides the run")
+    return tuple(steps)
+
+
+def _schedule(name: str, value: Any) -> Schedule:
+    """The schedule of a timed setting, in the range that its schema gives."""
+    spec = specs()[name]
+    return schedule.parse(value, name, low=spec.low, high=spec.high, integer=spec.integer)
+
+
+def _schedules(settings: Settings, notes: list[str]) -> dict[str, Schedule]:
+    """The schedules of all timed settings by their names, those of perceptors by "perceptor_weights of NAME"."""
+    found = {}
+    for group in (settings.cutouts, settings.guidance, settings.sampler, settings.init):
+        for item in dataclasses.fields(group):
+            if specs()[item.name].timed:
+                found[item.name] = _schedule(item.name, getattr(group, item.name))
+    weights = settings.perceptors.perceptor_weights
+    for name in settings.perceptors.clip_models:
+        found[_weight_of(name)] = schedule.parse(weights.get(name, 1), _weight_of(name), low=0)
+    for name, each in found.items():
+        if each.length > each.count:
+            notes.append(f"{name} has {each.length} entries; those after the first {each.count} are never read")
+    return found
+
+
+def _weight_of(perceptor: str) -> str:
+    return f"perceptor_weights of {perceptor}"
+
+
+def _count(name: str, given: Any, of: int) -> int:
+    """A number of steps, given as a count or as a share of `of` steps, rounded down."""
+    if isinstance(given, str) and given.strip().isdecimal() and len(given) < 10:
+        given = int(given)
+    if isinstance(given, int) and not isinstance(given, bool):
+        if given < 0:
+            raise SettingsError(f"{name} is {given}, but must be at least 0")
+        return given
+    if given == 1 and not isinstance(given, bool):
+        raise SettingsError(f"{name} is {given!r}, which may mean one step or all of them; write 1 or 100%")
+    try:
+        return math.floor(parse_share(given, name) * of)
+    except SettingsError as error:
+        raise SettingsError(f"{name} is {given!r}, but must be a count of steps, or a share such as 4%") from error
+
+
+def _samplers(sampler: SamplerConfig, number_of_steps: int, eta: Schedule, notes: list[str]) -> list[str]:
+    """The sampler of every step."""
+    mode = sampler.diffusion_sampling_mode
+    switch = parse_share(sampler.ddim_switch, "ddim_switch")
+    if mode != "plms":
+        if switch < 1:
+            notes.append(f"ddim_switch is without effect under {mode.upper()}: it ends PLMS")
+        if mode == "ddpm" and any(eta.values):
+            notes.append("eta is without effect under DDPM, whose steps have their own noise")
+        return [mode] * number_of_steps
+    samplers = ["ddim" if number >= switch * number_of_steps else "plms" for number in range(number_of_steps)]
+    if "plms" in samplers and any(eta.values):
+        notes.append("eta is without effect under PLMS, which adds no noise")
+    return samplers
+
+
+def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[str]) -> dict[int, tuple[str, ...]]:
+    """The axes to mirror before a step, by the step's respaced index.
+
+    left: the steps left after skip_steps; guided-diffusion has a share p of the run at the index int(left * (1 - p)).
+    """
+    sampler = settings.sampler
+    axes = ["horizontal"] * sampler.use_horizontal_symmetry + ["vertical"] * sampler.use_vertical_symmetry
+    if not axes:
+        return {}
+    if settings.compat == "disco57" and sampler.diffusion_sampling_mode == "plms":
+        notes.append("the symmetry transformation is without effect under PLMS with compat=disco57")
+        return {}
+    mirrors = {}
+    for given in sampler.transformation_percent:
+        share = float(parse_share(given, "transformation_percent"))
+        index = int(left * (1 - share))
+        if index == left:
+            raise SettingsError("transformation_percent holds 0, which is before the first step; try 0.01")
+        if index < left - number_of_steps:
+            notes.append(f"transformation_percent holds {given}, which is after the last step: not applied")
+        mirrors[index] = tuple(axes)
+    return mirrors
+
+
+def _partials(given: Any, number_of_steps: int) -> frozenset[int]:
+    """The steps at which partial pictures are saved."""
+    name = "intermediate_saves"
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < number_of_steps:
+        return frozenset(number_of_steps * part // (given + 1) for part in range(1, given + 1))
+    if not isinstance(given, tuple):
+        raise SettingsError(
+            f"{name} is {given!r}, but must be a count below {number_of_steps}, or a list of steps or shares"
+        )
+    steps = frozenset(_count(name, item, number_of_steps) for item in given)
+    for step in steps:
+        if step >= number_of_steps:
+            raise SettingsError(f"{name} holds step {step}, but the run has steps 0 to {number_of_steps - 1}")
+    return steps

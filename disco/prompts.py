@@ -48,11 +48,12 @@ class Stage:
     prompts: tuple[Prompt, ...]
 
 
-def parse_prompt(text: str, name: str = "prompt") -> Prompt:
+def parse_prompt(text: str, name: str = "prompt", *, keep_suffix: bool = False) -> Prompt:
     """Read `text` or `text:weight`.
 
     A weight is what follows the last colon, where that is a finite number: "a castle, by the sea: dusk" is all text.
-    Any Unicode text will do. name: the setting, for errors.
+    Any Unicode text will do. name: the setting, for errors. keep_suffix: leave `:weight` in the text as well, where
+    Disco 5.7 forgot it.
 
     Raises `SettingsError` when no text is left.
     """
@@ -63,7 +64,7 @@ def parse_prompt(text: str, name: str = "prompt") -> Prompt:
         body.encode("utf-8")
     except UnicodeEncodeError as error:
         raise SettingsError(f"{name} is {text!r}, which is not valid Unicode") from error
-    return Prompt(body, weight)
+    return Prompt(text if keep_suffix else body, weight)
 
 
 def parse_image_prompt(text: str, name: str = "image_prompts") -> ImagePrompt:
@@ -85,16 +86,16 @@ def parse_share(given: Any, name: str) -> Fraction:
     return share
 
 
-def parse_stages(prompts: Any, name: str = "prompts") -> tuple[Stage, ...]:
+def parse_stages(prompts: Any, name: str = "prompts", *, keep_suffix: bool = False) -> tuple[Stage, ...]:
     """The stages of a run, by share.
 
     prompts: a text, a list of texts, or a mapping from shares (0, 0.4, "40%") to either. The first stage must start
-    at 0.
+    at 0. keep_suffix: see `parse_prompt`.
 
     Raises `SettingsError` for anything else, and for Disco's frame numbers, which stills do not have.
     """
     if not isinstance(prompts, Mapping):
-        return (Stage(0.0, _texts(prompts, name)),)
+        return (Stage(0.0, _prompts(prompts, name, keep_suffix)),)
     stages: dict[Fraction, Stage] = {}
     for key, texts in prompts.items():
         if FRAME.fullmatch(str(key)):
@@ -106,7 +107,7 @@ def parse_stages(prompts: Any, name: str = "prompts") -> tuple[Stage, ...]:
             raise SettingsError(f"{name} has the key {key!r}, but keys are shares of the run: 0, 0.4 or 40%")
         if share in stages:
             raise SettingsError(f"{name} has two stages that start at {float(share):g}")
-        stages[share] = Stage(float(share), _texts(texts, name))
+        stages[share] = Stage(float(share), _prompts(texts, name, keep_suffix))
     if 0 not in stages:
         raise SettingsError(f"{name} has no stage that starts at 0, so nothing to begin with")
     return tuple(stages[share] for share in sorted(stages))
@@ -153,9 +154,7 @@ def check_tokens(
     notes = []
     for text in dict.fromkeys(prompt.text for prompt in prompts):
         tokens = tokenizer.split(text)
-        strange = [
-            f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(text)
-        ]
+        strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(text)]
         if not tokens:
             raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows: {', '.join(strange) or text!r}")
         if strange:
@@ -186,14 +185,14 @@ def _split_weight(text: str) -> tuple[str, float]:
     return text, 1.0
 
 
-def _texts(given: Any, name: str) -> tuple[Prompt, ...]:
+def _prompts(given: Any, name: str, keep_suffix: bool) -> tuple[Prompt, ...]:
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, (list, tuple)) or not texts:
         raise SettingsError(f"{name} holds {given!r}, but must hold texts, or lists of texts by share of the run")
     for text in texts:
         if not isinstance(text, str):
             raise SettingsError(f"{name} holds {text!r}, which is not a text; write it in quotes")
-    return tuple(parse_prompt(text, name) for text in texts)
+    return tuple(parse_prompt(text, name, keep_suffix=keep_suffix) for text in texts)
 
 
 def _share(given: Any) -> Fraction | None:
