@@ -27,9 +27,7 @@ def check_lpips() -> Path:
         if (folder / BACKBONE).is_file():
             return folder / BACKBONE
     places = " or ".join(map(str, folders))
-    raise SettingsError(
-        f"init_loss is 'lpips', which needs torchvision's {BACKBONE} in {places}; put it there, or use init_loss=perceptors"
-    )
+    raise SettingsError(f"init_loss is 'lpips', which needs {BACKBONE} in {places}; or use init_loss=perceptors")
 
 
 class Lpips(nn.Module):
