@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from disco.errors import SettingsError
 
 if TYPE_CHECKING:
-    from disco.render import render
+    from disco.engine import render
 
     __version__: str
 
@@ -20,7 +20,7 @@ __all__ = ["SettingsError", "__version__", "render"]
 def __getattr__(name: str) -> Any:
     # Only when asked for: rendering imports torch, which takes longer than refusing a bad setting should.
     if name == "render":
-        from disco.render import render
+        from disco.engine import render
 
         return render
     if name == "__version__":

@@ -87,7 +87,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, resolved: what `disco.render` walks.
+    """A run, resolved: what `disco.engine` walks.
 
     settings: as given, but for a random seed, which is drawn here, so that they replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.

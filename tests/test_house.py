@@ -20,7 +20,7 @@ LAYERS = (
     {"diffusion", "noise", "outputs"},
     {"models", "guidance", "samplers"},
     {"denoiser"},
-    {"render"},
+    {"engine"},
     {"training", "cli"},
 )
 

@@ -1,0 +1,344 @@
+"""A run from end to end: on toy networks where its own logic is at stake, on the embedded ones where pictures are."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import disco
+from disco import engine
+from disco.config import load
+from disco.errors import SettingsError
+from disco.guidance.perceptor import Perceptor
+from disco.models import catalog
+from disco.outputs import read_settings
+from disco.overrides import from_python
+from disco.plan import build_plan
+from disco.engine import Networks, mirror, render, render_settings, walk
+
+QUICK = dict(steps=6, width=32, height=32, cut_overview=2, cut_innercut=2)
+
+
+def pixels(run):
+    return np.stack([np.asarray(picture.image) for picture in run.pictures])
+
+
+def settings_of(**given):
+    return load(from_python({"prompt": "a red star", **QUICK, **given}))
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """Small smooth networks in the places of the embedded ones; `loads` counts how often they were asked for."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 3, 3, padding=1).requires_grad_(False)
+    tower = nn.Sequential(nn.Conv2d(3, 8, 5, stride=3), nn.Tanh(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    tower.requires_grad_(False)
+
+    def encode_text(texts):
+        rows = [torch.randn(32, generator=torch.Generator().manual_seed(sum(map(ord, text)))) for text in texts]
+        return torch.stack(rows)
+
+    state = SimpleNamespace(loads=0, classes=None, seen_classes=[], calls=0)
+
+    def unet(x, t, y=None):
+        state.calls += 1
+        if y is not None:
+            state.seen_classes.append(y.tolist())
+        return torch.tanh(conv(x))
+
+    def load_networks(plan, device, dtype):
+        state.loads += 1
+        spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=state.classes)
+        secondary = (lambda x, t: torch.tanh(conv(x))) if plan.settings.model.use_secondary_model else None
+        perceptors = [
+            Perceptor(name, 16, (0.5,) * 3, (0.3,) * 3, tower, encode_text) for name in plan.perceptors
+        ]
+        return Networks(unet, spec, secondary, tuple(perceptors))
+
+    monkeypatch.setattr(engine, "load_networks", load_networks)
+    monkeypatch.setattr(engine, "sha256_of", lambda path: "0" * 64)
+    monkeypatch.setattr(engine.catalog, "weights_path", lambda spec: spec.file)
+    return state
+
+
+# --- what a seed means -----------------------------------------------------------------------------------------------
+
+
+def test_same_settings_same_bits(toys):
+    first, again = (render("a red star", seed=3, **QUICK) for _ in range(2))
+    np.testing.assert_array_equal(pixels(first), pixels(again))
+    other = render("a red star", seed=4, **QUICK)
+    assert (pixels(first) != pixels(other)).any()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"perlin_init": True, "skip_steps": 2},
+        {"fuzzy_prompt": True},
+        {"use_secondary_model": True},
+        {"cutout_family": "random", "cutn": 3},
+        {"diffusion_sampling_mode": "ddpm"},
+        {"diffusion_sampling_mode": "plms"},
+    ],
+    ids=str,
+)
+def test_an_image_depends_on_its_seed_alone(toys, more):
+    together = render("a red star", seed=5, batch_size=4, **QUICK, **more)
+    in_turn = render("a red star", seed=5, n_batches=4, **QUICK, **more)
+    alone = [render("a red star", seed=5 + i, **QUICK, **more) for i in range(4)]
+    np.testing.assert_array_equal(pixels(in_turn), np.concatenate([pixels(run) for run in alone]))
+    assert [picture.seed for picture in together.pictures] == [5, 6, 7, 8]
+    assert np.abs(pixels(together).astype(int) - pixels(in_turn)).max() <= 1  # a level of 255, where 1e-4 falls between
+    assert len({picture.image.tobytes() for picture in together.pictures}) == 4
+
+
+def predictions(**given):
+    """The last x0 of a batch, unrounded."""
+    plan = build_plan(settings_of(**given))
+    networks = engine.load_networks(plan, torch.device("cpu"), torch.float32)
+    *_, last = walk(plan, networks, plan.seeds, torch.device("cpu"))
+    return last.x0
+
+
+def test_batch_sizes_agree_to_a_ten_thousandth(toys):
+    together = predictions(seed=5, batch_size=4)
+    for i in range(4):
+        torch.testing.assert_close(together[i : i + 1], predictions(seed=5 + i), rtol=1e-4, atol=1e-4)
+
+
+def test_batch_mates_are_coupled_under_compat(toys):
+    together = predictions(seed=5, batch_size=2, compat="disco57")
+    assert (together[:1] - predictions(seed=5, compat="disco57")).abs().max() > 1e-3
+
+
+def test_random_state_of_the_process_is_left_alone(toys):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = render("a red star", **QUICK)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(pixels(first), pixels(render("a red star", **QUICK)))
+
+
+def test_a_random_seed_is_drawn_and_told(toys):
+    run = render("a red star", seed="random", **QUICK)
+    again = render("a red star", seed=run.pictures[0].seed, **QUICK)
+    np.testing.assert_array_equal(pixels(run), pixels(again))
+    assert run.settings.seed == run.pictures[0].seed
+
+
+# --- what a run leaves behind ----------------------------------------------------------------------------------------
+
+
+def test_a_run_folder_tells_all(toys, tmp_path):
+    folder = tmp_path / "run"
+    run = render("a red star", folder=folder, batch_size=2, intermediate_saves=2, video="gif", **QUICK)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["seeds"] == [0, 1]
+    assert record["weights"].keys() == {"embedded", "embedded_vit", "embedded_resnet"}
+    assert record["seconds"] > 0
+    lines = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
+    assert [line["number"] for line in lines] == list(range(6))
+    assert lines[0]["losses"].keys() >= {"clip/embedded_vit", "clip/embedded_resnet", "range"}
+    assert len(lines[0]["gradient_rms"]) == 2
+    for number, picture in enumerate(run.pictures):
+        assert picture.path == folder / f"image_{number}.png"
+        np.testing.assert_array_equal(np.asarray(Image.open(picture.path)), np.asarray(picture.image))
+    assert (folder / "progress.png").exists()
+    assert len(list((folder / "partials").iterdir())) == 4
+    with Image.open(folder / "image_1.gif") as film:
+        assert film.n_frames == 6
+
+
+def test_a_picture_replays_to_its_bits(toys, tmp_path):
+    run = render("a red star:2", folder=tmp_path / "run", n_batches=3, clamp_max="[0.1]*500+[0.2]*500", **QUICK)
+    from disco.config import from_dict
+
+    again = render_settings(from_dict(read_settings(run.pictures[2].path)), quiet=True)
+    np.testing.assert_array_equal(pixels(again)[0], pixels(run)[2])
+
+
+def test_a_folder_that_holds_a_run_is_not_touched(toys, tmp_path):
+    render("a red star", folder=tmp_path, **QUICK)
+    with pytest.raises(SettingsError, match="already holds a run"):
+        render("a red star", folder=tmp_path, **QUICK)
+    assert toys.loads == 1
+
+
+def test_without_a_folder_nothing_is_written(toys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = render("a red star", **QUICK)
+    assert run.folder is None and run.pictures[0].path is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_keeps_the_last_prediction_and_says_where(toys, tmp_path, monkeypatch):
+    shown = []
+
+    def interrupt(out, step, pictures, line):
+        shown.append(step.number)
+        if step.number == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "show", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="image_0.png"):
+        render("a red star", folder=tmp_path, **QUICK)
+    assert shown == [0, 1, 2, 3]
+    assert Image.open(tmp_path / "image_0.png").size == (32, 32)
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(engine, "show", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        render("a red star", folder=tmp_path, **QUICK)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "failed" and "out of memory" in record["error"]
+
+
+# --- what settings do ------------------------------------------------------------------------------------------------
+
+
+def test_stages_take_over_at_their_share(toys):
+    early = predictions(prompt=None, prompts={"0": ["a red star"], "50%": ["a blue fish"]})
+    never = predictions(prompt=None, prompts={"0": ["a red star"]})
+    plan = build_plan(settings_of(prompt=None, prompts={"0": ["a red star"], "50%": ["a blue fish"]}))
+    assert [step.stage for step in plan.steps] == [0, 0, 0, 1, 1, 1]
+    assert (early - never).abs().max() > 1e-4
+
+
+def test_a_single_prompts_weight_is_without_effect(toys):
+    torch.testing.assert_close(predictions(prompt="a red star:1000"), predictions(prompt="a red star"), rtol=0, atol=0)
+
+
+def test_a_negative_prompt_and_an_image_prompt_have_effect(toys, tmp_path):
+    plain = predictions()
+    Image.new("RGB", (40, 30), (200, 30, 30)).save(tmp_path / "red.png")
+    assert (predictions(prompt=None, prompts=["a red star:2", "a blue fish:-1"]) - plain).abs().max() > 1e-4
+    assert (predictions(image_prompts=[f"{tmp_path / 'red.png'}:2"]) - plain).abs().max() > 1e-4
+
+
+def test_perceptors_switch_on_and_off_over_time(toys):
+    half = predictions(perceptor_weights={"embedded_vit": "[1]*500+[0]*500"})
+    assert (half - predictions()).abs().max() > 1e-5
+    assert (half - predictions(perceptor_weights={"embedded_vit": 0})).abs().max() > 1e-5
+
+
+def test_eta_is_without_effect_under_plms(toys):
+    runs = [predictions(diffusion_sampling_mode="plms", eta=eta) for eta in (0, 1)]
+    torch.testing.assert_close(*runs, rtol=0, atol=0)
+
+
+def test_clamp_max_zero_is_no_guidance(toys):
+    torch.testing.assert_close(
+        predictions(clamp_max=0), predictions(clip_guidance_scale=0, range_scale=0), rtol=0, atol=0
+    )
+
+
+def test_init_image_is_kept_more_the_more_steps_are_skipped(toys, tmp_path):
+    Image.fromarray(np.tile(np.linspace(0, 255, 32, dtype=np.uint8)[:, None, None], (1, 32, 3))).save(tmp_path / "i.png")
+    target = torch.linspace(-1, 1, 32)[None, None, :, None]
+
+    def distance(**given):
+        return (predictions(init_image=str(tmp_path / "i.png"), **given) - target).abs().mean()
+
+    assert distance(skip_steps=5) < distance(skip_steps=0)
+    assert distance(skip_steps=5, init_noise=0.5) > distance(skip_steps=5)
+
+
+def test_init_scale_by_perceptors_pulls_towards_the_init_image(toys, tmp_path):
+    Image.new("RGB", (32, 32), (250, 10, 10)).save(tmp_path / "i.png")
+    given = dict(init_image=str(tmp_path / "i.png"), init_loss="perceptors", clip_guidance_scale=0)
+    lines = {}
+    for scale in (1, 2000):
+        plan = build_plan(settings_of(init_scale=scale, **given))
+        networks = engine.load_networks(plan, torch.device("cpu"), torch.float32)
+        lines[scale] = [event.line["losses"]["init"][0] / scale for event in walk(plan, networks, [0], torch.device("cpu"))]
+    assert lines[2000][-1] < lines[1][-1]
+
+
+def test_perlin_init_and_an_init_image_do_not_mix(toys, tmp_path):
+    """Bug 7: the original lets the noise replace the picture, and pulls towards it."""
+    Image.new("RGB", (32, 32)).save(tmp_path / "i.png")
+    both = dict(init_image=str(tmp_path / "i.png"), perlin_init=True, skip_steps=3)
+    with pytest.raises(SettingsError, match="perlin_init"):
+        build_plan(settings_of(**both))
+    silently = predictions(**both, compat="disco57")
+    torch.testing.assert_close(silently, predictions(perlin_init=True, skip_steps=3, compat="disco57"), rtol=0, atol=0)
+
+
+def test_perlin_noise_is_no_target_but_in_compat(toys):
+    given = dict(perlin_init=True, skip_steps=2, init_loss="perceptors", init_scale=1000)
+    torch.testing.assert_close(predictions(**given), predictions(**given | {"init_scale": 0}), rtol=0, atol=0)
+    compat = given | {"compat": "disco57"}
+    assert (predictions(**compat) - predictions(**compat | {"init_scale": 0})).abs().max() > 1e-5
+
+
+def test_symmetry_is_honoured_under_plms_but_in_compat(toys):
+    """Bug 8: the original's PLMS forgets it."""
+    given = dict(diffusion_sampling_mode="plms", use_horizontal_symmetry=True, transformation_percent=[0.5])
+    plain = predictions(diffusion_sampling_mode="plms")
+    assert (predictions(**given) - plain).abs().max() > 1e-3
+    compat = predictions(**given, compat="disco57")
+    torch.testing.assert_close(compat, predictions(diffusion_sampling_mode="plms", compat="disco57"), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_classes_are_drawn_where_a_model_has_them(toys, again):
+    toys.classes = 1000
+    predictions(randomize_class=again)
+    assert len(toys.seen_classes) == 6
+    assert (len({tuple(labels) for labels in toys.seen_classes}) > 1) == again
+
+
+def test_one_unet_evaluation_a_step(toys):
+    predictions()
+    assert toys.calls == 6
+
+
+def test_gradients_that_are_not_finite_are_counted_and_said(toys, monkeypatch):
+    monkeypatch.setattr(
+        engine, "init_loss_of", lambda *_: lambda x_in: x_in.sum((1, 2, 3)) * float("nan")
+    )
+    run = render("a red star", init_scale=1, **QUICK)
+    assert any("6 times" in note for note in run.notes)
+    assert np.isfinite(pixels(run)).all()
+
+
+def test_size_is_rounded_down_and_said(toys):
+    run = render("a red star", steps=2, width=45, height=33)
+    assert run.pictures[0].image.size == (40, 32)
+    assert any("45" in note and "40" in note for note in run.notes)
+
+
+def test_a_device_that_is_not_there_is_refused_before_models(toys):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(SettingsError, match="device.*cuda.*cpu"):
+        render("a red star", device="cuda", **QUICK)
+    assert toys.loads == 0
+
+
+# --- mirrors ---------------------------------------------------------------------------------------------------------
+
+
+def test_mirror_copies_the_first_half():
+    x = torch.arange(12.0).reshape(1, 1, 3, 4)
+    assert mirror(x, ["horizontal"])[0, 0].tolist() == [[0, 1, 1, 0], [4, 5, 5, 4], [8, 9, 9, 8]]
+    assert mirror(x, ["vertical"])[0, 0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 2, 3]]
+    both = mirror(x, ["horizontal", "vertical"])
+    torch.testing.assert_close(both, both.flip(-1))
+    torch.testing.assert_close(both, both.flip(-2))
+    assert mirror(x, []) is x
