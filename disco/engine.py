@@ -287,7 +287,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         plan.steps,
         noise=lambda: normal(noises, "steps", shape, device),
         order=settings.sampler.plms_order,
-        transform=lambda x, step: mirror(x, () if compat and step.sampler == "plms" else step.mirrors),
+        transform=lambda x, step: mirror(x, step.mirrors),
     )
     clock = time.perf_counter()
     for step, sampled in zip(plan.steps, samples, strict=True):

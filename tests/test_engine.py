@@ -56,9 +56,7 @@ def toys(monkeypatch):
         state.loads += 1
         spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=state.classes)
         secondary = (lambda x, t: torch.tanh(conv(x))) if plan.settings.model.use_secondary_model else None
-        perceptors = [
-            Perceptor(name, 16, (0.5,) * 3, (0.3,) * 3, tower, encode_text) for name in plan.perceptors
-        ]
+        perceptors = [Perceptor(name, 16, (0.5,) * 3, (0.3,) * 3, tower, encode_text) for name in plan.perceptors]
         return Networks(unet, spec, secondary, tuple(perceptors))
 
     monkeypatch.setattr(engine, "load_networks", load_networks)
@@ -248,7 +246,9 @@ def test_clamp_max_zero_is_no_guidance(toys):
 
 
 def test_init_image_is_kept_more_the_more_steps_are_skipped(toys, tmp_path):
-    Image.fromarray(np.tile(np.linspace(0, 255, 32, dtype=np.uint8)[:, None, None], (1, 32, 3))).save(tmp_path / "i.png")
+    Image.fromarray(np.tile(np.linspace(0, 255, 32, dtype=np.uint8)[:, None, None], (1, 32, 3))).save(
+        tmp_path / "i.png"
+    )
     target = torch.linspace(-1, 1, 32)[None, None, :, None]
 
     def distance(**given):
@@ -265,7 +265,9 @@ def test_init_scale_by_perceptors_pulls_towards_the_init_image(toys, tmp_path):
     for scale in (1, 2000):
         plan = build_plan(settings_of(init_scale=scale, **given))
         networks = engine.load_networks(plan, torch.device("cpu"), torch.float32)
-        lines[scale] = [event.line["losses"]["init"][0] / scale for event in walk(plan, networks, [0], torch.device("cpu"))]
+        lines[scale] = [
+            event.line["losses"]["init"][0] / scale for event in walk(plan, networks, [0], torch.device("cpu"))
+        ]
     assert lines[2000][-1] < lines[1][-1]
 
 
@@ -309,9 +311,7 @@ def test_one_unet_evaluation_a_step(toys):
 
 
 def test_gradients_that_are_not_finite_are_counted_and_said(toys, monkeypatch):
-    monkeypatch.setattr(
-        engine, "init_loss_of", lambda *_: lambda x_in: x_in.sum((1, 2, 3)) * float("nan")
-    )
+    monkeypatch.setattr(engine, "init_loss_of", lambda *_: lambda x_in: x_in.sum((1, 2, 3)) * float("nan"))
     run = render("a red star", init_scale=1, **QUICK)
     assert any("6 times" in note for note in run.notes)
     assert np.isfinite(pixels(run)).all()
