@@ -286,6 +286,8 @@ def register() -> None:
     for name, group in groups().items():
         schema[name] = group
         OmegaConf.set_readonly(schema[name], None)
+    schema.perceptors.perceptor_weights = {}
+    OmegaConf.set_struct(schema.perceptors.perceptor_weights, False)  # its keys are names of perceptors, not settings
     ConfigStore.instance().store(name="schema", node=schema)
 
 
