@@ -10,16 +10,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-import disco
 from disco import engine
 from disco.config import load
+from disco.engine import Networks, mirror, render, render_settings, walk
 from disco.errors import SettingsError
 from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
 from disco.outputs import read_settings
 from disco.overrides import from_python
 from disco.plan import build_plan
-from disco.engine import Networks, mirror, render, render_settings, walk
 
 QUICK = dict(steps=6, width=32, height=32, cut_overview=2, cut_innercut=2)
 
