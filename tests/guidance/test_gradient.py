@@ -261,3 +261,50 @@ def test_likeness_is_zero_for_the_init_itself():
     distance = likeness(PERCEPTORS, INIT)
     torch.testing.assert_close(distance(INIT), torch.zeros(1, dtype=torch.float64))
     assert distance(-INIT).item() > 1e-3
+
+
+@pytest.mark.parametrize("overview", [1, 4, 7])
+def test_the_originals_step_written_out(networks, overview):
+    """One guided step, straightforwardly: a loop over perceptors and batches, and the UNet asked twice."""
+    unet, _ = networks
+    cuts = replace(CUTS, overview=overview, inner=0, skip_augs=True)
+    step = replace(
+        STEP, cuts=cuts, init_scale=0.0, symmetry_loss_scale=0.0, perceptor_weights=(1.0, 1.0), clamp_grad=True
+    )
+    generator = torch.Generator().manual_seed(6)
+    x = 2 * torch.randn(1, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
+    guide = guidance(1, init_loss=None, coupled=True)
+    ours = GuidedDenoiser(unet, guide)(x, step).gradient
+
+    x = x.clone().requires_grad_()
+    prediction = unet(x, step.index)
+    factor = DIFFUSION.alpha_sigma(step.index)[1]
+    x_in = prediction.x0 * factor + x * (1 - factor)
+    x_in_grad = torch.zeros_like(x_in)
+    for view in guide.views:
+        perceptor, targets, weights = view.perceptor, view.targets[0][0], view.weights[0]
+        mean, std = (torch.tensor(v, dtype=x.dtype).view(3, 1, 1) for v in (perceptor.mean, perceptor.std))
+        for _ in range(cuts.batches):
+            size = (perceptor.resolution, perceptor.resolution)
+            whole = nn.functional.interpolate(x_in.add(1).div(2), size, mode="bicubic", antialias=True)
+            weight = torch.tensor([0.2989, 0.587, 0.114], dtype=x.dtype).view(1, 3, 1, 1)
+            gray = (whole * weight).sum(1, keepdim=True).expand_as(whole)
+            seen = [whole, gray, whole.flip(-1), gray.flip(-1)][:overview] if overview <= 4 else [whole] * overview
+            losses = []
+            for cut in seen:
+                embedding = nn.functional.normalize(perceptor.encode_image((cut - mean) / std), dim=-1)
+                distance = (
+                    (embedding - nn.functional.normalize(targets, dim=-1)).norm(dim=-1).div(2).arcsin().pow(2).mul(2)
+                )
+                losses.append((distance * weights).sum())
+            loss = torch.stack(losses).mean() * step.clip_guidance_scale
+            x_in_grad += torch.autograd.grad(loss, x_in, retain_graph=True)[0] / cuts.batches
+    padded = nn.functional.pad(x_in, (0, 1, 0, 1), "replicate")
+    across = padded[..., :-1, 1:] - padded[..., :-1, :-1]
+    down = padded[..., 1:, :-1] - padded[..., :-1, :-1]
+    loss = (across**2 + down**2).mean() * step.tv_scale + (x_in - x_in.clamp(-1, 1)).abs().mean() * step.sat_scale
+    x_in_grad += torch.autograd.grad(loss, x_in, retain_graph=True)[0]
+    gradient = torch.autograd.grad(x_in, x, x_in_grad)[0]
+    magnitude = gradient.square().mean().sqrt()
+    assert magnitude > step.clamp_max
+    torch.testing.assert_close(ours, gradient * magnitude.clamp(max=step.clamp_max) / magnitude)
