@@ -1,0 +1,110 @@
+"""Crops and warps of many cutouts at once, in plain torch: differentiable, deterministic on CPU, on any device.
+
+Cutting a picture the usual way, one crop and one resize after the other, spends its time on calls. Here all crops of
+a picture are two matrix products, and all warps one sampling.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CUBIC_REACH = 2.0
+"""The cubic is zero beyond two pixels (of the coarser of the two grids)."""
+
+
+def cubic(x: Tensor) -> Tensor:
+    r"""The interpolating cubic of Keys with a = -1/2, the resizing filter of Pillow, ResizeRight and torch.
+
+        k(x) =  3/2 |x|^3 - 5/2 |x|^2         + 1      |x| <= 1
+               -1/2 |x|^3 + 5/2 |x|^2 - 4 |x| + 2      1 < |x| < 2
+                0                                      otherwise
+
+    Args: ``x``, any shape, any float dtype. Returns the same shape and dtype.
+    Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981, eq. 15.
+    """
+    x = x.abs().clamp_max(CUBIC_REACH)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x <= 1, near, far)
+
+
+def resize_weights(
+    start: Tensor, length: Tensor, size: int, out: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    r"""How much each pixel of a line counts for each pixel of the line's resized pieces.
+
+    Piece n covers pixels start[n] .. start[n] + length[n] - 1 of a line of `size` pixels. With the scale
+    s = length / out, pixel o of the result looks at the point (o + 1/2) s - 1/2 of its piece, whose pixels j count
+
+        w[n, o, j]  =  k((j - (o + 1/2) s + 1/2) / max(s, 1)),    normalised to  sum_j w = 1
+
+    so that the filter widens where the piece shrinks (antialiasing). A piece may reach over the ends of the line: the
+    pixels missing there count in the sum, and so are seen as zeros.
+
+    Args: start, length (at least 1): [N], integers on the CPU. Returns [N, out, size] in `dtype`, on `device`.
+    """
+    low = min([0, *start.tolist()])
+    high = max([size, *(start + length).tolist()])
+    start, length = start.to(device, non_blocking=True), length.to(device, non_blocking=True)
+    pixel = torch.arange(low, high, device=device) - start[:, None]
+    scale = (length.to(dtype) / out)[:, None, None]
+    centre = (torch.arange(out, device=device, dtype=dtype)[:, None] + 0.5) * scale - 0.5
+    weights = cubic((pixel[:, None].to(dtype) - centre) / scale.clamp_min(1))
+    weights = weights * ((pixel >= 0) & (pixel < length[:, None]))[:, None]
+    weights = weights / weights.sum(dim=-1, keepdim=True)
+    return weights[..., -low : size - low]
+
+
+def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:
+    r"""Cut N boxes out of one picture and resize each to `out` x `out` pixels, antialiased.
+
+        cut[n, c]  =  Wy[n] picture[c] Wx[n]^T
+
+    Each is `F.interpolate(crop, (out, out), mode="bicubic", antialias=True)` of its crop. A box may reach over the
+    picture's edges and sees zeros there.
+
+    Args:
+        picture: [C, H, W], floating point, any strides.
+        top, left, height, width: [N], integers on the CPU; height and width at least 1.
+        out: side of the results, at least 1.
+
+    Returns [N, C, out, out], dtype and device of `picture`; the gradient flows to `picture`. Weights are worked out
+    in float64 for a float64 picture, in float32 otherwise.
+    """
+    channels, rows, columns = picture.shape
+    exact = torch.promote_types(picture.dtype, torch.float32)
+    down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
+    across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
+    # The rows of all cuts in one product with the whole picture; then each cut's columns, all its channels at once.
+    bands = down.flatten(0, 1) @ picture.movedim(1, 0).flatten(1)
+    cuts = bands.view(-1, out * channels, columns) @ across.mT
+    return cuts.view(-1, out, channels, out).movedim(2, 1)
+
+
+def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
+    r"""Look at each cut through a projective map of its own: bilinear, zeros outside.
+
+        warped[n](p)  =  cuts[n](q),    (q, 1) ~ matrix[n] (p, 1)
+
+    with p and q as (x, y) in pixels from the cut's centre.
+
+    Args:
+        cuts: [N, C, H, W], floating point.
+        matrix: [N, 3, 3], floating point, any device; from points of the result to points of the cut, the inverse of
+            how the content moves.
+
+    Returns [N, C, H, W], dtype and device of `cuts`; the gradient flows to `cuts`. Source: torchvision's `affine` and
+    `perspective` on tensors, which this equals for the same map.
+    """
+    height, width = cuts.shape[-2:]
+    x = torch.arange(width, device=cuts.device, dtype=cuts.dtype) - (width - 1) / 2
+    y = torch.arange(height, device=cuts.device, dtype=cuts.dtype) - (height - 1) / 2
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    matrix = matrix.to(cuts.device, cuts.dtype, non_blocking=True)
+    points = torch.stack([x, y, torch.ones_like(x)])
+    seen_x, seen_y, depth = (matrix @ points.flatten(1)).view(-1, 3, height, width).unbind(1)
+    # grid_sample's units: half the cut's width, half its height.
+    grid = torch.stack([seen_x / depth * (2 / width), seen_y / depth * (2 / height)], -1)
+    return F.grid_sample(cuts, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

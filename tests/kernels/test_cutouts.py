@@ -1,0 +1,148 @@
+"""Crops and warps of many cuts at once equal torch's and torchvision's, one by one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision.transforms.functional as TF
+from disco.kernels.cutouts import crop_resize, cubic, resize_weights, warp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+
+torch.set_num_threads(1)
+
+
+def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).to(dtype)
+
+
+def one_by_one(picture: Tensor, boxes: list[tuple[int, int, int, int]], out: int, margin: int = 0) -> Tensor:
+    """Each crop through torch's own antialiased resize, from a picture that is really padded."""
+    padded = F.pad(picture, [margin] * 4)
+    crops = [padded[:, y + margin : y + margin + h, x + margin : x + margin + w] for y, x, h, w in boxes]
+    resized = [F.interpolate(crop[None], (out, out), mode="bicubic", antialias=True) for crop in crops]
+    return torch.cat(resized)
+
+
+def at_once(picture: Tensor, boxes: list[tuple[int, int, int, int]], out: int) -> Tensor:
+    return crop_resize(picture, *torch.tensor(boxes).reshape(-1, 4).unbind(1), out)
+
+
+#: (top, left, height, width) in a picture of 37 x 53: shrunk, magnified, kept, of one pixel, not square, whole.
+BOXES = [(0, 0, 37, 37), (5, 16, 32, 32), (30, 2, 7, 7), (9, 9, 16, 16), (36, 52, 1, 1), (3, 1, 20, 51), (0, 0, 37, 53)]
+
+
+@pytest.mark.parametrize("out", [1, 7, 16, 61])
+def test_crops_equal_torchs_antialiased_bicubic(out: int) -> None:
+    picture = noise(3, 37, 53)
+    torch.testing.assert_close(at_once(picture, BOXES, out), one_by_one(picture, BOXES, out), rtol=1e-10, atol=1e-12)
+
+
+def test_float32_is_close_and_stays_float32() -> None:
+    picture = noise(3, 300, 517, dtype=torch.float32)
+    boxes = [(0, 0, 300, 300), (70, 290, 224, 224), (11, 0, 230, 517)]
+    got = at_once(picture, boxes, 224)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, one_by_one(picture, boxes, 224), rtol=0, atol=2e-4)
+    exact = one_by_one(picture.double(), boxes, 224)
+    torch.testing.assert_close(got.double(), exact, rtol=0, atol=2e-4)
+
+
+def test_half_precision_pictures_keep_their_dtype() -> None:
+    picture = noise(3, 20, 30).clamp(-1, 1)
+    got = at_once(picture.bfloat16(), [(2, 3, 16, 16)], 8)
+    assert got.dtype == torch.bfloat16
+    torch.testing.assert_close(got.double(), one_by_one(picture, [(2, 3, 16, 16)], 8), rtol=0, atol=0.05)
+
+
+def test_boxes_over_the_edge_see_zeros() -> None:
+    picture = noise(3, 20, 31)
+    boxes = [(-5, 0, 31, 31), (-10, -10, 40, 51), (15, 25, 12, 13), (-9, 3, 4, 4), (2, 2, 9, 9)]
+    torch.testing.assert_close(at_once(picture, boxes, 12), one_by_one(picture, boxes, 12, 20), rtol=1e-10, atol=1e-12)
+    assert not at_once(picture, boxes, 12)[3].any()
+
+
+def test_strides_do_not_matter() -> None:
+    picture = noise(53, 3, 37).permute(1, 2, 0)
+    assert not picture.is_contiguous()
+    assert at_once(picture, BOXES, 9).equal(at_once(picture.contiguous(), BOXES, 9))
+
+
+def test_channels_and_no_boxes() -> None:
+    picture = noise(5, 37, 53)
+    assert at_once(picture, BOXES, 6).shape == (len(BOXES), 5, 6, 6)
+    assert at_once(picture, [], 6).shape == (0, 5, 6, 6)
+
+
+def test_gradients_of_crops() -> None:
+    picture = noise(2, 7, 9).requires_grad_()
+    boxes = [(0, 0, 7, 7), (-1, 0, 9, 9), (2, 3, 4, 4)]
+    assert torch.autograd.gradcheck(lambda x: at_once(x, boxes, 5), picture)
+    upstream = noise(3, 2, 5, 5)
+    ours = torch.autograd.grad(at_once(picture, boxes, 5), picture, upstream)[0]
+    torchs = torch.autograd.grad(one_by_one(picture, boxes, 5, 1), picture, upstream)[0]
+    torch.testing.assert_close(ours, torchs, rtol=1e-10, atol=1e-12)
+
+
+def test_the_same_bits_twice() -> None:
+    picture = noise(3, 64, 64, dtype=torch.float32).requires_grad_()
+    boxes = [(i, 2 * i, 20 + i, 20 + i) for i in range(12)]
+
+    def gradient() -> Tensor:
+        return torch.autograd.grad(at_once(picture, boxes, 32).square().sum(), picture)[0]
+
+    assert gradient().equal(gradient())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(-20, 60), st.integers(1, 70), st.integers(1, 50), st.integers(1, 40))
+def test_weights_are_shares(start: int, length: int, size: int, out: int) -> None:
+    weights = resize_weights(
+        torch.tensor([start]), torch.tensor([length]), size, out, torch.float64, torch.device("cpu")
+    )
+    assert weights.shape == (1, out, size)
+    inside = 0 <= start and start + length <= size
+    if inside:
+        torch.testing.assert_close(weights.sum(-1), torch.ones(1, out, dtype=torch.float64))
+    pixels = torch.arange(size)
+    assert not weights[..., (pixels < start) | (pixels >= start + length)].any()
+
+
+def test_the_cubic_interpolates_and_is_smooth() -> None:
+    x = torch.arange(-3, 4, dtype=torch.float64)
+    assert cubic(x).tolist() == [0, 0, 0, 1, 0, 0, 0]
+    x = torch.linspace(-2.5, 2.5, 4001, dtype=torch.float64)
+    slope = cubic(x).diff() / x.diff()
+    assert slope.diff().abs().max() < 0.01
+    torch.testing.assert_close((cubic(x)[1:] * x.diff()).sum(), torch.tensor(1.0, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 17), (13, 22)])
+def test_warps_equal_torchvisions_rotation_and_shift(shape: tuple[int, int]) -> None:
+    cuts = noise(4, 3, *shape)
+    angles, shifts = [0.0, 10.0, -7.3, 91.0], [(0, 0), (2, -1), (-3, 0), (0, 5)]
+    turns = torch.tensor(angles, dtype=torch.float64).deg2rad()
+    matrix = torch.zeros(4, 3, 3, dtype=torch.float64)
+    matrix[:, 0, 0], matrix[:, 0, 1] = turns.cos(), turns.sin()
+    matrix[:, 1, 0], matrix[:, 1, 1] = -turns.sin(), turns.cos()
+    matrix[:, 2, 2] = 1
+    matrix[:, :2, 2:] = -matrix[:, :2, :2] @ torch.tensor(shifts, dtype=torch.float64)[:, :, None]
+    theirs = [
+        TF.affine(cut, angle, list(shift), 1.0, [0.0], interpolation=InterpolationMode.BILINEAR)
+        for cut, angle, shift in zip(cuts, angles, shifts, strict=True)
+    ]
+    torch.testing.assert_close(warp(cuts, matrix), torch.stack(theirs), rtol=0, atol=1e-5)
+
+
+def test_no_warp_changes_nothing() -> None:
+    cuts = noise(2, 3, 9, 14, dtype=torch.float32).transpose(2, 3)
+    torch.testing.assert_close(warp(cuts, torch.eye(3).expand(2, 3, 3)), cuts, rtol=0, atol=1e-5)
+
+
+def test_gradients_of_warps() -> None:
+    cuts = noise(2, 1, 5, 6).requires_grad_()
+    matrix = torch.eye(3, dtype=torch.float64) + 0.1 * noise(2, 3, 3) * torch.tensor([1, 1, 0.1])[:, None]
+    assert torch.autograd.gradcheck(lambda x: warp(x, matrix), cuts)
