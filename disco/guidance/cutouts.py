@@ -1,0 +1,443 @@
+"""How a perceptor looks at a picture: where its cuts are, and how each is seen.
+
+Geometry (`Boxes`) and augmentation (`Looks`) are drawn apart, on the CPU, from one generator a picture: a picture's
+cuts depend on its generator alone, whatever else is in the batch. Both families are Disco Diffusion 5.7's: `scheduled`
+(its MakeCutoutsDango: overviews of the whole picture and inner cuts) and `random` (its MakeCutouts). Resizing is the
+antialiased cubic for both; the original's resizers differ from it in the outermost pixels only (they see darkness
+beyond a crop's edge), and for the random family in a somewhat sharper filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from disco.kernels.cutouts import crop_resize, warp
+from disco.plan import Cuts
+
+#: Chance of a mirrored cut, and the standard deviation of the noise laid over it between its other changes.
+FLIP = 0.5
+NOISE = 0.01
+
+#: Up to this many overviews differ (plain, grey, flipped, grey flipped); more are all plain.
+DISTINCT_OVERVIEWS = 4
+
+#: The random family: black margin as a share of the picture's height, and the normal law of a cut's side as a share of
+#: the padded picture's short side.
+MARGIN = 1 / 4
+SIDE_MEAN, SIDE_SPREAD = 0.8, 0.3
+
+#: Luma of ITU-R BT.601, to torchvision's digits.
+LUMA = (0.2989, 0.587, 0.114)
+
+
+class Cutouts:
+    """How a batch of pictures is seen at one perceptor's resolution.
+
+    compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, and one look for all of a
+    picture's scheduled cuts, its four jitters in random order. Random cuts, which the original augments one by one
+    before resizing them, are then augmented so as well.
+    """
+
+    def __init__(self, resolution: int, compat: bool = False) -> None:
+        self.resolution = resolution
+        self.compat = compat
+
+    def __call__(self, pictures: Tensor, cuts: Cuts, generators: Sequence[torch.Generator]) -> Tensor:
+        """Draw new cuts of each picture.
+
+        Args:
+            pictures: [B, 3, H, W], 0..1 inside the allowed range, floating point.
+            cuts: how many, of which family.
+            generators: B of them, on the CPU, in any state; each moves on.
+
+        Returns [B, C, 3, r, r], dtype and device of `pictures`; C is overview + inner (in this order) or cutn. The
+        gradient flows to `pictures`. Raises ValueError for another number of generators, or an unknown family.
+        """
+        return torch.stack([self._see(*pair, cuts) for pair in zip(pictures, generators, strict=True)])
+
+    def _see(self, picture: Tensor, generator: torch.Generator, cuts: Cuts) -> Tensor:
+        if cuts.family == "scheduled":
+            return scheduled_cuts(picture, cuts, self.resolution, generator, self.compat)
+        if cuts.family == "random":
+            return random_cuts(picture, cuts.cutn, self.resolution, generator, cuts.skip_augs, self.compat)
+        raise ValueError(f"cutout family {cuts.family!r}: allowed are scheduled, random")
+
+
+def scheduled_cuts(
+    picture: Tensor, cuts: Cuts, resolution: int, generator: torch.Generator, compat: bool = False
+) -> Tensor:
+    """Overviews, then inner cuts, of one picture [3, H, W]: [overview + inner, 3, r, r]."""
+    height, width = picture.shape[-2:]
+    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, generator)
+    if cuts.overview:
+        boxes = overview_box(height, width) + boxes
+    seen = boxes.cut(picture, resolution)
+    whole, inner = seen.split([len(boxes) - cuts.inner, cuts.inner])
+    greys = int(cuts.icgray_p * cuts.inner) + compat
+    seen = torch.cat([overviews(whole, cuts.overview), grey(inner[:greys]), inner[greys:]])
+    if cuts.skip_augs:
+        return seen
+    looks = draw_looks(SCHEDULED, len(seen), resolution, resolution, generator, shared=compat)
+    return augment(seen, looks, _noise_generator(picture, generator))
+
+
+def random_cuts(
+    picture: Tensor,
+    n: int,
+    resolution: int,
+    generator: torch.Generator,
+    skip_augs: bool = False,
+    compat: bool = False,
+) -> Tensor:
+    """Cuts of any size and place, of one picture [3, H, W] with a black margin: [n, 3, r, r].
+
+    The original augments each crop before it resizes it. Here all are resized first, so that one pass augments them:
+    the noise is then not averaged away in large crops, and the whole-picture cuts of a picture that is not square are
+    squeezed before they turn, not after. `compat` keeps the original's order.
+    """
+    height, width = picture.shape[-2:]
+    boxes = random_boxes(n, height, width, resolution, generator)
+    if skip_augs:
+        return boxes.cut(picture, resolution)
+    noise = _noise_generator(picture, generator)
+    if not compat:
+        return augment(boxes.cut(picture, resolution), draw_looks(RANDOM, n, resolution, resolution, generator), noise)
+
+    margin = int(height * MARGIN)
+    padded = F.pad(picture, (margin, margin, margin, margin))
+    seen = [picture.new_empty(0, 3, resolution, resolution)]
+    for top, left, rows, columns in zip(boxes.top, boxes.left, boxes.height, boxes.width, strict=True):
+        crop = padded.narrow(1, int(top) + margin, int(rows)).narrow(2, int(left) + margin, int(columns))
+        looks = draw_looks(RANDOM, 1, int(rows), int(columns), generator)
+        seen.append(whole_box(int(rows), int(columns)).cut(augment(crop[None], looks, noise)[0], resolution))
+    return torch.cat(seen)
+
+
+# Where the cuts are
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Places of n cuts in a picture, in whole pixels: int64 [n] each, on the CPU. A box may reach over the edges."""
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+
+    @property
+    def size(self) -> Tensor:
+        """The side of boxes that are square."""
+        return self.height
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def __add__(self, other: Boxes) -> Boxes:
+        """These boxes, then the others."""
+        pairs = zip(
+            (self.top, self.left, self.height, self.width),
+            (other.top, other.left, other.height, other.width),
+            strict=True,
+        )
+        return Boxes(*(torch.cat(pair) for pair in pairs))
+
+    def cut(self, picture: Tensor, out: int) -> Tensor:
+        """The picture [C, H, W] in these boxes, resized: [n, C, out, out]."""
+        return crop_resize(picture, self.top, self.left, self.height, self.width, out)
+
+
+def whole_box(height: int, width: int, margin_y: int = 0, margin_x: int = 0) -> Boxes:
+    """One box around the picture and its margins."""
+    sides = (-margin_y, -margin_x, height + 2 * margin_y, width + 2 * margin_x)
+    return Boxes(*(torch.tensor([side]) for side in sides))
+
+
+def overview_box(height: int, width: int) -> Boxes:
+    """One box around the picture, padded to a square (a pixel short of one where the sides differ by an odd number)."""
+    side = max(height, width)
+    return whole_box(height, width, (side - height) // 2, (side - width) // 2)
+
+
+def inner_boxes(n: int, height: int, width: int, resolution: int, ic_pow: float, generator: torch.Generator) -> Boxes:
+    r"""Draw n squares inside the picture: most of them small where ic_pow is large.
+
+        side  =  floor(u^ic_pow (largest - smallest) + smallest),      u uniform in 0..1
+        top, left uniform over all whole pixels where the square fits
+
+    with largest = the picture's short side, smallest = the resolution (or the short side, if that is less).
+
+    Args: ic_pow at least 0, the original's `cut_ic_pow`; generator on the CPU. Raises ValueError for a negative ic_pow.
+    """
+    smallest, largest = _side_range(height, width, resolution, ic_pow)
+    u = torch.rand(3, n, dtype=torch.float64, generator=generator)
+    side = (u[0] ** ic_pow * (largest - smallest) + smallest).long()
+    return Boxes(_whole(u[1], height - side), _whole(u[2], width - side), side, side)
+
+
+def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_pow: float) -> Tensor:
+    r"""The law of an inner cut's side, in closed form.
+
+        P(S <= s)  =  P(u^ic_pow (largest - smallest) < s + 1 - smallest)
+                   =  min(1, (s + 1 - smallest) / (largest - smallest))^(1 / ic_pow)       smallest <= s < largest
+
+    0 below and 1 above; a side that cannot vary, or ic_pow 0, is `largest` always.
+
+    Args: side: whole numbers, any shape. Returns float64 of that shape. Raises ValueError for a negative ic_pow.
+    """
+    smallest, largest = _side_range(height, width, resolution, ic_pow)
+    side = side.to(torch.float64)
+    if ic_pow == 0 or smallest == largest:
+        return (side >= largest).to(torch.float64)
+    return ((side + 1 - smallest) / (largest - smallest)).clamp(0, 1) ** (1 / ic_pow)
+
+
+def random_boxes(n: int, height: int, width: int, resolution: int, generator: torch.Generator) -> Boxes:
+    r"""Draw n squares of the random family, in a picture with a margin of a quarter of its height on each side.
+
+        side  =  floor(short side of the padded picture * min(1, max(resolution / short side, N(0.8, 0.3))))
+
+    placed uniformly; the last n // 4 - 1 (the original's count) are the whole padded picture, square or not.
+    """
+    margin = int(height * MARGIN)
+    whole = max(0, n // 4 - 1)
+    rows, columns = height + 2 * margin, width + 2 * margin
+    short = min(rows, columns)
+    share = SIDE_MEAN + SIDE_SPREAD * torch.randn(n - whole, dtype=torch.float64, generator=generator)
+    side = (short * share.clamp(resolution / short, 1)).long()
+    u = torch.rand(2, n - whole, dtype=torch.float64, generator=generator)
+    boxes = Boxes(_whole(u[0], rows - side) - margin, _whole(u[1], columns - side) - margin, side, side)
+    for _ in range(whole):
+        boxes += whole_box(height, width, margin, margin)
+    return boxes
+
+
+def overviews(whole: Tensor, n: int) -> Tensor:
+    """The first n of plain, grey, flipped, grey flipped; above four, n times plain. whole: [1, 3, r, r] (n > 0)."""
+    if n > DISTINCT_OVERVIEWS:
+        return whole.expand(n, -1, -1, -1)
+    both = torch.cat([whole, grey(whole)])
+    return torch.cat([both, both.flip(-1)])[:n]
+
+
+def _side_range(height: int, width: int, resolution: int, ic_pow: float) -> tuple[int, int]:
+    if ic_pow < 0:
+        raise ValueError(f"ic_pow={ic_pow}: allowed are numbers from 0")
+    return min(height, width, resolution), min(height, width)
+
+
+def _whole(u: Tensor, last: Tensor) -> Tensor:
+    """Uniform numbers in 0..1 -> uniform whole numbers 0..last."""
+    return (u * (last + 1)).long()
+
+
+# How each cut is seen
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The law of a family's looks.
+
+    degrees, shift: the largest rotation, and shift as a share of the side.
+    distortion, distorted: how far corners may move inwards, as a share of half the side, and how often they do.
+    grey: how often a cut loses its colour.
+    jitter: largest change of brightness, contrast and saturation (as a share), and of hue (as a share of the circle).
+    """
+
+    degrees: float
+    shift: float
+    grey: float
+    jitter: float = 0.0
+    distortion: float = 0.0
+    distorted: float = 0.0
+
+
+SCHEDULED = Augmentation(degrees=10, shift=0.05, grey=0.1, jitter=0.1)
+RANDOM = Augmentation(degrees=15, shift=0.1, grey=0.15, distortion=0.4, distorted=0.7)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How each of n cuts is seen; tensors on the CPU.
+
+    flip: bool [n]. angle: degrees [n], clockwise. shift: whole pixels [n, 2], to the right and down.
+    corners: [n, 4, 2], where the frame's corners go, as (x, y), clockwise from the upper left; or None.
+    grey: bool [n]. jitter: [n, 4], factors of brightness, contrast, saturation, and turn of hue; or None.
+    order: of the four jitters. One fixed order lets all cuts be jittered together; the original shuffles it.
+    """
+
+    flip: Tensor
+    angle: Tensor
+    shift: Tensor
+    corners: Tensor | None
+    grey: Tensor
+    jitter: Tensor | None
+    order: tuple[int, ...] = (0, 1, 2, 3)
+
+
+def draw_looks(
+    law: Augmentation, n: int, height: int, width: int, generator: torch.Generator, shared: bool = False
+) -> Looks:
+    """Draw how n cuts of height x width pixels are seen; `shared`: one look for all, its jitters in random order."""
+    u = torch.rand(1 if shared else n, 18, dtype=torch.float64, generator=generator).expand(n, -1)
+    either = 2 * u - 1
+    size = torch.tensor([width, height], dtype=torch.float64)
+
+    corners = None
+    if law.distortion:
+        reach = (law.distortion * (size // 2)).long()
+        inwards = _whole(u[:, 9:17].view(-1, 4, 2), reach) * (u[:, 17] < law.distorted)[:, None, None]
+        corners = (_frame(height, width) - inwards).abs()  # of a corner at 0, inwards is up
+    jitter = None
+    if law.jitter:
+        jitter = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64) + law.jitter * either[:, 5:9]
+    return Looks(
+        flip=u[:, 0] < FLIP,
+        angle=law.degrees * either[:, 1],
+        shift=(law.shift * size * either[:, 2:4]).round(),
+        corners=corners,
+        grey=u[:, 4] < law.grey,
+        jitter=jitter,
+        order=tuple(torch.randperm(4, generator=generator).tolist()) if shared else (0, 1, 2, 3),
+    )
+
+
+def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
+    """Flip, rotate and shift, distort, grey and jitter cuts [n, 3, h, w], with noise laid over them in between.
+
+    generator: of the noise, on the cuts' device. The flip is part of the rotation's sampling: the noise that the
+    original lays over in between is as likely either way round. torchvision's transforms weigh the rim of what they
+    rotate by its coverage twice; here it counts once.
+    """
+
+    def noisy(cuts: Tensor) -> Tensor:
+        noise = torch.randn(cuts.shape, generator=generator, device=cuts.device)
+        return cuts + NOISE * noise.to(cuts.dtype)
+
+    cuts = warp(noisy(cuts), rotation(looks.angle, looks.shift, looks.flip))
+    if looks.corners is not None:
+        cuts = warp(noisy(cuts), perspective(looks.corners, *cuts.shape[-2:]))
+    cuts = noisy(cuts)
+    coloured = (~looks.grey).to(cuts.device, cuts.dtype, non_blocking=True)[:, None, None, None]
+    cuts = noisy(fade(cuts, coloured))
+    if looks.jitter is not None:
+        factors = looks.jitter.to(cuts.device, cuts.dtype, non_blocking=True)[:, :, None, None, None]
+        for step in looks.order:
+            cuts = JITTERS[step](cuts, factors[:, step])
+    return cuts
+
+
+def rotation(angle: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
+    r"""Matrices [n, 3, 3] for `warp`: flip, then rotate about the centre, then shift.
+
+        q  =  M R(-angle) (p - shift)       M = diag(-1, 1) where flipped
+
+    Args: angle [n] in degrees, clockwise; shift [n, 2] in pixels; flip: bool [n]. Source: torchvision's `affine`.
+    """
+    cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
+    turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
+    turn[flip, 0] *= -1
+    matrix = torch.eye(3, dtype=angle.dtype).repeat(len(angle), 1, 1)
+    matrix[:, :2, :2] = turn
+    matrix[:, :2, 2:] = -turn @ shift[:, :, None]
+    return matrix
+
+
+def perspective(corners: Tensor, height: int, width: int) -> Tensor:
+    r"""Matrices [n, 3, 3] for `warp` that bring the frame's corners to `corners` [n, 4, 2].
+
+    For each corner (x, y) and the corner of the frame (u, v) it shows, two of the eight equations for a .. h:
+
+        a x + b y + c - u g x - u h y  =  u
+        d x + e y + f - v g x - v h y  =  v
+
+    Source: torchvision's `perspective`, with its corners a pixel short of the frame's.
+    """
+    centre = torch.tensor([width, height], dtype=torch.float64) / 2
+    shown = (_frame(height, width) - centre).expand_as(corners)
+    point = torch.cat([corners - centre, torch.ones_like(corners[..., :1])], -1)
+    nothing = torch.zeros_like(point)
+    equations = torch.cat(
+        [
+            torch.cat([point, nothing, -shown[..., :1] * point[..., :2]], -1),
+            torch.cat([nothing, point, -shown[..., 1:] * point[..., :2]], -1),
+        ],
+        dim=1,
+    )
+    entries = torch.linalg.solve(equations, torch.cat([shown[..., 0], shown[..., 1]], dim=1))
+    return F.pad(entries, (0, 1), value=1.0).view(-1, 3, 3)
+
+
+def grey(x: Tensor) -> Tensor:
+    """Pictures [..., 3, h, w] without their colour, in three equal channels: luma."""
+    red, green, blue = x.unbind(-3)
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    return luma.unsqueeze(-3).expand_as(x)
+
+
+def fade(x: Tensor, factor: Tensor) -> Tensor:
+    r"""Blend [n, 3, h, w] with its luma:  factor x + (1 - factor) luma(x),  factor [n, 1, 1, 1]."""
+    factor = factor.squeeze(-1)
+    luma = torch.tensor(LUMA, dtype=x.dtype).to(x.device, non_blocking=True)
+    # As one product of colours with a matrix for each cut: several times faster than channel by channel.
+    matrix = (1 - factor) * luma + factor * torch.eye(3, dtype=x.dtype, device=x.device)
+    return (matrix @ x.flatten(2)).view(x.shape)
+
+
+def brightness(x: Tensor, factor: Tensor) -> Tensor:
+    """Blend [n, 3, h, w] with black; factor [n, 1, 1, 1], 1 for no change. Clamped to 0..1, as all blends here."""
+    return (factor * x).clamp(0, 1)
+
+
+def contrast(x: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the cut's mean luma."""
+    return torch.lerp(grey(x.mean((-2, -1), keepdim=True)), x, factor).clamp(0, 1)
+
+
+def saturation(x: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the cut's luma."""
+    return fade(x, factor).clamp(0, 1)
+
+
+def hue(x: Tensor, turn: Tensor) -> Tensor:
+    r"""Turn the hue of [n, 3, h, w] by `turn` [n, 1, 1, 1] circles; value and chroma stay.
+
+        m   =  the channel of the maximum V,   C  =  V - minimum,   H  =  2 m + (x[m + 1] - x[m + 2]) / C
+        r'  =  V - C w(H + 5),    g'  =  V - C w(H + 3),    b'  =  V - C w(H + 1)
+        w(k)  =  min(1, max(0, min(k mod 6, 4 - k mod 6)))
+
+    Channels count round the circle; H is in sixths of it. Greys keep a finite gradient: where C vanishes, H counts for
+    nothing. Values outside 0..1 come back clamped, but for the largest. Source: A. R. Smith, Color gamut transform
+    pairs (1978); equals torchvision's `adjust_hue`.
+    """
+    red, green, blue = x.detach().split(1, dim=-3)
+    largest = torch.where(blue > torch.maximum(red, green), 2, (green > red).long())  # argmax is slow across channels
+    channels = torch.arange(3, device=x.device).view(3, 1, 1)
+    value, after, before = x.gather(-3, (largest + channels) % 3).split(1, dim=-3)
+    chroma = value - torch.minimum(after, before)
+    sixths = 2 * largest + (after - before) / chroma.clamp_min(torch.finfo(x.dtype).eps ** 2)
+    k = (sixths + 6 * turn + (5 - 2 * channels)) % 6
+    weight = torch.minimum(k, 4 - k).clamp(0, 1)
+    turned = torch.addcmul(value, chroma, weight, value=-1)
+    return torch.where(weight > 0, turned.clamp(0, 1), turned)
+
+
+#: In torchvision's order, which numbers them so.
+JITTERS = (brightness, contrast, saturation, hue)
+
+
+def _frame(height: int, width: int) -> Tensor:
+    """The corners of a frame, as (x, y), clockwise from the upper left: [4, 2]."""
+    right, bottom = width - 1, height - 1
+    return torch.tensor([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=torch.float64)
+
+
+def _noise_generator(picture: Tensor, generator: torch.Generator) -> torch.Generator:
+    """A generator where the picture lives, seeded from its own: noise for every pixel is not worth carrying there."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return torch.Generator(picture.device).manual_seed(seed)
