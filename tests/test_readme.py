@@ -1,0 +1,130 @@
+"""The README keeps its word: its settings, files, commands and code are those of the project.
+
+python tests/test_readme.py     writes the README's table of settings anew, from the schema
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from disco.config import groups, load, settings_table, specs
+from disco.overrides import from_arguments, full_name
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TABLE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)
+
+#: Words that `disco` takes as its first argument and that are no prompt.
+VERBS = ("models", "replay", "import", "report", "doctor")
+
+
+def settings_in_markdown() -> str:
+    """A table a group: name, default, meaning."""
+    lines, previous = [], None
+    for group, name, default, help in settings_table():
+        if group != previous:
+            about = (groups()[group].__doc__ or "").strip() if group else "The prompt, the seed, how many."
+            lines += ["", f"**{group or 'general'}**: {about}", "", "| setting | default | meaning |", "|---|---|---|"]
+            previous = group
+        spec = specs()[name]
+        choices = [choice for choice in spec.choices if choice not in help]
+        meaning = help + (f": {', '.join(spec.choices)}" if choices else "")
+        star = r" \*" if spec.timed else ""
+        lines.append(f"| `{name}`{star} | {in_yaml(default)} | {meaning} |")
+    return "\n".join([*lines[1:], "", ""])
+
+
+def in_yaml(value: object) -> str:
+    """A default as it would be typed."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value}`"
+
+
+def section(title: str) -> str:
+    return re.split(rf"^## {re.escape(title)}\n", README.read_text(), flags=re.MULTILINE)[1].split("\n## ")[0]
+
+
+def blocks(language: str, text: str | None = None) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```", text or README.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert found, f"the README has no {language or 'plain'} block"
+    return found
+
+
+def commands() -> list[list[str]]:
+    return [shlex.split(line, comments=True) for block in blocks("bash") for line in block.splitlines() if line.strip()]
+
+
+def test_the_settings_are_those_of_the_schema():
+    written = TABLE.search(README.read_text())
+    assert written, "the README has lost the marks around its settings"
+    assert written[0] == written[1] + settings_in_markdown() + written[2], "run: python tests/test_readme.py"
+
+
+def test_the_file_map_names_what_is_there():
+    named = {line.split()[0] for line in blocks("", section("Where things are"))[0].splitlines() if line.strip()}
+    missing = [name for name in sorted(named) if not (ROOT / name).exists()]
+    assert missing == []
+    modules = {
+        str(source.relative_to(ROOT))
+        for folder in ("disco", "kernels", "benchmarks", "notebooks")
+        for pattern in ("*.py", "*.ipynb")
+        for source in (ROOT / folder).rglob(pattern)
+        if source.name not in ("__init__.py", "__main__.py") and ".ipynb_checkpoints" not in source.parts
+    }
+    assert sorted(modules - named) == []
+
+
+@pytest.mark.parametrize("command", commands(), ids=shlex.join)
+def test_every_command_is_one(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    program, *arguments = command
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    elif program == "python":
+        assert (ROOT / arguments[0]).exists()
+    elif program == "pip":
+        assert arguments[0] == "install"
+    else:
+        assert program == "disco"
+        multirun = arguments[0] == "-m"
+        if arguments[0] in VERBS:
+            return
+        overrides = from_arguments(arguments[multirun:], multirun=multirun)
+        if not multirun:
+            load(overrides)
+
+
+def test_every_call_in_python_has_known_settings():
+    for block in blocks("python"):
+        calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+        assert calls
+        for call in calls:
+            assert ast.unparse(call.func) == "disco.render"
+            for keyword in call.keywords:
+                assert keyword.arg in ("folder", "quiet") or full_name(keyword.arg or "")
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
+    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+    assert missing == []
+
+
+def test_the_demo_renders_the_prompt_of_the_readme():
+    prompt = re.search(r"^PROMPT := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    demo = re.search(r"^make demo .*$", README.read_text(), flags=re.MULTILINE)
+    assert prompt and demo and f'renders "{prompt[1]}"' in demo[0]
+
+
+if __name__ == "__main__":
+    README.write_text(TABLE.sub(lambda found: found[1] + settings_in_markdown() + found[2], README.read_text()))
