@@ -42,6 +42,11 @@ def _setting(
     return field(metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed))
 
 
+def _group() -> Any:
+    """A field that holds a group; required, like every setting."""
+    return field()
+
+
 def _switch(help: str) -> Any:
     """A timed switch: true or false, or a schedule of ones and zeros."""
     return _setting(help, low=0, high=1, integer=True, timed=True)
@@ -164,13 +169,13 @@ class Settings:
     n_batches: int = _setting("how many batches", low=1, high=10000)
     batch_size: int = _setting("pictures rendered at once", low=1, high=256)
     compat: str = _setting("disco57 brings back the bugs of Disco Diffusion 5.7", choices=("none", "disco57"))
-    model: ModelConfig
-    perceptors: PerceptorsConfig
-    cutouts: CutoutsConfig
-    guidance: GuidanceConfig
-    sampler: SamplerConfig
-    init: InitConfig
-    output: OutputConfig
+    model: ModelConfig = _group()
+    perceptors: PerceptorsConfig = _group()
+    cutouts: CutoutsConfig = _group()
+    guidance: GuidanceConfig = _group()
+    sampler: SamplerConfig = _group()
+    init: InitConfig = _group()
+    output: OutputConfig = _group()
 
 
 @dataclass(frozen=True)
@@ -252,11 +257,13 @@ def from_dict(tree: Mapping[str, Any]) -> Settings:
 
 def to_dict(settings: Settings) -> dict[str, Any]:
     """The settings as nested dictionaries of JSON's own types; `from_dict` reads them back unchanged."""
-    return {
-        item.name: to_dict(value) if dataclasses.is_dataclass(value) else _jsonable(value)
-        for item in dataclasses.fields(settings)
-        for value in [getattr(settings, item.name)]
-    }
+    return _jsonable(settings)
+
+
+def by_path(settings: Settings) -> dict[str, Any]:
+    """Every value by its full name, e.g. guidance.clamp_max, in the order of the schema."""
+    tree = to_dict(settings)
+    return {spec.path: (tree[spec.group] if spec.group else tree)[name] for name, spec in specs().items()}
 
 
 def to_settings(config: DictConfig) -> Settings:
@@ -269,10 +276,9 @@ def to_settings(config: DictConfig) -> Settings:
 
     try:
         # A text of three question marks is OmegaConf's sign for a missing value; here it is a text like any other.
-        tree = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        tree: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
         raise settings_error(error) from error
-    assert isinstance(tree, dict)
     return from_dict(tree)
 
 
@@ -317,7 +323,7 @@ def without_hydra(config: DictConfig) -> Settings:
     """`to_settings` of a config that still carries Hydra's own part."""
     from omegaconf import OmegaConf
 
-    return to_settings(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+    return to_settings(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
 
 
 def settings_error(error: BaseException) -> SettingsError:
@@ -353,11 +359,8 @@ def unknown_setting(name: str) -> SettingsError:
 
 def settings_table() -> list[tuple[str, str, Any, str]]:
     """Every setting as (group, name, default, help), in the order of the schema; the defaults are conf/'s."""
-    defaults = to_dict(load())
-    return [
-        (spec.group, name, defaults[spec.group][name] if spec.group else defaults[name], spec.help)
-        for name, spec in specs().items()
-    ]
+    defaults = by_path(load())
+    return [(spec.group, name, defaults[spec.path], spec.help) for name, spec in specs().items()]
 
 
 def _named_values(group: str, tree: Any, schema: type) -> dict[str, Any]:
@@ -414,6 +417,8 @@ def _plain(spec: Spec, value: Any) -> Any:
 
 
 def _jsonable(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {item.name: _jsonable(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, tuple):
         return [_jsonable(item) for item in value]
     if isinstance(value, dict):

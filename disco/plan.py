@@ -262,10 +262,9 @@ def _check_tokens(settings: Settings, stages: Sequence[Stage], notes: list[str])
     from disco.models.clip import tokenizer
 
     prompts = [prompt for stage in stages for prompt in stage.prompts]
+    tokenizers = {name: tokenizer(catalog.perceptor(name)) for name in settings.perceptors.clip_models}
     name = "prompt" if settings.prompt is not None else "prompts"
-    for perceptor in settings.perceptors.clip_models:
-        words = tokenizer(catalog.perceptor(perceptor))
-        notes += check_tokens(prompts, perceptor, words, settings.truncate_prompts, name)
+    notes += check_tokens(prompts, tokenizers, settings.truncate_prompts, name)
 
 
 # Steps

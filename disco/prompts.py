@@ -120,7 +120,7 @@ def check_weights(stages: Sequence[Stage], image_prompts: Sequence[ImagePrompt],
     """
     notes = []
     for stage in stages:
-        total = math.fsum(prompt.weight for prompt in (*stage.prompts, *image_prompts))
+        total = math.fsum([prompt.weight for prompt in stage.prompts] + [prompt.weight for prompt in image_prompts])
         where = f" in the stage from {stage.share:g} on" if len(stages) > 1 else ""
         if not stage.prompts and not image_prompts:
             raise SettingsError(f"{name} holds no text{where}; say what to render")
@@ -142,31 +142,37 @@ def weight_notes(texts: Sequence[str]) -> list[str]:
 
 
 def check_tokens(
-    prompts: Sequence[Prompt], perceptor: str, tokenizer: Tokenizer, truncate: bool, name: str = "prompt"
+    prompts: Sequence[Prompt], tokenizers: Mapping[str, Tokenizer], truncate: bool, name: str = "prompt"
 ) -> list[str]:
-    """Hold the texts against what a perceptor can read; the notes that are to be said.
+    """Hold the texts against what the perceptors can read; the notes that are to be said.
 
-    truncate: let a text that is too long go on with its end cut, and say so, instead of refusing it.
+    tokenizers: by the perceptors' names. truncate: let a text that is too long go on with its end cut, and say so,
+    instead of refusing it. name: the setting, for errors.
 
-    Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one of which the
+    Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one of which a
     perceptor knows no word.
     """
     notes = []
     for text in dict.fromkeys(prompt.text for prompt in prompts):
-        tokens = tokenizer.split(text)
-        strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(text)]
-        if not tokens:
-            raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows: {', '.join(strange) or text!r}")
-        if strange:
-            notes.append(f"{text!r} has words that {perceptor} does not know and leaves out: {', '.join(strange)}")
-        if len(tokens) > tokenizer.limit:
-            too_long = f"{text!r} has {len(tokens)} tokens, {perceptor} reads {tokenizer.limit}"
-            cut = _cut(text, tokens, tokenizer)
-            if not truncate:
-                raise SettingsError(
-                    f"{name} {too_long}; shorten it, or set truncate_prompts=true to go on without {cut!r}"
-                )
-            notes.append(f"{too_long}; cut: {cut!r}")
+        strangers: dict[str, list[str]] = {}  # the perceptors that miss the same words
+        for perceptor, tokenizer in tokenizers.items():
+            tokens = tokenizer.split(text)
+            strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(text)]
+            words = ", ".join(strange) or "no words"
+            if not tokens:
+                raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows: {words}")
+            if strange:
+                strangers.setdefault(words, []).append(perceptor)
+            if len(tokens) > tokenizer.limit:
+                too_long = f"{text!r} has {len(tokens)} tokens, {perceptor} reads {tokenizer.limit}"
+                cut = _cut(text, tokens, tokenizer)
+                if not truncate:
+                    raise SettingsError(
+                        f"{name} {too_long}; shorten it, or set truncate_prompts=true to go on without {cut!r}"
+                    )
+                notes.append(f"{too_long}; cut: {cut!r}")
+        for words, missing in strangers.items():
+            notes.append(f"{text!r} has words that are left out, as {', '.join(missing)} never learned them: {words}")
     return notes
 
 

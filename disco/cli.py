@@ -1,0 +1,312 @@
+"""The command `disco`: `disco "a prompt" name=value ...` renders; `disco --help` says the rest.
+
+A line becomes Hydra overrides (`disco.overrides`); all its runs are planned before the first starts, so that a bad
+setting is one line and exit code 2 before any model is loaded and any folder made; then Hydra runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from disco.config import (
+    compose,
+    from_dict,
+    groups,
+    register,
+    settings_table,
+    specs,
+    to_settings,
+    without_hydra,
+)
+from disco.errors import SettingsError
+from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep
+from disco.plan import Plan, build_plan
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+USAGE = """\
+disco "a red star over the sea"              render a prompt
+disco "a castle, by the sea: dusk" steps=50  ... with settings, written name=value
+disco "a castle:2" "a red sky"               two prompts blended, the first with twice the weight
+disco prompt="E = mc2" seed=7                a prompt that looks like a setting
+disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
+                                             a study: every combination, a folder each
+disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
+disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
+disco help | --help | --version
+
+Settings that change over time take a schedule: cut_overview=[12]*400+[4]*600 has 12 at the 400 noisiest of the 1000
+noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines.
+Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --config-name NAME, --hydra-help.
+"""
+
+# Hydra's flags that show something instead of rendering, and those of them that take a word.
+SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
+TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn"}
+FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 2 for a bad setting, 130 for Ctrl-C.
+
+    argv: the arguments without the program's name; None = those of the process.
+    """
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except SettingsError as error:
+        print(f"disco: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"disco: {interrupt or 'interrupted'}", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: list[str]) -> int:
+    if not arguments or arguments == ["help"] or {"--help", "-h"} & set(_before_texts(arguments)):
+        print(help_text())
+        return 0
+    if arguments == ["--version"]:
+        import disco
+
+        print(f"disco {disco.__version__}")
+        return 0
+    line = read_line(arguments)
+    if line.words[:1] == ["replay"]:
+        overrides = _replay(line)
+    else:
+        overrides = from_arguments(line.words, line.texts, multirun=line.multirun)
+    overrides += line.searchpath
+    if line.shows:
+        compose([override for override in overrides if not is_sweep(override)], config_name=line.config_name)
+    else:
+        for note in check(overrides, line):
+            print(f"disco: note: {note}", file=sys.stderr)
+    _hand_to_hydra([*line.hydra_flags, *overrides])
+    return 0
+
+
+# The line
+
+
+@dataclass
+class Line:
+    """A command line, taken apart.
+
+    words: overrides and prompts. texts: what follows `--`, prompts all. hydra_flags: handed on as they are.
+    shows: whether Hydra is to show something instead of rendering. searchpath: overrides that add config folders.
+    """
+
+    words: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    hydra_flags: list[str] = field(default_factory=list)
+    searchpath: list[str] = field(default_factory=list)
+    config_name: str = "config"
+    multirun: bool = False
+    shows: bool = False
+
+
+def read_line(arguments: Sequence[str]) -> Line:
+    """Take the flags out of a command line. Raises `SettingsError` for an unknown one."""
+    own = _before_texts(arguments)
+    line = Line(texts=list(arguments[len(own) + 1 :]))
+    for text in arguments:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise SettingsError(f"{text!r} is not valid UTF-8") from error
+    rest = iter(own)
+    for argument in rest:
+        if not FLAG.fullmatch(argument):
+            line.words.append(argument)
+            continue
+        flag, equals, value = argument.partition("=")
+        if flag in TAKING_A_WORD and not equals:
+            value = next(rest, "")
+        if flag in ("-m", "--multirun"):
+            line.multirun = True
+            line.hydra_flags.append("--multirun")
+        elif flag in ("--config-dir", "-cd"):
+            if not Path(value).is_dir():
+                raise SettingsError(f"{flag} is {value!r}, which is no folder")
+            line.searchpath.append(f"hydra.searchpath=[{_quoted_path(value)}]")
+        elif flag in ("--config-name", "-cn"):
+            line.config_name = value.removesuffix(".yaml")
+            line.hydra_flags += ["--config-name", line.config_name]
+        elif flag in SHOWING:
+            line.shows = True
+            # Left alone, --info would take the first override for its word.
+            line.hydra_flags.append(f"{flag}={value or 'all'}" if value or flag in ("--info", "-i") else flag)
+        else:
+            raise SettingsError(
+                f"there is no flag {flag}; settings are written name=value, and disco --help lists them"
+            )
+    return line
+
+
+def _before_texts(arguments: Sequence[str]) -> list[str]:
+    """The arguments before `--`."""
+    return list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+
+
+def _quoted_path(folder: str) -> str:
+    from disco.overrides import quoted
+
+    return quoted(f"file://{Path(folder).absolute()}", "--config-dir")
+
+
+def _replay(line: Line) -> list[str]:
+    """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
+    from disco.outputs import read_settings
+
+    if len(line.words) < 2:
+        raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")
+    path, words = line.words[1], line.words[2:]
+    keys = [match["key"] for match in map(ASSIGNMENT.fullmatch, words) if match]
+    for key in keys:
+        if key in groups() or key == "preset":
+            raise SettingsError(f"replay has its settings from {path!r}; change single ones instead of {key}=...")
+    given = {key.rpartition(".")[2] for key in keys}
+    if {"prompt", "prompts"} & given or len(keys) < len(words) or line.texts:
+        given |= {"prompt", "prompts"}
+    usual = by_path(without_hydra(compose(config_name=line.config_name)))
+    values = {
+        full_name: value
+        for full_name, value in by_path(from_dict(read_settings(path))).items()
+        if full_name.rpartition(".")[2] not in given and value != usual[full_name]
+    }
+    return from_python(values) + from_arguments(words, line.texts, multirun=line.multirun)
+
+
+# All runs, planned before the first
+
+
+def check(overrides: Sequence[str], line: Line) -> list[str]:
+    """Plan every run of the line; the notes to be said.
+
+    Raises `SettingsError` for the first run that could not be rendered.
+    """
+    plain = [override for override in overrides if not is_sweep(override)]
+    config = compose(plain, config_name=line.config_name)
+    multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
+    if not multirun and len(plain) < len(overrides):
+        several = next(override for override in overrides if is_sweep(override))
+        raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
+    check_folder(Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir))
+    jobs = _jobs(overrides, config) if multirun else [plain]
+    plans = [build_plan(without_hydra(compose(job, config_name=line.config_name))) for job in jobs]
+    if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
+        for plan in plans:
+            check_machine(plan)
+    return list(dict.fromkeys(note for plan in plans for note in plan.notes))
+
+
+def _jobs(overrides: Sequence[str], config: DictConfig) -> list[list[str]]:
+    """The overrides of every run of a multirun."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    sweeper = config.hydra.sweeper
+    if not sweeper._target_.endswith(".BasicSweeper"):
+        # Any other decides on its runs as it goes; what they have in common can be planned.
+        return [[override for override in overrides if not is_sweep(override)]]
+    params = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
+    parsed = OverridesParser.create().parse_overrides([*params, *overrides])
+    return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made, or not be written into. Leaves nothing behind."""
+    existing = next(place for place in [folder.absolute(), *folder.absolute().parents] if os.path.lexists(place))
+    try:
+        # Permissions alone do not tell: root has them all, and some file systems take nothing anyway.
+        os.rmdir(tempfile.mkdtemp(prefix=".disco-", dir=existing))
+    except OSError as error:
+        raise SettingsError(
+            f"folder: nothing can be written into {str(existing)!r} ({error.strerror}); choose another with folder=..."
+        ) from error
+
+
+def check_machine(plan: Plan) -> None:
+    """Refuse a device or weights that this machine lacks. Loads torch, and no weights."""
+    from disco.engine import choose_device, specs_of, wants_lpips
+    from disco.models.catalog import weights_path
+    from disco.models.lpips import check_lpips
+
+    choose_device(plan.settings.model.device)
+    for spec in specs_of(plan):
+        weights_path(spec)
+    if wants_lpips(plan):
+        check_lpips()
+
+
+# Rendering
+
+
+def _hand_to_hydra(arguments: list[str]) -> None:
+    """Let Hydra make the folders and run the jobs, as if the arguments had been typed."""
+    import hydra
+
+    register()
+    typed = sys.argv
+    sys.argv = ["disco", *arguments]
+    try:
+        hydra.main(config_path="pkg://disco.conf", config_name="config", version_base="1.3")(_job)()
+    finally:
+        sys.argv = typed
+
+
+def _job(config: DictConfig) -> None:
+    """One run, in the folder that Hydra made for it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from disco.engine import render_settings
+
+    hydra_config: Any = HydraConfig.get()
+    if str(hydra_config.mode).endswith("MULTIRUN"):
+        # What was typed holds for every run; what is not found there is this one's share of the sweep.
+        own = [override for override in hydra_config.overrides.task if override not in sys.argv]
+        print(f"disco: run {hydra_config.job.num}: {' '.join(own)}", file=sys.stderr)
+    try:
+        run = render_settings(to_settings(config), Path(hydra_config.runtime.output_dir))
+    except SettingsError as error:
+        # Hydra would print a traceback for it.
+        print(f"disco: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    for picture in run.pictures:
+        print(picture.path)
+
+
+# Help
+
+
+def help_text() -> str:
+    """What `disco --help` prints: how to use it, and every setting by its group."""
+    width = min(shutil.get_terminal_size((120, 24)).columns, 120)
+    lines = ["Pictures from prompts by CLIP-guided diffusion, in the manner of Disco Diffusion 5.7.", "", USAGE]
+    lines.append("Settings, with their defaults:")
+    shown_group = None
+    for group, name, default, help in settings_table():
+        if group != shown_group:
+            heading = (groups()[group].__doc__ or "").rstrip(".") if group else "The run"
+            lines += ["", f"{group}: {heading}" if group else heading]
+            shown_group = group
+        choices = f" ({', '.join(specs()[name].choices)})" if specs()[name].choices else ""
+        lines.append(f"  {name}={_shown(default)}")
+        lines += textwrap.wrap(help + choices, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if default is None or isinstance(default, bool):
+        return {None: "null", True: "true", False: "false"}[default]
+    return f"[{','.join(map(_shown, default))}]" if isinstance(default, list) else str(default)

@@ -1,0 +1,210 @@
+"""What a user types or passes -> overrides in Hydra's grammar.
+
+Hydra's grammar gives commas, colons, brackets, quotes, `${` and more a meaning of its own. Nobody should have to know
+that to write a prompt, a schedule or a path, so those are put in quotes here, and the bare names of settings are
+completed to their full ones.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import PurePath
+from typing import Any
+
+from disco.config import Spec, groups, specs, unknown_setting
+from disco.errors import SettingsError
+
+# What an override looks like; any other argument is a prompt.
+ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
+# Config groups that hold no settings of their own.
+CHOICES = ("preset", "study")
+# Hydra reads keys of mappings unquoted.
+PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/ -]*", re.ASCII)
+
+
+def from_python(values: Mapping[str, Any]) -> list[str]:
+    """The overrides for Python values.
+
+    values: by the setting's bare or full name, or by a group's name for a choice of it (`preset="disco57"`); None,
+    switches, numbers, texts, and lists and mappings of them.
+
+    Raises `SettingsError` for an unknown name, and for a value of another type.
+    """
+    return [f"{_assigned(full_name(name))}={quoted(value, name)}" for name, value in values.items()]
+
+
+def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multirun: bool = False) -> list[str]:
+    """The overrides for words of the command line, flags and verbs taken out.
+
+    arguments: `name=value`, the name bare or full; any other word is a prompt, taken as it stands, as is all that
+    follows `prompt=`. texts: more prompts, even if they look like overrides. multirun: whether commas between values
+    make a sweep; where they do not, paths may hold them.
+
+    Raises `SettingsError` for an unknown name, and for a value that cannot be read.
+    """
+    overrides = []
+    prompts = []
+    for argument in arguments:
+        match = ASSIGNMENT.fullmatch(argument)
+        if match is None:
+            prompts.append(argument)
+        elif match["key"] == "prompt":
+            prompts.append(match["value"])
+        else:
+            overrides.append(_override(match["sign"], match["key"], match["value"], multirun))
+    prompts += texts
+    if len(prompts) == 1:
+        overrides.append(f"prompt={quoted(prompts[0], 'prompt')}")
+    elif prompts:
+        overrides.append(f"prompts={quoted(prompts, 'prompts')}")
+    return overrides
+
+
+def full_name(name: str) -> str:
+    """The name that Hydra knows a setting or group by: clamp_max -> guidance.clamp_max.
+
+    Hydra's own settings stay as they are. Raises `SettingsError`, with the nearest names, for an unknown one.
+    """
+    if name in groups() or name in CHOICES or name.startswith(("hydra.", "hydra/")):
+        return name
+    spec = specs().get(name.rpartition(".")[2])
+    if spec is None or name not in (spec.name, spec.path):
+        raise unknown_setting(name)
+    return spec.path
+
+
+def quoted(value: Any, name: str) -> str:
+    """A Python value as Hydra's grammar has it; reading it back gives the same value.
+
+    name: the setting, for the `SettingsError` that a value of any other type raises.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, PurePath)):
+        return _quoted_text(str(value), name)
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return repr(float(value))
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(quoted(item, name) for item in value)}]"
+    if isinstance(value, Mapping):
+        for key in value:
+            if not PLAIN_KEY.fullmatch(str(key)):
+                raise SettingsError(f"{name} has the key {key!r}, which is neither a name nor a number")
+        return f"{{{','.join(f'{key}: {quoted(item, name)}' for key, item in value.items())}}}"
+    raise SettingsError(f"{name} is {value!r}, a {type(value).__name__}, which no setting takes")
+
+
+def is_sweep(override: str) -> bool:
+    """Whether an override holds several values."""
+    return bool(_parser().parse_override(override).is_sweep_override())
+
+
+def _override(sign: str, key: str, value: str, multirun: bool) -> str:
+    """One override of the command line, its name completed and its value quoted where Hydra would misread it."""
+    own = key.startswith(("hydra.", "hydra/")) or "@" in key
+    if own or (sign and key.rpartition(".")[2] not in specs()):
+        # Hydra's own, or a group that someone's folder of configs adds.
+        return f"{sign}{key}={value}"
+    try:
+        name = full_name(key)
+    except SettingsError as error:
+        if " " not in value:
+            raise
+        raise SettingsError(f"{error} If this is a prompt that holds =, write prompt={key}=...") from error
+    if name in groups() or name in CHOICES:
+        parsed = _read(value)
+        return f"{sign}{name}={value if parsed.is_sweep else quoted(value, key)}"
+    return f"{_assigned(name)}={_value(specs()[name.rpartition('.')[2]], value, multirun)}"
+
+
+def _assigned(name: str) -> str:
+    """The left side of an override; into a mapping, whose keys are free, Hydra wants it forced."""
+    spec = specs().get(name.rpartition(".")[2])
+    return f"++{name}" if spec is not None and typing.get_origin(spec.type) is dict else name
+
+
+def _value(spec: Spec, text: str, multirun: bool) -> str:
+    """The value of a setting, as typed -> as Hydra's grammar has it."""
+    is_text = spec.type is str or isinstance(spec.type, types.UnionType)
+    parsed = _read(text)
+    if parsed.is_sweep and (multirun or not is_text):
+        return text
+    pieces = list(_pieces(text)) if multirun or not is_text else [text]
+    if len(pieces) > 1:
+        pieces = [piece.strip() for piece in pieces]
+    return ",".join(_piece(spec, piece, is_text) for piece in pieces)
+
+
+def _piece(spec: Spec, text: str, is_text: bool) -> str:
+    """One value of a sweep, or the only one."""
+    parsed = _read(text)
+    if is_text:
+        # Taken as it stands, but for what says that it is not: null, quotes of its own, an interpolation.
+        meant = parsed.is_quoted or (parsed.readable and "${" in text)
+        meant = meant or (text == "null" and isinstance(spec.type, types.UnionType))
+        return text if meant else quoted(text, spec.name)
+    if parsed.readable:
+        return text
+    if text.lstrip()[:1] in ("[", "{") and not spec.timed:
+        raise SettingsError(
+            f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes: '["a, b", "c (d)"]'"""
+        )
+    return quoted(text, spec.name)
+
+
+class _read:
+    """What Hydra makes of a value."""
+
+    def __init__(self, text: str) -> None:
+        from hydra.core.override_parser.types import QuotedString
+        from hydra.errors import HydraException
+
+        self.readable, self.is_sweep, self.is_quoted = True, False, False
+        try:
+            override = _parser().parse_override(f"key={text}")
+        except HydraException:
+            self.readable = False
+        else:
+            self.is_sweep = override.is_sweep_override()
+            self.is_quoted = isinstance(override._value, QuotedString)
+
+
+def _parser() -> Any:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text cut at the commas that stand in no brackets and no quotes."""
+    depth, quote, start = 0, "", 0
+    for position, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+        elif sign == "," and depth <= 0:
+            yield text[start:position]
+            start = position + 1
+    yield text[start:]
+
+
+def _quoted_text(text: str, name: str) -> str:
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    if "\0" in text:
+        raise SettingsError(f"{name} is {text!r}, which holds a zero character")
+    # OmegaConf would resolve ${...} where it stands unescaped; backslashes before it are read in pairs.
+    return QuotedString(re.sub(r"(\\*)\$\{", r"\1\1\\${", text), Quote.double).with_quotes()
