@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco.config import (
+    by_path,
     compose,
     from_dict,
     groups,
