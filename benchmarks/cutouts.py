@@ -24,9 +24,10 @@ from torch import Tensor
 from disco.guidance.cutouts import Cutouts, inner_boxes
 from disco.plan import Cuts
 
-#: Name, picture's height and width, the perceptor's resolution, overview and inner cuts.
-CASES = [("embedded", 64, 64, 32, 12, 4), ("large", 768, 1280, 224, 12, 4)]
+#: The picture's height and width, and the perceptor's resolution.
+CASES = {"embedded": (64, 64, 32), "large": (768, 1280, 224)}
 
+OVERVIEW, INNER = 12, 4
 IC_POW = 10.0
 GREY_INNER = 0.2
 
@@ -48,8 +49,8 @@ LOOKS = T.Compose(
 )
 
 
-def loop(picture: Tensor, resolution: int, overview: int, inner: int, generator: torch.Generator) -> Tensor:
-    """Cuts [overview + inner, 3, r, r] of a picture [1, 3, H, W], one by one."""
+def loop(picture: Tensor, resolution: int, generator: torch.Generator) -> Tensor:
+    """Cuts [OVERVIEW + INNER, 3, r, r] of a picture [1, 3, H, W], one by one."""
     height, width = picture.shape[-2:]
     side = max(height, width)
     x, y = (side - width) // 2, (side - height) // 2
@@ -58,11 +59,11 @@ def loop(picture: Tensor, resolution: int, overview: int, inner: int, generator:
         return F.interpolate(crop, (resolution, resolution), mode="bicubic", antialias=True)
 
     # As in the original: the padded picture is resized once, however many overviews repeat it.
-    cuts = [resized(F.pad(picture, (x, x, y, y)))] * overview
-    boxes = inner_boxes(inner, height, width, resolution, IC_POW, generator)
-    for i in range(inner):
+    cuts = [resized(F.pad(picture, (x, x, y, y)))] * OVERVIEW
+    boxes = inner_boxes(INNER, height, width, resolution, IC_POW, generator)
+    for i in range(INNER):
         crop = TF.crop(picture, int(boxes.top[i]), int(boxes.left[i]), int(boxes.height[i]), int(boxes.width[i]))
-        cuts.append(resized(TF.rgb_to_grayscale(crop, 3) if i < int(GREY_INNER * inner) else crop))
+        cuts.append(resized(TF.rgb_to_grayscale(crop, 3) if i < int(GREY_INNER * INNER) else crop))
     return torch.cat([LOOKS(cut) for cut in cuts])
 
 
@@ -73,17 +74,17 @@ def seconds(cut: Callable[[Tensor], Tensor], picture: Tensor) -> float:
     return time.perf_counter() - start
 
 
-def compare(height: int, width: int, resolution: int, overview: int, inner: int, repeats: int) -> dict[str, float]:
+def compare(height: int, width: int, resolution: int, repeats: int) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     picture = torch.rand(1, 3, height, width, generator=generator)
     cutouts = Cutouts(resolution)
-    plan = Cuts("scheduled", overview, inner, IC_POW, GREY_INNER, cutn=0, batches=1, skip_augs=False)
+    plan = Cuts("scheduled", OVERVIEW, INNER, IC_POW, GREY_INNER, cutn=0, batches=1, skip_augs=False)
 
     def ours(picture: Tensor) -> Tensor:
         return cutouts(picture, plan, [generator])
 
     def theirs(picture: Tensor) -> Tensor:
-        return loop(picture, resolution, overview, inner, generator)
+        return loop(picture, resolution, generator)
 
     seconds(ours, picture), seconds(theirs, picture)
     turns = [(seconds(ours, picture), seconds(theirs, picture)) for _ in range(repeats)]
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    results = {name: compare(*case, options.repeats) for name, *case in CASES}
+    results = {name: compare(*case, options.repeats) for name, case in CASES.items()}
     print(json.dumps({"torch": torch.__version__, "threads": options.threads, **results}, indent=2))
 
 

@@ -45,16 +45,19 @@ def resize_weights(
 
     Args: start, length (at least 1): [N], integers on the CPU. Returns [N, out, size] in `dtype`, on `device`.
     """
-    low = min([0, *start.tolist()])
-    high = max([size, *(start + length).tolist()])
-    start, length = start.to(device, non_blocking=True), length.to(device, non_blocking=True)
-    pixel = torch.arange(low, high, device=device) - start[:, None]
-    scale = (length.to(dtype) / out)[:, None, None]
+    taps = int(2 * CUBIC_REACH * max([1.0, *(length / out).tolist()])) + 1
+    start, length = (line.to(device, non_blocking=True)[:, None, None] for line in (start, length))
+    scale = length.to(dtype) / out
+    reach = scale.clamp_min(1)
     centre = (torch.arange(out, device=device, dtype=dtype)[:, None] + 0.5) * scale - 0.5
-    weights = cubic((pixel[:, None].to(dtype) - centre) / scale.clamp_min(1))
-    weights = weights * ((pixel >= 0) & (pixel < length[:, None]))[:, None]
+    pixel = (centre - CUBIC_REACH * reach).ceil().long() + torch.arange(taps, device=device)
+    weights = cubic((pixel.to(dtype) - centre) / reach) * ((pixel >= 0) & (pixel < length))
     weights = weights / weights.sum(dim=-1, keepdim=True)
-    return weights[..., -low : size - low]
+    pixel = pixel + start
+    weights = weights * ((pixel >= 0) & (pixel < size))
+    # Each row has a few weights among `size` pixels. What fell off the line's ends adds nothing to the outermost.
+    row = torch.zeros(len(start), out, size, device=device, dtype=dtype)
+    return row.scatter_add_(-1, pixel.clamp(0, size - 1), weights)
 
 
 def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:

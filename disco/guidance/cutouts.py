@@ -408,23 +408,31 @@ def hue(x: Tensor, turn: Tensor) -> Tensor:
     r"""Turn the hue of [n, 3, h, w] by `turn` [n, 1, 1, 1] circles; value and chroma stay.
 
         m   =  the channel of the maximum V,   C  =  V - minimum,   H  =  2 m + (x[m + 1] - x[m + 2]) / C
-        r'  =  V - C w(H + 5),    g'  =  V - C w(H + 3),    b'  =  V - C w(H + 1)
-        w(k)  =  min(1, max(0, min(k mod 6, 4 - k mod 6)))
+        x'[c]  =  V - C w(D[c]),     D[c]  =  H + 6 turn - 2 c,  brought to -3..3,     w(D)  =  clamp(|D| - 1, 0, 1)
 
-    Channels count round the circle; H is in sixths of it. Greys keep a finite gradient: where C vanishes, H counts for
-    nothing. Values outside 0..1 come back clamped, but for the largest. Source: A. R. Smith, Color gamut transform
-    pairs (1978); equals torchvision's `adjust_hue`.
+    Channels count round the circle; H is the hue in sixths of it, and D how far that then is from channel c, which is
+    full up to one sixth away and gone from two on. C cancels the division by C: x' is linear in x between its bends,
+    and greys have a gradient as all colours have.
+
+    Source: A. R. Smith, Color gamut transform pairs (1978). In 0..1 this equals torchvision's `adjust_hue`, which
+    outside clamps all channels but the largest.
     """
-    red, green, blue = x.detach().split(1, dim=-3)
-    largest = torch.where(blue > torch.maximum(red, green), 2, (green > red).long())  # argmax is slow across channels
-    channels = torch.arange(3, device=x.device).view(3, 1, 1)
+    with torch.no_grad():
+        red, green, blue = x.split(1, dim=-3)
+        largest = torch.where(blue > torch.maximum(red, green), 2, (green > red).long())
+        channels = torch.arange(3, device=x.device).view(3, 1, 1)
     value, after, before = x.gather(-3, (largest + channels) % 3).split(1, dim=-3)
     chroma = value - torch.minimum(after, before)
-    sixths = 2 * largest + (after - before) / chroma.clamp_min(torch.finfo(x.dtype).eps ** 2)
-    k = (sixths + 6 * turn + (5 - 2 * channels)) % 6
-    weight = torch.minimum(k, 4 - k).clamp(0, 1)
-    turned = torch.addcmul(value, chroma, weight, value=-1)
-    return torch.where(weight > 0, turned.clamp(0, 1), turned)
+    with torch.no_grad():
+        # Which linear piece: autograd then has three products to go through instead of thirty steps.
+        offset = 2 * (largest - channels) + 6 * turn
+        away = offset + (after - before) / chroma.clamp_min(torch.finfo(x.dtype).tiny)
+        lap = 6 * (away / 6).round()
+        away = away - lap
+        gone = (away.abs() >= 2).to(x.dtype)
+        slope = away.sign() * ((away.abs() > 1).to(x.dtype) - gone)
+        level = gone - slope.abs() + slope * (offset - lap)
+    return value - slope * (after - before) - level * chroma
 
 
 #: In torchvision's order, which numbers them so.

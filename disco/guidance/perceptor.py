@@ -35,7 +35,7 @@ class Perceptor:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     encode_image: Callable[[Tensor], Tensor]
-    encode_text: Callable[[Sequence[str]], Tensor]
+    encode_text: Callable[[list[str]], Tensor]
 
     def embed(self, cuts: Tensor) -> Tensor:
         """Cuts [N, 3, r, r] in 0..1 -> their embeddings [N, d], of any length, float32 or better."""
@@ -49,7 +49,7 @@ class Perceptor:
     def target(self, texts: Sequence[str]) -> Tensor:
         """Texts -> their embeddings [P, d], of any length, float32 or better, without a gradient."""
         with torch.no_grad():
-            return _at_least_float32(self.encode_text(texts))
+            return _at_least_float32(self.encode_text(list(texts)))
 
 
 def weigh(weights: Sequence[float] | Tensor) -> Tensor:
