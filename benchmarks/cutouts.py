@@ -4,8 +4,8 @@
 
 "loop" is the plain way to give every cut a look of its own: crop, torch's antialiased resize and torchvision's
 transforms, one cut after the other. Working at once saves calls, which count where cuts are small; large ones spend
-their time on pixels either way. Both take turns in one process, so that whatever else the machine does slows both; seconds are
-medians, and "times" is the median over turns of loop / ours.
+their time on pixels either way. Both take turns in one process, so that whatever else the machine does slows both.
+Seconds are medians, and "times" is the median over turns of loop / ours.
 """
 
 from __future__ import annotations
