@@ -73,7 +73,7 @@ class Diffusion:
             raise ValueError(f"noise schedule {schedule!r}: allowed are {', '.join(BETAS)}")
         stride = NETWORK_STEPS // steps
         alphas_cumprod = np.cumprod(1 - BETAS[schedule](stride * steps))[::stride]
-        return cls(alphas_cumprod, np.arange(steps) * (NETWORK_STEPS / steps))
+        return cls(alphas_cumprod, np.arange(steps, dtype=np.float64) * (NETWORK_STEPS / steps))
 
     def __len__(self) -> int:
         return len(self.alphas_cumprod)

@@ -379,7 +379,8 @@ def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: t
     for prompt in plan.image_prompts:
         image = open_image(prompt.path, "image_prompts")
         share = min(1.0, min(plan.width, plan.height) / min(image.size))
-        image = image.resize(tuple(max(1, round(side * share)) for side in image.size), Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * share)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = ((to_tensor(image) + 1) / 2).to(device)
         found.append(image_target(perceptor, pixels, generator, skip_augs=plan.steps[0].cuts.skip_augs))
     return found

@@ -106,7 +106,7 @@ class Guidance:
 
         pictures = self.picture_losses(leaf, step)
         if pictures:
-            pull += torch.autograd.grad(sum(loss.sum() for loss in pictures.values()), leaf)[0]
+            pull += torch.autograd.grad(torch.stack([*pictures.values()]).sum(), leaf)[0]
             losses |= {name: loss.detach() for name, loss in pictures.items()}
         outputs, pulls = [x_in], [pull]
         if step.range_scale:

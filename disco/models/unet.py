@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import cast
 
 import torch
@@ -21,7 +22,9 @@ class UNet(nn.Module):
 
     def __init__(self, spec: UNetSpec) -> None:
         super().__init__()
-        from guided_diffusion.unet import UNetModel  # slow to import; a plan of settings never needs it
+        with warnings.catch_warnings():  # of how it spells torch's autocast, which concerns nobody here
+            warnings.simplefilter("ignore", FutureWarning)
+            from guided_diffusion.unet import UNetModel  # slow to import; a plan of settings never needs it
 
         self.patch = spec.patch
         out_channels = 6 if spec.learn_sigma else 3
