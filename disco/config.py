@@ -303,15 +303,21 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     overrides: in Hydra's grammar, as `disco.overrides` writes them. Raises `SettingsError` for what Hydra refuses.
     """
     import hydra
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     register()
+    # Hydra has one instance a process, which may be at work: for this command line, or in someone's own program.
+    present = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_module("disco.conf", version_base="1.3"):
             return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:  # a ValueError for a group set to a number
+    except (HydraException, OmegaConfBaseException) as error:
         raise settings_error(error) from error
+    finally:
+        GlobalHydra.instance().hydra = present
 
 
 def load(overrides: Sequence[str] = ()) -> Settings:

@@ -1,0 +1,215 @@
+"""What is typed reaches the settings unchanged, whatever Hydra's grammar thinks of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from disco.config import load
+from disco.errors import SettingsError
+from disco.overrides import from_arguments, from_python, full_name, is_sweep, quoted
+
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    st.text("\\${}'\"a,:=[]() \n#?%~+*", max_size=20),
+    st.sampled_from(["???", "null", "true", "1e5", "${prompt}", "\\${oc.env:HOME}", "a\\", "'", '"', "\\\\\\"]),
+)
+
+
+def read(override: str) -> Any:
+    """What Hydra and OmegaConf make of an override's value."""
+    value = OverridesParser.create().parse_override(override).value()
+    return OmegaConf.to_container(OmegaConf.create({"value": value}), resolve=True, throw_on_missing=False)["value"]
+
+
+@given(TEXTS)
+def test_any_prompt_survives_hydras_grammar(text: str) -> None:
+    (override,) = from_arguments([f"prompt={text}"])
+    assert read(override) == text
+    (job,) = BasicSweeper.split_arguments([OverridesParser.create().parse_override(override)], None)[0]
+    assert read(job[0]) == text
+
+
+@settings(max_examples=10)  # Hydra takes a tenth of a second for each
+@given(TEXTS)
+def test_any_prompt_reaches_the_settings(text: str) -> None:
+    assert load(from_arguments([f"prompt={text}"])).prompt == text
+
+
+@given(st.lists(TEXTS, min_size=2, max_size=4))
+def test_several_prompts(texts: list[str]) -> None:
+    (override,) = from_arguments([], texts)
+    assert override.startswith("prompts=") and read(override) == texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a castle, by the sea: dusk",
+        'the "E = mc2" of it',
+        "[a](b){c}",
+        "# 5 ${x} \\",
+        "日本の城 🏯",
+        "- a dash",
+        "100%",
+    ],
+)
+def test_a_prompt_as_typed(text: str) -> None:
+    assert read(from_arguments([text])[0]) == text
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(["ViT-B/32", "40%", "interp", "a b"]), inner, max_size=3),
+        ),
+        max_leaves=5,
+    )
+)
+def test_python_values_come_back(value: Any) -> None:
+    assert read(f"key={quoted(value, 'key')}") == value
+
+
+def test_python_values_of_other_kinds() -> None:
+    assert quoted(np.float64(0.5), "eta") == "0.5"
+    assert quoted(np.int64(5), "steps") == "5"
+    assert read(f"key={quoted(Path('a b.png'), 'init_image')}") == "a b.png"
+    assert quoted((1, 2.0), "x") == "[1,2.0]"
+    with pytest.raises(SettingsError, match="eta is .*, a object, which no setting takes"):
+        quoted(object(), "eta")
+    with pytest.raises(SettingsError, match="prompts has the key 'a:b'"):
+        quoted({"a:b": 1}, "prompts")
+    with pytest.raises(SettingsError, match="zero character"):
+        quoted("a\0b", "prompt")
+
+
+def test_from_python() -> None:
+    settings_ = load(
+        from_python(
+            {
+                "prompts": {0: "a", 0.4: ["b:2", "c"]},
+                "preset": "disco57",
+                "clamp_max": 0.1,
+                "sampler.steps": 20,
+                "init_image": None,
+                "perceptor_weights": {"ViT-B/32": "[1]*500+[0]*500", "RN50": 0.5},
+                "transformation_percent": [0.1, "50%"],
+            }
+        )
+    )
+    assert settings_.prompts == {"0": "a", "0.4": ("b:2", "c")}
+    assert settings_.perceptors.perceptor_weights == {"ViT-B/32": "[1]*500+[0]*500", "RN50": 0.5}
+    assert (settings_.guidance.clamp_max, settings_.sampler.steps, settings_.model.width) == (0.1, 20, 1280)
+    assert settings_.sampler.transformation_percent == (0.1, "50%")
+    with pytest.raises(SettingsError, match="no setting 'stepz'; did you mean steps"):
+        from_python({"stepz": 5})
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [
+        ("clamp_max", "guidance.clamp_max"),
+        ("guidance.clamp_max", "guidance.clamp_max"),
+        ("prompt", "prompt"),
+        ("sampler", "sampler"),
+        ("preset", "preset"),
+        ("hydra.run.dir", "hydra.run.dir"),
+        ("hydra/launcher", "hydra/launcher"),
+    ],
+)
+def test_full_names(name: str, full: str) -> None:
+    assert full_name(name) == full
+
+
+@pytest.mark.parametrize("name", ["clampmax", "model.clamp_max", "guidance.", ".clamp_max", "x.y.clamp_max", ""])
+def test_unknown_names(name: str) -> None:
+    with pytest.raises(SettingsError, match="there is no setting"):
+        full_name(name)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("clamp_max=0.1", "guidance.clamp_max", 0.1),
+        ("cut_overview=[12]*400+[4]*600", "cutouts.cut_overview", "[12]*400+[4]*600"),
+        ("cut_overview=[[12,400],[4,600]]", "cutouts.cut_overview", [[12, 400], [4, 600]]),
+        ("cut_ic_pow=interp([1]*500+[5]*500)", "cutouts.cut_ic_pow", "interp([1]*500+[5]*500)"),
+        ("cut_ic_pow={interp: [[1,500],[5,500]]}", "cutouts.cut_ic_pow", {"interp": [[1, 500], [5, 500]]}),
+        ("skip_steps=4%", "sampler.skip_steps", "4%"),
+        ("skip_augs=true", "cutouts.skip_augs", True),
+        ("init_image=a, b (1).png", "init.init_image", "a, b (1).png"),
+        ("init_image=C:\\a\\[b].png", "init.init_image", "C:\\a\\[b].png"),
+        ("init_image='quoted, once.png'", "init.init_image", "quoted, once.png"),
+        ("init_image=null", "init.init_image", None),
+        ("batch_name=2022", "output.batch_name", "2022"),
+        ("folder=null", "output.folder", "null"),
+        ("prompts=[a red star:2,b]", "prompts", ["a red star:2", "b"]),
+        ("prompts=['a, b',\"c (d)\"]", "prompts", ["a, b", "c (d)"]),
+        ("prompts={0: [a], 40%: b}", "prompts", {0: ["a"], "40%": "b"}),
+        ("prompts=a castle (old)", "prompts", "a castle (old)"),
+        ("clip_models=[ViT-B/32,RN50]", "perceptors.clip_models", ["ViT-B/32", "RN50"]),
+        ("perceptor_weights={ViT-B/32: 0.5}", "++perceptors.perceptor_weights", {"ViT-B/32": 0.5}),
+        ("sampler=plms", "sampler", "plms"),
+        ("preset=57", "preset", "57"),
+    ],
+)
+def test_values_as_typed(argument: str, name: str, value: Any) -> None:
+    for multirun in (False, True):
+        if multirun and argument.startswith("init_image=a,"):
+            continue  # there a comma separates
+        (override,) = from_arguments([argument], multirun=multirun)
+        assert override.partition("=")[0] == name
+        assert read(override) == value
+        assert not is_sweep(override)
+
+
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [
+        ("clamp_max=0.05,0.1", ["0.05", "0.1"]),
+        ("cut_overview=[12]*1000,[4]*1000", ['"[12]*1000"', '"[4]*1000"']),
+        ("cut_ic_pow=1, interp([1]*500+[5,5]*250)", ["1", '"interp([1]*500+[5,5]*250)"']),
+        ("steps=range(10,40,10)", ["10", "20", "30"]),
+        ("sampler=ddim,plms", ["ddim", "plms"]),
+        ("init_image=a (1).png, 'b, c.png'", ['"a (1).png"', "'b, c.png'"]),
+        ("prompts=[a],[b]", ["[a]", "[b]"]),
+        ("device=choice(cpu,cuda)", ["cpu", "cuda"]),
+    ],
+)
+def test_sweeps(argument: str, values: list[str]) -> None:
+    (override,) = from_arguments([argument], multirun=True)
+    jobs = BasicSweeper.split_arguments([OverridesParser.create().parse_override(override)], None)[0]
+    assert [job[0].partition("=")[2] for job in jobs] == values
+
+
+def test_a_group_takes_a_choice() -> None:
+    for overrides in (from_arguments(["output=3.5"]), from_python({"output": "3.5"})):
+        with pytest.raises(SettingsError, match="output is '3.5', but must be one of default"):
+            load(overrides)
+
+
+def test_hydras_own_and_added_groups_pass() -> None:
+    arguments = ["hydra.run.dir=a,b", "hydra/launcher=joblib", "+study=x", "+experiment=y"]
+    assert from_arguments(arguments) == arguments
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("clampmax=1", "no setting 'clampmax'; did you mean clamp_max"),
+        ("E=mc2 on a board", "write prompt=E="),
+        ("prompts=[a (b)]", "prompts is .* cannot be read; put texts in quotes"),
+        ("clip_models=[ViT-B/32", "clip_models is .* cannot be read"),
+    ],
+)
+def test_refused(argument: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        from_arguments([argument])

@@ -1,0 +1,355 @@
+"""Plans: everything that can be known before a model is loaded."""
+
+import dataclasses
+import os
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from disco.config import Settings, from_dict, load, specs, to_dict
+from disco.errors import SettingsError
+from disco.plan import Plan, build_plan
+from disco.prompts import ImagePrompt, Prompt, Stage
+
+
+@cache
+def defaults() -> Settings:
+    return load()
+
+
+def settings_with(**values: Any) -> Settings:
+    tree = to_dict(defaults())
+    for name, value in {"prompt": "a red star", **values}.items():
+        spec = specs()[name]
+        (tree[spec.group] if spec.group else tree)[name] = value
+    return from_dict(tree)
+
+
+def plan(**values: Any) -> Plan:
+    return build_plan(settings_with(**values))
+
+
+@pytest.fixture
+def picture(tmp_path) -> str:
+    path = tmp_path / "a picture.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    return str(path)
+
+
+# Steps
+
+
+def test_steps_run_from_noise_to_picture() -> None:
+    steps = plan(steps=250).steps
+    assert [step.number for step in steps] == list(range(250))
+    assert [step.index for step in steps] == list(range(249, -1, -1))
+    assert (steps[0].t, steps[-1].t, steps[125].t, steps[125].share) == (996.0, 0.0, 496.0, 0.5)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 25, 250, 333, 1000])
+def test_t_is_what_the_original_hands_to_its_guidance(steps: int) -> None:
+    """Its own number: the position in the stretched schedule, times the rescaling of 1000 / diffusion_steps."""
+    diffusion_steps = 1000 // steps * steps
+    for step in plan(steps=steps).steps:
+        position = step.index * (diffusion_steps // steps)
+        assert step.t == pytest.approx(position * 1000 / diffusion_steps)
+
+
+@pytest.mark.parametrize(
+    ("skip", "skip_end", "first", "last", "number"),
+    [
+        (10, 0, 239, 0, 240),
+        (0, 10, 249, 10, 240),
+        ("4%", "10%", 239, 25, 215),
+        (0.04, 0.1, 239, 25, 215),
+        ("10", "0", 239, 0, 240),
+        ("0.5%", 0, 248, 0, 249),  # 1.25 steps, rounded down
+        (249, 0, 0, 0, 1),
+    ],
+)
+def test_skipped_steps(skip: Any, skip_end: Any, first: int, last: int, number: int) -> None:
+    steps = plan(steps=250, skip_steps=skip, skip_end_steps=skip_end).steps
+    assert (steps[0].index, steps[-1].index, len(steps)) == (first, last, number)
+    assert steps[0].t == 1000 * first / 250
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"skip_steps": 50}, "skip_steps=50 .* leave nothing of 50 steps"),
+        ({"skip_steps": 60}, "leave nothing"),
+        ({"skip_steps": "50%", "skip_end_steps": 25}, "leave nothing"),
+        ({"skip_steps": -1}, "skip_steps is -1, but must be at least 0"),
+        ({"skip_steps": 1.0}, "skip_steps is 1.0, which may mean one step or all"),
+        ({"skip_steps": 1.5}, "skip_steps is 1.5, but must be a count of steps, or a share"),
+        ({"skip_steps": "101%"}, "skip_steps is '101%', but must be a count"),
+        ({"skip_steps": True}, "skip_steps is True"),
+        ({"skip_end_steps": None}, "skip_end_steps is None"),
+    ],
+)
+def test_skipping_too_much(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plan(steps=50, **values)
+
+
+def test_schedules_are_read_at_the_noise_level() -> None:
+    steps = plan(
+        steps=10,
+        cut_overview="[12]*400+[4]*600",
+        clamp_max="interp([0]*999+[1])",
+        skip_augs="[1]*500+[0]*500",
+        perceptor_weights={"embedded_resnet": [[0, 500], [2, 500]]},
+    ).steps
+    assert [step.cuts.overview for step in steps] == [12] * 4 + [4] * 6
+    assert [step.clamp_max for step in steps] == pytest.approx([(999 - int(100 * i)) / 999 for i in range(9, -1, -1)])
+    assert [step.cuts.skip_augs for step in steps] == [True] * 5 + [False] * 5
+    assert [step.perceptor_weights for step in steps] == [(1, 0)] * 5 + [(1, 2)] * 5
+    assert all(type(step.cuts.overview) is int and type(step.cuts.skip_augs) is bool for step in steps)
+
+
+def test_schedules_do_not_depend_on_the_number_of_steps() -> None:
+    few, many = plan(steps=50).steps, plan(steps=500).steps
+    assert [step.cuts for step in few] == [step.cuts for step in many[9::10]]
+
+
+def test_a_schedule_too_long_is_said() -> None:
+    assert "cut_ic_pow has 1200 entries; those after the first 1000 are never read" in plan(cut_ic_pow="[1]*1200").notes
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"cut_overview": "[12]*400"}, "cut_overview has 400 entries"),
+        ({"eta": 1.5}, "eta holds 1.5, but every value must be a number from -1 to 1"),
+        ({"cutn_batches": 0}, "cutn_batches holds 0"),
+        ({"cut_icgray_p": "[2]*1000"}, "cut_icgray_p holds 2"),
+        ({"clamp_grad": 2}, "clamp_grad holds 2, but every value must be true or false"),
+        ({"clip_guidance_scale": "lots"}, "clip_guidance_scale is 'lots'"),
+        ({"perceptor_weights": {"embedded_vit": -1}}, "perceptor_weights of embedded_vit holds -1"),
+        ({"perceptor_weights": {"embeded_vit": 1}}, "perceptor_weights names 'embeded_vit', .* embedded_vit"),
+        (
+            {"cut_overview": 0, "cut_innercut": "[1]*500+[0]*500"},
+            "cut_overview and cut_innercut are both 0 at entry 509",
+        ),
+    ],
+)
+def test_bad_schedules(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plan(steps=100, **values)
+
+
+def test_no_cuts_where_nothing_looks() -> None:
+    assert plan(cut_overview=0, cut_innercut=0, clip_guidance_scale=0).steps[0].cuts.inner == 0
+    assert plan(cut_overview=0, cut_innercut=0, cutout_family="random").steps[0].cuts.cutn > 0
+    off = plan(cut_overview=0, cut_innercut=0, perceptor_weights={"embedded_vit": 0, "embedded_resnet": 0})
+    assert "perceptor_weights are 0 at every step: no prompt guides the run" in off.notes
+
+
+# Samplers
+
+
+def test_plms_becomes_ddim() -> None:
+    steps = plan(diffusion_sampling_mode="plms", steps=10, ddim_switch="50%").steps
+    assert [step.sampler for step in steps] == ["plms"] * 5 + ["ddim"] * 5
+    assert {step.sampler for step in plan(diffusion_sampling_mode="plms").steps} == {"plms"}
+    assert {step.sampler for step in plan(diffusion_sampling_mode="plms", ddim_switch=0).steps} == {"ddim"}
+    for bad in (2, "soon", -0.1):
+        with pytest.raises(SettingsError, match="ddim_switch is"):
+            plan(diffusion_sampling_mode="plms", ddim_switch=bad)
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ({"diffusion_sampling_mode": "plms"}, "eta is without effect under PLMS"),
+        ({"diffusion_sampling_mode": "ddpm"}, "eta is without effect under DDPM"),
+        ({"ddim_switch": 0.5}, "ddim_switch is without effect under DDIM"),
+        ({"init_scale": 10}, "init_scale is without effect"),
+        ({"init_scale": 10, "perlin_init": True, "skip_steps": 5}, "init_scale is without effect"),
+        ({"init_noise": 0.1}, "init_noise is without effect"),
+        ({"perlin_init": True}, "the init hardly shows with skip_steps=0"),
+    ],
+)
+def test_what_has_no_effect_is_said(values: dict[str, Any], note: str) -> None:
+    assert any(said.startswith(note) for said in plan(**values).notes)
+
+
+def test_the_defaults_need_no_notes() -> None:
+    assert plan().notes == ()
+    assert plan(diffusion_sampling_mode="plms", eta=0).notes == ()
+
+
+# Symmetry
+
+
+@given(
+    st.integers(1, 1000),
+    st.integers(0, 999),
+    st.lists(st.integers(1, 100).map(lambda percent: percent / 100), max_size=4),
+)
+def test_mirrors_stand_where_guided_diffusion_has_them(steps: int, skipped: int, shares: list[float]) -> None:
+    skipped = skipped % steps
+    mirrored = plan(steps=steps, skip_steps=skipped, use_horizontal_symmetry=True, transformation_percent=shares).steps
+    indices = list(range(steps - skipped))[::-1]
+    expected = {int(len(indices) * (1 - share)) for share in shares}
+    assert {step.index for step in mirrored if step.mirrors} == expected
+    assert all(step.mirrors in ((), ("horizontal",)) for step in mirrored)
+
+
+def test_mirrors_of_both_axes() -> None:
+    values = {"use_horizontal_symmetry": True, "use_vertical_symmetry": True, "transformation_percent": ["50%"]}
+    steps = plan(steps=10, **values).steps
+    assert {step.number: step.mirrors for step in steps if step.mirrors} == {4: ("horizontal", "vertical")}
+    assert any(step.mirrors for step in plan(diffusion_sampling_mode="plms", **values).steps)
+    original = plan(diffusion_sampling_mode="plms", compat="disco57", **values)
+    assert not any(step.mirrors for step in original.steps)
+    assert any("symmetry transformation is without effect" in note for note in original.notes)
+    late = plan(steps=10, skip_end_steps=7, **values)
+    assert any("after the last step" in note for note in late.notes)
+    with pytest.raises(SettingsError, match="transformation_percent holds 0"):
+        plan(**(values | {"transformation_percent": [0]}))
+
+
+def test_symmetry_switch() -> None:
+    for switch, number in ((3, 3), ("50%", 5), (0.5, 5), ("100%", 10), (0, 0), (99, 10)):
+        steps = plan(steps=10, symmetry_loss_scale=7, symmetry_switch=switch).steps
+        assert [step.symmetry_loss_scale for step in steps] == [7] * number + [0] * (10 - number)
+
+
+# Prompts
+
+
+def test_one_prompt() -> None:
+    assert plan(prompt="a red star:2").stages == (Stage(0.0, (Prompt("a red star", 2.0),)),)
+    assert plan(prompt="a red star:2", compat="disco57").stages == (Stage(0.0, (Prompt("a red star:2", 2.0),)),)
+
+
+def test_stages_by_share() -> None:
+    staged = plan(prompt=None, prompts={"0": "a red star", "40%": ["a blue star", "a tree:-0.5"]}, steps=10)
+    assert [step.stage for step in staged.steps] == [0] * 4 + [1] * 6
+    assert staged.stages[1].prompts == (Prompt("a blue star", 1.0), Prompt("a tree", -0.5))
+
+
+def test_image_prompts(picture: str) -> None:
+    alone = plan(prompt=None, image_prompts=[f"{picture}:2"])
+    assert (alone.stages, alone.image_prompts) == ((Stage(0.0, ()),), (ImagePrompt(picture, 2.0),))
+    with pytest.raises(SettingsError, match="weights of prompt sum to 0"):
+        plan(prompt="a red star:-1", image_prompts=[picture])
+    with pytest.raises(SettingsError, match=r"image_prompts='nowhere.png'"):
+        plan(image_prompts=["nowhere.png"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompt": None}, "prompt is missing"),
+        ({"prompt": " "}, "prompt holds an empty text"),
+        ({"prompts": ["a red star"]}, "prompt and prompts are both given"),
+        ({"prompt": "a red star:0"}, "weights of prompt sum to 0"),
+        ({"prompt": None, "prompts": ["a red star", "a tree:-1"]}, "weights of prompts sum to 0"),
+        ({"prompt": None, "prompts": {"0": "a", "100": "b"}}, "prompts has the key 100, a frame"),
+        ({"prompt": "red " * 30}, "prompt 'red .* has 30 tokens, embedded_vit reads .*truncate_prompts=true"),
+        ({"prompt": "xyzzy"}, "prompt 'xyzzy' has no word that embedded_vit knows"),
+    ],
+)
+def test_bad_prompts(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plan(**values)
+
+
+def test_a_prompt_cut_is_said() -> None:
+    assert any("; cut: 'red" in note for note in plan(prompt="red " * 30, truncate_prompts=True).notes)
+
+
+# Names, sizes, seeds, files
+
+
+def test_sizes_are_rounded_down() -> None:
+    rounded = plan(width=70, height=129)
+    assert (rounded.width, rounded.height) == (64, 128)
+    assert rounded.notes == (
+        "width is rounded from 70 to 64: the models need multiples of 8",
+        "height is rounded from 129 to 128: the models need multiples of 8",
+    )
+    with pytest.raises(SettingsError, match="height is 7, but embedded draws multiples of 8 only"):
+        plan(height=7)
+
+
+def test_seeds_count_up() -> None:
+    assert plan(seed=5, n_batches=2, batch_size=3).seeds == (5, 6, 7, 8, 9, 10)
+    drawn = plan(seed="random")
+    assert drawn.settings.seed == drawn.seeds[0]
+    assert plan(seed=drawn.settings.seed).seeds == drawn.seeds
+    for bad in (-1, 1.5, "x", None, True, 2**63):
+        with pytest.raises(SettingsError, match="seed is"):
+            plan(seed=bad)
+    with pytest.raises(SettingsError, match="seed is .* count up"):
+        plan(seed=2**63 - 1, n_batches=2)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+def test_devices(device: str) -> None:
+    assert plan(device=device).settings.model.device == device
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"device": "tpu"}, "device is 'tpu', but must be auto, cpu, cuda, cuda:N or mps"),
+        ({"device": "cuda:x"}, "device is 'cuda:x'"),
+        ({"diffusion_model": "embeded"}, "embeded.* embedded"),
+        ({"use_secondary_model": True, "secondary_model": "nothing"}, "nothing"),
+        ({"clip_models": []}, "clip_models is empty"),
+        ({"clip_models": ["ViT-B/33"]}, "ViT-B/33.* ViT-B/32"),
+        ({"clip_models": ["embedded_vit", "embedded_vit"]}, "clip_models names 'embedded_vit' twice"),
+        ({"batch_name": "../x"}, "batch_name is '../x', but must be the name of one folder"),
+        ({"batch_name": ""}, "batch_name is ''"),
+        ({"init_image": "nowhere.png"}, "init_image='nowhere.png'"),
+        ({"intermediate_saves": 50}, "intermediate_saves is 50, but must be a count below 50"),
+        ({"intermediate_saves": [50]}, "intermediate_saves holds step 50"),
+        ({"intermediate_saves": ["x"]}, "intermediate_saves is 'x'"),
+    ],
+)
+def test_names_that_do_not_exist(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plan(**values)
+
+
+def test_video_needs_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(SettingsError, match="video is 'mp4', which takes the program ffmpeg"):
+        plan(video="mp4")
+    assert plan(video="gif").settings.output.video == "gif"
+
+
+def test_init_image(picture: str) -> None:
+    assert plan(init_image=picture, skip_steps="40%", init_scale=10).notes == ()
+    assert plan(init_image=picture).init_image == picture
+    with pytest.raises(SettingsError, match="init_image and perlin_init are both given"):
+        plan(init_image=picture, perlin_init=True)
+    assert plan(init_image=picture, perlin_init=True, compat="disco57").init_image is None
+    assert plan(init_image="").init_image is None
+
+
+@pytest.mark.parametrize(
+    ("saves", "numbers"),
+    [(0, []), (1, [25]), (2, [16, 33]), (4, [10, 20, 30, 40]), (["25%", "50%"], [12, 25]), ([5, 9, 0.98], [5, 9, 49])],
+)
+def test_partials(saves: Any, numbers: list[int]) -> None:
+    assert [step.number for step in plan(intermediate_saves=saves).steps if step.save_partial] == numbers
+
+
+def test_progress_pictures() -> None:
+    assert [step.number for step in plan(display_rate=20).steps if step.show_progress] == [0, 20, 40, 49]
+    assert [step.number for step in plan(display_rate=0).steps if step.show_progress] == [49]
+
+
+def test_a_plan_is_frozen() -> None:
+    ready = plan()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ready.width = 1  # type: ignore[misc]
+    assert hash(ready.steps[0]) == hash(plan().steps[0])
