@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+# The tests' networks are so small that a second thread brings nothing, and on a busy machine each waits for the
+# other. Said before torch is loaded, and to the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is no failure.
 settings.register_profile("disco", deadline=None)
