@@ -127,7 +127,7 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
             for numbers in batches:
-                for event in walk(plan, networks, [plan.seeds[number] for number in numbers], device):
+                for event in walk_batch(plan, networks, [plan.seeds[number] for number in numbers], device):
                     latest = dict(zip(numbers, event.x0, strict=True))
                     lines.append({"pictures": list(numbers), **event.line})
                     bar.step(event.line["loss"])
@@ -252,8 +252,34 @@ class Event(NamedTuple):
     line: dict[str, Any]
 
 
+def walk_batch(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[Event]:
+    """Render the pictures of these seeds side by side, step by step.
+
+    Each is computed on its own, with the memory of one. Computed in one tensor, a picture's rounding would depend on
+    its mates', and guidance is chaotic: 1e-6 after the first step is another picture after the tenth. The original's
+    coupled batches (`compat=disco57`) have to share their tensors.
+    """
+    if plan.settings.compat == "disco57":
+        yield from walk(plan, networks, seeds, device)
+        return
+    for events in zip(*(walk(plan, networks, [seed], device) for seed in seeds), strict=True):
+        yield Event(events[0].step, torch.cat([event.x0 for event in events]), joined([e.line for e in events]))
+
+
+def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One step's lines of several pictures as one: their lists in a row, their seconds summed."""
+    first = lines[0]
+    return first | {
+        "losses": {name: [line["losses"][name][0] for line in lines] for name in first["losses"]},
+        "loss": None if first["loss"] is None else sum(line["loss"] for line in lines) / len(lines),
+        "gradient_rms": [line["gradient_rms"][0] for line in lines],
+        "skipped": [line["skipped"][0] for line in lines],
+        "seconds": sum(line["seconds"] for line in lines),
+    }
+
+
 def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[Event]:
-    """Render the pictures of these seeds together, step by step."""
+    """Render the pictures of these seeds in one tensor, step by step."""
     settings, compat = plan.settings, plan.settings.compat == "disco57"
     noises = [ImageNoise(seed) for seed in seeds]
     shape = (3, plan.height, plan.width)
@@ -292,9 +318,10 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
     clock = time.perf_counter()
     for step, sampled in zip(plan.steps, samples, strict=True):
         line = line_of(step, guidance.report, len(seeds))
-        line["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
+        line["seconds"] = time.perf_counter() - clock
         guidance.report = None
         yield Event(step, sampled.x0, line)
+        clock = time.perf_counter()  # whoever was handed the event may have taken a while
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""The command as a user has it: other processes, other folders, the shipped models."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from disco import engine
+from disco.cli import main
+
+pytestmark = pytest.mark.slow
+
+QUICK = ["steps=5", "cut_overview=2", "cut_innercut=2"]
+
+
+def command(*arguments: str, cwd: Path) -> list[str]:
+    """Run disco in a process and a folder of its own; the pictures it names."""
+    done = subprocess.run([sys.executable, "-m", "disco", *arguments], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_the_same_bits_in_every_process_and_in_a_multirun(tmp_path):
+    prompt = "a castle, by the sea: dusk"
+    (first,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
+    (second,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
+    np.testing.assert_array_equal(pixels(first), pixels(second))
+    study = command("-m", prompt, *QUICK, "seed=6,7", "clamp_max=0.3,0.15", cwd=tmp_path)
+    assert len(study) == 4
+    np.testing.assert_array_equal(pixels(study[3]), pixels(first))
+    assert (pixels(study[2]) != pixels(first)).any()
+    (replayed,) = command("replay", study[3], cwd=tmp_path)
+    np.testing.assert_array_equal(pixels(replayed), pixels(first))
+
+
+def test_a_study_loads_each_model_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for loader in (engine._unet, engine._secondary, engine._perceptor):
+        loader.cache_clear()
+    assert main(["-m", "a red star", *QUICK, "cut_ic_pow=1,10", "clamp_max=0.05,0.2"]) == 0
+    study = capsys.readouterr().out.split("\n")[:-1]
+    assert len({pixels(path).tobytes() for path in study}) == 4
+    assert engine._unet.cache_info().misses == 1
+    assert engine._perceptor.cache_info().misses == 2
+
+
+def test_batches_of_the_shipped_models_agree(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["a red star over the sea", "steps=10", "batch_size=4"]) == 0
+    together = capsys.readouterr().out.split("\n")[:-1]
+    assert main(["a red star over the sea", "steps=10", "seed=2"]) == 0
+    alone = capsys.readouterr().out.split("\n")[0]
+    np.testing.assert_array_equal(pixels(together[2]), pixels(alone))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
+def test_ctrl_c_in_a_real_run(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "disco", "a red star", "steps=1000"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore the signal, and hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while not any(path.stat().st_size for path in tmp_path.rglob("steps.jsonl")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    (picture,) = tmp_path.rglob("image_0.png")
+    assert str(picture) in said
+    assert "Traceback" not in said
+    record = json.loads((picture.parent / "run.json").read_text())
+    assert record["status"] == "interrupted"
