@@ -220,7 +220,7 @@ PERCEPTORS: tuple[PerceptorSpec, ...] = (
         std=(0.25, 0.25, 0.25),
         context_length=24,
         embed_dim=96,
-        vision=VisionShape(layers=6, width=128, patch_size=4, head_width=32),
+        vision=VisionShape(layers=4, width=128, patch_size=4, head_width=32),
         text=TextShape(width=96, heads=3, layers=2),
         embedded=True,
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from disco.models import catalog
+
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m disco.training", description=__doc__)
@@ -30,6 +32,12 @@ def arguments() -> argparse.ArgumentParser:
     training("secondary", "train the secondary model", 6000, 32, 1e-3)
     perceptor = training("perceptor", "train a perceptor or the judge", 6000, 128, 1e-3)
     perceptor.add_argument("name", choices=("embedded_vit", "embedded_resnet", "embedded_judge"))
+    evaluate = command("evaluate", "measure the shipped models and write the figures into their card")
+    evaluate.add_argument("--prompts", type=int, default=160, help="how many prompts are rendered")
+    evaluate.add_argument("--true-pictures", type=int, default=2000)
+    evaluate.add_argument("--jobs", type=int, default=1, help="processes that render; give each one core")
+    evaluate.add_argument("--card", type=Path, default=catalog.EMBEDDED_FOLDER / "CARD.md")
+    command("export", "write the trained networks into the package")
     return parser
 
 
@@ -51,6 +59,19 @@ def main() -> None:
             options.pictures, options.device, options.learning_rate,
             secondary=None if options.name == "embedded_judge" else perceptor.trained_secondary(options.runs),
         )  # fmt: skip
+    elif options.command == "world":
+        from disco.training import evaluate, pictures
+
+        evaluate.contact_sheet(pictures.drawn(pictures.scenes(0, 200))).save(options.out)
+    elif options.command == "export":
+        from disco.training import export
+
+        for file, digest in export.export(options.runs).items():
+            print(digest, file)
+    elif options.command == "evaluate":
+        from disco.training import evaluate
+
+        evaluate.evaluate(options.prompts, options.true_pictures, options.jobs, options.card)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,22 @@ Every share comes with its 95 % Wilson interval, (p + z^2/2n -+ z sqrt(p(1-p)/n 
 from __future__ import annotations
 
 import math
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
+import disco
+from disco.models import catalog, clip
 from disco.models.catalog import PerceptorSpec
 from disco.training import pictures, world
 
@@ -23,7 +31,8 @@ TEST_SEED = 1009
 class Perceptor(Protocol):
     """What is needed of a CLIP; `disco.models.clip.LoadedPerceptor` has it."""
 
-    spec: PerceptorSpec
+    @property
+    def spec(self) -> PerceptorSpec: ...
 
     def encode_image(self, pixels: Tensor) -> Tensor: ...
 
@@ -106,5 +115,113 @@ def scores(answers: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
 def recognition(perceptor: Perceptor, count: int = 2000) -> dict[str, Score]:
     """What a perceptor recognises on clean pictures of subjects in colours at places it never saw together."""
     scenes = pictures.scenes(TEST_SEED, count, held_out=True)
-    answers = Reader(perceptor).read(pictures.drawn(scenes))
-    return scores(answers, pictures.label_indices(scenes))
+    labels = pictures.label_indices(scenes)
+    labels[[scene.place in world.TIMELESS_SKIES for scene in scenes], pictures.AXES.index("time")] = -1
+    return scores(Reader(perceptor).read(pictures.drawn(scenes)), labels)
+
+
+# --------------------------------------------------------------------------------------------------------
+# Guided pictures
+
+
+def prompts(count: int = 160) -> tuple[list[str], np.ndarray]:
+    """`count` prompts "a {colour} {subject} {place}" and their labels, int64 [N, 5], -1 for time and style.
+
+    A balanced design: 160 prompts show every subject in every colour once, at eight different places.
+    """
+    texts, labels = [], []
+    for k in range(count):
+        s, j = k % len(world.SUBJECTS), k // len(world.SUBJECTS)
+        c, p = (s + 5 * j) % len(world.COLOURS), (3 * s + j) % len(world.PLACES)
+        thing = f"{world.COLOURS[c]} {world.SUBJECTS[s]}"
+        article = "an" if thing[0] in "aeiou" else "a"
+        texts.append(f"{article} {thing} {world.PLACE_PHRASES[world.PLACES[p]][0]}")
+        labels.append((s, c, p, -1, -1))
+    return texts, np.array(labels, np.int64)
+
+
+def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
+    return np.asarray(disco.render(text, seed=seed, **settings).pictures[0].image.convert("RGB"))
+
+
+def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
+    """uint8 [N, H, W, 3]: each prompt rendered at default settings, the k-th with seed k, by `jobs` processes."""
+    # Spawned, not forked: a copied torch may hang. What a picture is depends on its seed alone, not on who renders it.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        images = pool.map(render_one, texts, range(len(texts)), [settings] * len(texts))
+        return np.stack(list(tqdm(images, "rendering", len(texts))))
+
+
+def confusion(answers: np.ndarray, labels: np.ndarray, axis: int) -> list[tuple[str, Score, str]]:
+    """For each value of an axis: its name, how often it was recognised, and what else was seen in its place."""
+    values, rows = pictures.AXIS_VALUES[axis], []
+    for i, value in enumerate(values):
+        seen = answers[labels[:, axis] == i, axis]
+        if len(seen):
+            others = Counter(values[other] for other in seen if other != i)
+            rows.append(
+                (
+                    value,
+                    Score(int((seen == i).sum()), len(seen)),
+                    ", ".join(f"{n} {v}" for v, n in others.most_common()),
+                )
+            )
+    return rows
+
+
+def contact_sheet(images: np.ndarray, columns: int = 20) -> Image.Image:
+    """uint8 [N, H, W, 3] as one picture, row by row; what does not fill a row is left out."""
+    n, height, width, _ = images.shape
+    rows = n // columns
+    tiles = images[: rows * columns].reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return Image.fromarray(tiles.reshape(rows * height, columns * width, 3))
+
+
+def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def recognition_table(count: int) -> str:
+    specs = [spec for spec in catalog.PERCEPTORS if spec.embedded]
+    by_perceptor = {spec.name: recognition(clip.load_perceptor(spec, "cpu"), count) for spec in specs}
+    axes = list(next(iter(by_perceptor.values())))
+    chance = [f"{100 / len(values):.1f} %" for values in pictures.AXIS_VALUES]
+    chance.append(f"{100 / len(world.SUBJECTS) / len(world.COLOURS):.1f} %")
+    rows: list[tuple[object, ...]] = [
+        (axis, *(found[axis] for found in by_perceptor.values()), c) for axis, c in zip(axes, chance, strict=True)
+    ]
+    return table(("", *by_perceptor, "chance"), rows)
+
+
+def guided_report(count: int, jobs: int) -> tuple[str, np.ndarray]:
+    """Markdown with the judge's verdict on `count` guided and unguided pictures, and the guided pictures."""
+    texts, labels = prompts(count)
+    judge = Reader(clip.load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
+    guided, free = rendered(texts, jobs), rendered(texts, jobs, clip_guidance_scale=0)
+    answers = judge.read(guided)
+    with_guidance, without = scores(answers, labels), scores(judge.read(free), labels)
+    rows: list[tuple[object, ...]] = [(axis, score, without[axis]) for axis, score in with_guidance.items()]
+    parts = [table(("", "guided", "unguided"), rows)]
+    for axis in range(3):
+        parts.append(table((pictures.AXES[axis], "recognised", "seen instead"), list(confusion(answers, labels, axis))))
+    return "\n\n".join(parts), guided
+
+
+MARKS = "<!-- figures by `python -m disco.training evaluate` -->", "<!-- end of figures -->"
+
+
+def evaluate(count: int, true_pictures: int, jobs: int, card: Path) -> None:
+    """Measures everything, prints it, puts it between the marks of the card, and the contact sheet beside it."""
+    known = recognition_table(true_pictures)
+    shown, images = guided_report(count, jobs)
+    report = (
+        f"{true_pictures} true pictures of held-out combinations, named by the nearest caption (95 % intervals):\n\n"
+        f"{known}\n\n{count} prompts rendered at default settings, one seed each, read by the judge:\n\n{shown}"
+    )
+    print(report)
+    text = card.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    card.write_text(f"{before}{MARKS[0]}\n\n{report}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}", encoding="utf-8")
+    contact_sheet(images).quantize(256).save(card.with_name("guided.png"), optimize=True)

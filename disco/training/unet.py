@@ -3,7 +3,8 @@
     x = sqrt(abar_t) x0 + sqrt(1 - abar_t) eps,    v = sqrt(abar_t) eps - sqrt(1 - abar_t) x0
 
 (Salimans and Ho 2022, eq. 10 and appendix D). The loss is uniform in v: weighting it towards high noise left the
-low-noise steps, where pictures become crisp, undertrained.
+low-noise steps, where pictures become crisp, undertrained. Times are drawn mostly uniform in cosine time, because
+the linear schedule spends 40 % of its steps on what is nearly pure noise.
 """
 
 from __future__ import annotations
@@ -38,6 +39,14 @@ def random_batch(images: np.ndarray, count: int, rng: np.random.Generator) -> Te
     return torch.where(mirrored[:, None, None, None], batch.flip(-1), batch)
 
 
+def random_times(alphas_cumprod: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    """int64 [count] in 0..999: three in four uniform in cosine time, the others uniform in t."""
+    # One in each of `count` equal parts: the same expectation with less variance.
+    share = torch.from_numpy((rng.permutation(count) + rng.random(count)) / count)
+    cosine = torch.searchsorted(-alphas_cumprod, -torch.cos(share * torch.pi / 2).square()).clamp(max=999)
+    return torch.where(torch.from_numpy(rng.random(count) < 0.75), cosine, (share * 1000).long())
+
+
 def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: str, learning_rate: float) -> nn.Module:
     _, images = pictures.cached(cache, DATA_SEED, count)
     alphas_cumprod = linear_alphas_cumprod()
@@ -48,8 +57,7 @@ def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: st
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         x0 = random_batch(images, batch, rng)
-        # One time in each of `batch` equal parts: the same loss with less variance.
-        t = torch.from_numpy((rng.permutation(batch) + rng.random(batch)) * (1000 / batch)).long()
+        t = random_times(alphas_cumprod, batch, rng)
         noise = torch.randn(x0.shape, generator=torch_rng)
         alpha, sigma = (
             a.float()[:, None, None, None] for a in (alphas_cumprod[t].sqrt(), (1 - alphas_cumprod[t]).sqrt())

@@ -49,9 +49,9 @@ def test_in_pure_noise_both_models_see_v_as_the_mean_picture_turned_round():
 @pytest.mark.parametrize("image_size", [256, 512])
 def test_openai_unets_have_the_published_shape(image_size):
     name = {256: "256x256_diffusion_uncond", 512: "512x512_diffusion_uncond_finetune_008100"}[image_size]
-    spec = dataclasses.replace(catalog.unet(name), num_channels=32, num_head_channels=16)
+    spec = dataclasses.replace(catalog.unet(name), num_channels=64, num_head_channels=32)
     oracle = create_model(
-        image_size, 32, 2, attention_resolutions="32, 16, 8", num_head_channels=16, resblock_updown=True,
+        image_size, 64, 2, attention_resolutions="32, 16, 8", num_head_channels=32, resblock_updown=True,
         use_scale_shift_norm=True, learn_sigma=True,
     )  # fmt: skip
     assert {k: v.shape for k, v in UNet(spec).net.state_dict().items()} == {
