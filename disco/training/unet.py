@@ -67,5 +67,5 @@ def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: st
             out = model(x.to(device).contiguous(memory_format=torch.channels_last), t.to(device).float())
         return (out.float() - v.to(device)).square().mean(), {}
 
-    plan = loop.Plan(run, steps, learning_rate, ema=0.999, device=device)
+    plan = loop.Plan(run, steps, learning_rate, ema=0.995, device=device)
     return loop.train(model, loss_at, plan)
