@@ -205,7 +205,10 @@ def guided_report(count: int, jobs: int) -> tuple[str, np.ndarray]:
     rows: list[tuple[object, ...]] = [(axis, score, without[axis]) for axis, score in with_guidance.items()]
     parts = [table(("", "guided", "unguided"), rows)]
     for axis in range(3):
-        parts.append(table((pictures.AXES[axis], "recognised", "seen instead"), list(confusion(answers, labels, axis))))
+        rows = [
+            (name, f"{score.hits} of {score.count}", seen) for name, score, seen in confusion(answers, labels, axis)
+        ]
+        parts.append(table((pictures.AXES[axis], "recognised", "seen instead"), rows))
     return "\n\n".join(parts), guided
 
 
@@ -224,4 +227,4 @@ def evaluate(count: int, true_pictures: int, jobs: int, card: Path) -> None:
     text = card.read_text(encoding="utf-8")
     before, rest = text.split(MARKS[0])
     card.write_text(f"{before}{MARKS[0]}\n\n{report}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}", encoding="utf-8")
-    contact_sheet(images).quantize(256).save(card.with_name("guided.png"), optimize=True)
+    contact_sheet(images).quantize(128).save(card.with_name("guided.png"), optimize=True)
