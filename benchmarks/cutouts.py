@@ -50,8 +50,8 @@ LOOKS = T.Compose(
 )
 
 
-def loop(picture: Tensor, resolution: int, generator: torch.Generator) -> Tensor:
-    """Cuts [OVERVIEW + INNER, 3, r, r] of a picture [1, 3, H, W], one by one."""
+def loop(picture: Tensor, resolution: int, overview: int, inner: int, generator: torch.Generator) -> Tensor:
+    """Cuts [overview + inner, 3, r, r] of a picture [1, 3, H, W], one by one."""
     height, width = picture.shape[-2:]
     side = max(height, width)
     x, y = (side - width) // 2, (side - height) // 2
@@ -60,11 +60,11 @@ def loop(picture: Tensor, resolution: int, generator: torch.Generator) -> Tensor
         return F.interpolate(crop, (resolution, resolution), mode="bicubic", antialias=True)
 
     # As in the original: the padded picture is resized once, however many overviews repeat it.
-    cuts = [resized(F.pad(picture, (x, x, y, y)))] * OVERVIEW
-    boxes = inner_boxes(INNER, height, width, resolution, IC_POW, generator)
-    for i in range(INNER):
+    cuts = [resized(F.pad(picture, (x, x, y, y)))] * overview
+    boxes = inner_boxes(inner, height, width, resolution, IC_POW, generator)
+    for i in range(inner):
         crop = TF.crop(picture, int(boxes.top[i]), int(boxes.left[i]), int(boxes.height[i]), int(boxes.width[i]))
-        cuts.append(resized(TF.rgb_to_grayscale(crop, 3) if i < int(GREY_INNER * INNER) else crop))
+        cuts.append(resized(TF.rgb_to_grayscale(crop, 3) if i < int(GREY_INNER * inner) else crop))
     return torch.cat([LOOKS(cut) for cut in cuts])
 
 
@@ -85,7 +85,7 @@ def compare(height: int, width: int, resolution: int, repeats: int) -> dict[str,
         return cutouts(picture, plan, [generator])
 
     def theirs(picture: Tensor) -> Tensor:
-        return loop(picture, resolution, generator)
+        return loop(picture, resolution, OVERVIEW, INNER, generator)
 
     seconds(ours, picture), seconds(theirs, picture)
     turns = [(seconds(ours, picture), seconds(theirs, picture)) for _ in range(repeats)]
