@@ -120,6 +120,7 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
             notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
         if out is not None:
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, **more)
+            notes.extend(out.notes)
 
     try:
         networks = load_networks(plan, device, dtype)
@@ -132,7 +133,7 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
                     lines.append({"pictures": list(numbers), **event.line})
                     bar.step(event.line["loss"])
                     if out is not None:
-                        show(out, event.step, latest, lines[-1])
+                        show(out, event.step, latest, plan.seeds, lines[-1])
                 keep()
     except KeyboardInterrupt:
         keep()
@@ -146,16 +147,16 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
     return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
 
 
-def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], line: dict[str, Any]) -> None:
+def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], seeds: Sequence[int], line: dict[str, Any]) -> None:
     """Write what the run folder wants of a step."""
     out.step(line)
-    first = next(iter(pictures.values()))
+    first = min(pictures)
     if step.show_progress:
-        out.progress(first)
+        out.progress(pictures[first], seeds[first])
     for number, x0 in pictures.items():
         out.frame(number, x0)
         if step.save_partial:
-            out.partial(number, step.share, x0)
+            out.partial(number, step.share, x0, seeds[number])
 
 
 # What runs where

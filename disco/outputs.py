@@ -1,14 +1,15 @@
 """What a run leaves behind: its folder, and the bar on the screen while it lasts.
 
-    image_0.png ...         the finished pictures, each with the record of its making inside
+    image_0.png ...         the finished pictures
     image_0.gif or .mp4     the run as a video, on request
     run.json                the record of the run, from its first second on
     steps.jsonl             a line a step
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
 
-Whole files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float
-tensors [3, H, W] in [-1, 1], on any device. Torch itself is not imported here: records are read without it.
+Every PNG has the record of its making inside: the settings, its seed, the version and the hashes of the weights. Whole
+files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float tensors
+[3, H, W] in [-1, 1], on any device. Torch itself is not imported here: records are read without it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class RunFolder:
         """Make the folder and write `record` into run.json, with the status "running".
 
         record: whatever JSON can say, dataclasses and paths included. "version", "settings" and "weights" are also
-        written into every finished picture.
+        written into every picture.
 
         Raises SettingsError, naming the folder, where it cannot be written or already holds a run.
         """
@@ -101,15 +102,15 @@ class RunFolder:
         with open(self.path / "steps.jsonl", "a", encoding="utf-8") as lines:
             lines.write(json.dumps(_plain(record)) + "\n")
 
-    def progress(self, picture: Tensor) -> None:
+    def progress(self, picture: Tensor, seed: int) -> None:
         """Show [3, H, W] as progress.png."""
-        self._save(self.path / "progress.png", picture)
+        self._save(self.path / "progress.png", picture, seed)
 
-    def partial(self, number: int, share: float, picture: Tensor) -> Path:
+    def partial(self, number: int, share: float, picture: Tensor, seed: int) -> Path:
         """Keep image `number` as it stands after `share` (0 to 1) of the run."""
         path = self.path / "partials" / f"image_{number}_at_{round(100 * share):03d}.png"
         path.parent.mkdir(exist_ok=True)
-        return self._save(path, picture)
+        return self._save(path, picture, seed)
 
     def frame(self, number: int, picture: Tensor) -> None:
         """Add a picture to the video of image `number`; nothing where no video was asked for."""
@@ -128,8 +129,7 @@ class RunFolder:
         path = self.path / f"image_{number}.png"
         if path.exists():
             raise FileExistsError(f"{path} is there already and is not overwritten")
-        making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
-        return self._save(path, picture, making)
+        return self._save(path, picture, seed)
 
     def finish(self, status: str, **more: Any) -> None:
         """Complete run.json: `status` is "finished", "interrupted" or "failed", `more` whatever is known by now.
@@ -147,10 +147,10 @@ class RunFolder:
         self._record["notes"] = [*self._record.get("notes", ()), *self.notes]
         self._write_record()
 
-    def _save(self, path: Path, picture: Tensor, making: Mapping[str, Any] | None = None) -> Path:
+    def _save(self, path: Path, picture: Tensor, seed: int) -> Path:
+        making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
         info = PngInfo()
-        if making is not None:
-            info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
+        info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
         png = io.BytesIO()
         to_image(picture).save(png, "PNG", pnginfo=info)
         _replace(path, png.getvalue())

@@ -145,7 +145,10 @@ def test_a_run_folder_tells_all(toys, tmp_path):
         assert picture.path == folder / f"image_{number}.png"
         np.testing.assert_array_equal(np.asarray(Image.open(picture.path)), np.asarray(picture.image))
     assert (folder / "progress.png").exists()
-    assert len(list((folder / "partials").iterdir())) == 4
+    partials = sorted((folder / "partials").iterdir())
+    assert len(partials) == 4
+    seeds = [read_settings(path)["seed"] for path in [*partials, folder / "progress.png", folder / "image_1.png"]]
+    assert seeds == [0, 0, 1, 1, 0, 1]
     with Image.open(folder / "image_1.gif") as film:
         assert film.n_frames == 6
 
@@ -175,7 +178,7 @@ def test_without_a_folder_nothing_is_written(toys, tmp_path, monkeypatch):
 def test_ctrl_c_keeps_the_last_prediction_and_says_where(toys, tmp_path, monkeypatch):
     shown = []
 
-    def interrupt(out, step, pictures, line):
+    def interrupt(out, step, *_):
         shown.append(step.number)
         if step.number == 3:
             raise KeyboardInterrupt

@@ -119,10 +119,10 @@ def test_records_are_strict_json(tmp_path):
 
 def test_every_picture_lands_where_it_should(tmp_path):
     folder = started(tmp_path)
-    folder.progress(picture(-1))
-    folder.progress(picture(1))
-    folder.partial(0, 0.25, picture())
-    folder.partial(1, 1.0, picture())
+    folder.progress(picture(-1), seed=40)
+    folder.progress(picture(1), seed=40)
+    folder.partial(0, 0.25, picture(), seed=40)
+    folder.partial(1, 1.0, picture(), seed=41)
     assert folder.final(0, picture(), seed=40) == tmp_path / "image_0.png"
     folder.frame(0, picture())  # no video was asked for
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
@@ -152,7 +152,7 @@ def test_nothing_is_overwritten(tmp_path):
 
 def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
     folder = started(tmp_path)
-    folder.progress(picture(1))
+    folder.progress(picture(1), seed=40)
     before = (tmp_path / "progress.png").read_bytes()
 
     def fail(*_):
@@ -160,7 +160,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
-        folder.progress(picture(-1))
+        folder.progress(picture(-1), seed=40)
     assert (tmp_path / "progress.png").read_bytes() == before
 
 
