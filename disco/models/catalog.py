@@ -155,7 +155,8 @@ def _openai_unet(name: str, image_size: int) -> UNetSpec:
 def _openai_clip(name: str, open_clip_name: str, resolution: int, embed_dim: int) -> PerceptorSpec:
     return PerceptorSpec(
         name=name,
-        file=f"{name.replace('/', '-')}.pt",
+        # OpenAI's own files are TorchScript, which is code; these are open_clip's conversions, tensors only.
+        file=f"{name.replace('/', '-')}.safetensors",
         sha256=None,
         resolution=resolution,
         mean=CLIP_MEAN,

@@ -115,7 +115,7 @@ def build_clip(spec: PerceptorSpec) -> CLIP:
     from torch import nn
 
     if spec.open_clip_name is not None:
-        return open_clip.create_model(spec.open_clip_name, pretrained=None)
+        return CLIP(**open_clip.get_model_config(spec.open_clip_name))
     assert spec.vision is not None and spec.text is not None
     vision, text = spec.vision, spec.text
     words = tokenizer(spec)
@@ -181,12 +181,6 @@ def load_perceptor(
     from disco.models.weights import fill, load_state
 
     model = build_clip(spec)
-    path = weights_path(spec)
-    if spec.open_clip_name is not None:
-        from open_clip import load_checkpoint
-
-        load_checkpoint(model, str(path), weights_only=True)
-    else:
-        fill(model, load_state(path, spec.sha256), spec.name)
+    fill(model, load_state(weights_path(spec), spec.sha256), spec.name)
     model = model.eval().requires_grad_(False).to(device, dtype or torch.float32)
     return LoadedPerceptor(spec, model, torch.device(device))

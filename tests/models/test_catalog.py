@@ -34,10 +34,10 @@ def test_missing_weights_say_what_was_looked_for_where_and_how_to_supply_it(tmp_
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     with pytest.raises(SettingsError) as error:
         catalog.weights_path(catalog.perceptor("ViT-B/32"))
-    for part in ("ViT-B/32", str(tmp_path / "ViT-B-32.pt"), "DISCO_MODELS"):
+    for part in ("ViT-B/32", str(tmp_path / "ViT-B-32.safetensors"), "DISCO_MODELS"):
         assert part in str(error.value)
-    (tmp_path / "ViT-B-32.pt").touch()
-    assert catalog.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / "ViT-B-32.pt"
+    (tmp_path / "ViT-B-32.safetensors").touch()
+    assert catalog.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / "ViT-B-32.safetensors"
 
 
 def test_embedded_files_are_the_recorded_ones_and_small():
