@@ -196,13 +196,19 @@ def check(overrides: Sequence[str], line: Line) -> list[str]:
 
     Raises `SettingsError` for the first run that could not be rendered.
     """
+    from omegaconf.errors import OmegaConfBaseException
+
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
     if not multirun and len(plain) < len(overrides):
         several = next(override for override in overrides if is_sweep(override))
         raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
-    check_folder(Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir))
+    try:
+        folder = config.hydra.sweep.dir if multirun else config.hydra.run.dir
+    except OmegaConfBaseException as error:  # an interpolation in folder or batch_name that leads nowhere
+        raise SettingsError(f"the folder of the run cannot be made out: {str(error).splitlines()[0]}") from error
+    check_folder(Path(folder))
     jobs = _jobs(overrides, config) if multirun else [plain]
     plans = [build_plan(without_hydra(compose(job, config_name=line.config_name))) for job in jobs]
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine

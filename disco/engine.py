@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -209,7 +209,7 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
 class Networks(NamedTuple):
     unet: nn.Module
     unet_spec: catalog.UNetSpec
-    secondary: nn.Module | None
+    secondary: Callable[..., Tensor] | None
     perceptors: tuple[Perceptor, ...]
 
 
@@ -233,13 +233,30 @@ def load_networks(plan: Plan, device: torch.device, dtype: torch.dtype) -> Netwo
 
 
 _unet = lru_cache(maxsize=2)(load_unet)
-_secondary = lru_cache(maxsize=2)(load_secondary)
+
+
+def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
+    """The network computing in `dtype` where that is safe: its weights, norms and softmax stay float32 (autocast)."""
+    if dtype == torch.float32:
+        return network
+
+    def cast(*given: Any) -> Tensor:
+        with torch.autocast(device.type, dtype):
+            return network(*given)
+
+    return cast
+
+
+@lru_cache(maxsize=2)
+def _secondary(spec: catalog.SecondarySpec, device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
+    return in_precision(load_secondary(spec, device, torch.float32), device, dtype)
 
 
 @lru_cache(maxsize=16)
 def _perceptor(spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype) -> Perceptor:
-    loaded = load_perceptor(spec, device, dtype)
-    return Perceptor(spec.name, loaded.resolution, loaded.mean, loaded.std, loaded.encode_image, loaded.encode_text)
+    loaded = load_perceptor(spec, device, torch.float32)
+    encode_image = in_precision(loaded.encode_image, device, dtype)
+    return Perceptor(spec.name, loaded.resolution, loaded.mean, loaded.std, encode_image, loaded.encode_text)
 
 
 # One batch

@@ -156,7 +156,8 @@ def _check_names(settings: Settings) -> None:
     if not names:
         raise SettingsError("clip_models is empty; name at least one, such as embedded_vit")
     for name in names:
-        catalog.perceptor(name)
+        if not catalog.perceptor(name).guides:
+            raise SettingsError(f"clip_models names {name!r}, which only judges: who guides cannot judge; name another")
         if names.count(name) > 1:
             raise SettingsError(f"clip_models names {name!r} twice; use perceptor_weights to make it count more")
     for name in settings.perceptors.perceptor_weights:

@@ -81,6 +81,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "device=tpu"], "device is 'tpu'"),
         (["a star", "folder=/dev/null/x"], "folder: nothing can be written"),
         (["a star", "hydra.run.dir=/dev/null/x"], "folder: nothing can be written"),
+        (["a star", "batch_name=${z}"], "the folder of the run cannot be made out"),
+        (["a star", "clip_models=[embedded_judge]"], "only judges"),
         (["a star", "steps=5,6"], "sampler.steps=5,6 holds several values; a study of them takes the flag -m"),
         (["a star", "-m", "steps=5,0"], "steps is 0"),
         (["a star", "-m", "steps=5,6", "cut_overview=[1]*1000,[1]*100"], "cut_overview has 100 entries"),
