@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"disco: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"disco: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"disco: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
 
 

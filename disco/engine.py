@@ -138,7 +138,8 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
     except KeyboardInterrupt:
         keep()
         finish("interrupted")
-        where = "nothing was rendered yet" if not pictures else f"the last prediction is {pictures[-1].path}"
+        kept = pictures[-1].path if pictures else None
+        where = "nothing was kept" if kept is None else f"the last prediction is {kept}"
         raise KeyboardInterrupt(f"interrupted; {where}") from None
     except Exception as error:
         finish("failed", error=f"{type(error).__name__}: {error}")

@@ -118,7 +118,7 @@ def _override(sign: str, key: str, value: str, multirun: bool) -> str:
     except SettingsError as error:
         if " " not in value:
             raise
-        raise SettingsError(f"{error} If this is a prompt that holds =, write prompt={key}=...") from error
+        raise SettingsError(f"{error}. If this is a prompt that holds =, write prompt={key}=...") from error
     if name in groups() or name in CHOICES:
         parsed = _read(value)
         return f"{sign}{name}={value if parsed.is_sweep else quoted(value, key)}"
@@ -153,9 +153,9 @@ def _piece(spec: Spec, text: str, is_text: bool) -> str:
         return text if meant else quoted(text, spec.name)
     if parsed.readable:
         return text
-    if text.lstrip()[:1] in ("[", "{") and not spec.timed:
+    if text.lstrip()[:1] in ("[", "{") and (not spec.timed or typing.get_origin(spec.type) is dict):
         raise SettingsError(
-            f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes: '["a, b", "c (d)"]'"""
+            f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes, schedules too: '["a, b", "c (d)"]'"""
         )
     return quoted(text, spec.name)
 
