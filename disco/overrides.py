@@ -155,7 +155,7 @@ def _piece(spec: Spec, text: str, is_text: bool) -> str:
         return text
     if text.lstrip()[:1] in ("[", "{") and (not spec.timed or typing.get_origin(spec.type) is dict):
         raise SettingsError(
-            f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes, schedules too: '["a, b", "c (d)"]'"""
+            f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes: '["a, b", "c (d)"]'"""
         )
     return quoted(text, spec.name)
 
