@@ -6,6 +6,7 @@ setting is one line and exit code 2 before any model is loaded and any folder ma
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -54,6 +55,8 @@ Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --c
 # Hydra's flags that show something instead of rendering, and those of them that take a word.
 SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
 TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn"}
+# What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
+VERBS: dict[str, str] = {}
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 
 
@@ -81,6 +84,8 @@ def _main(arguments: list[str]) -> int:
 
         print(f"disco {disco.__version__}")
         return 0
+    if arguments[0] in VERBS:
+        return importlib.import_module(VERBS[arguments[0]]).run(arguments[1:])
     line = read_line(arguments)
     if line.words[:1] == ["replay"]:
         overrides = _replay(line)
@@ -246,8 +251,8 @@ def check_folder(folder: Path) -> None:
 def check_machine(plan: Plan) -> None:
     """Refuse a device or weights that this machine lacks. Loads torch, and no weights."""
     from disco.engine import choose_device, specs_of, wants_lpips
-    from disco.models.catalog import weights_path
     from disco.models.lpips import check_lpips
+    from disco.models.store import weights_path
 
     choose_device(plan.settings.model.device)
     for spec in specs_of(plan):

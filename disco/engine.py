@@ -23,7 +23,7 @@ from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
-from disco.models import catalog
+from disco.models import catalog, store
 from disco.models.clip import load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
@@ -193,7 +193,7 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
         "settings": plan.settings,
         "size": [plan.width, plan.height],
         "seeds": plan.seeds,
-        "weights": {spec.name: spec.sha256 or sha256_of(catalog.weights_path(spec)) for spec in specs_of(plan)},
+        "weights": {spec.name: spec.weights.sha256 or sha256_of(store.weights_path(spec)) for spec in specs_of(plan)},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "precision": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),

@@ -111,7 +111,7 @@ def test_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def missing(spec: Any) -> Path:
         raise SettingsError(f"{spec.name}: no weights")
 
-    monkeypatch.setattr("disco.models.catalog.weights_path", missing)
+    monkeypatch.setattr("disco.models.store.weights_path", missing)
     assert "embedded: no weights" in refusal(capsys, "a star", "device=cpu")
 
 

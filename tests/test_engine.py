@@ -60,7 +60,7 @@ def toys(monkeypatch):
 
     monkeypatch.setattr(engine, "load_networks", load_networks)
     monkeypatch.setattr(engine, "sha256_of", lambda path: "0" * 64)
-    monkeypatch.setattr(engine.catalog, "weights_path", lambda spec: spec.file)
+    monkeypatch.setattr(engine.store, "weights_path", lambda spec: spec.weights.name)
     return state
 
 

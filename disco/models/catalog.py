@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,23 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
+class WeightsFile:
+    """A published file of weights.
+
+    `name`: what it is called in the models folder. `sha256`: of the file as published, in hexadecimal, None where
+    nobody published it. `size`: in bytes. `addresses`: where it can be had, the likeliest first. `shipped`: it comes
+    with the package.
+    """
+
+    name: str
+    sha256: str | None = None
+    size: int | None = None
+    licence: str = ""
+    addresses: tuple[str, ...] = ()
+    shipped: bool = False
+
+
+@dataclass(frozen=True)
 class UNetSpec:
     """A diffusion UNet, with guided-diffusion's names for its shape.
 
@@ -32,8 +48,7 @@ class UNetSpec:
     """
 
     name: str
-    file: str
-    sha256: str | None
+    weights: WeightsFile
     image_size: int
     multiple: int
     predicts: Literal["eps", "v"]
@@ -48,7 +63,6 @@ class UNetSpec:
     use_scale_shift_norm: bool
     num_classes: int | None = None
     patch: int = 1
-    embedded: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +74,10 @@ class SecondarySpec:
     """
 
     name: str
-    file: str
-    sha256: str | None
+    weights: WeightsFile
     architecture: Literal["imagenet_2", "embedded"]
     channels: tuple[int, ...]
     multiple: int
-    embedded: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +90,7 @@ class PerceptorSpec:
     """
 
     name: str
-    file: str
-    sha256: str | None
+    weights: WeightsFile
     resolution: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -89,7 +100,6 @@ class PerceptorSpec:
     vision: VisionShape | None = None
     text: TextShape | None = None
     guides: bool = True
-    embedded: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,16 +137,15 @@ def embedded_hashes() -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _embedded_sha256(file: str) -> str | None:
-    return embedded_hashes().get(file)
+def _shipped(file: str) -> WeightsFile:
+    return WeightsFile(file, embedded_hashes().get(file), licence="MIT", shipped=True)
 
 
 def _openai_unet(name: str, image_size: int) -> UNetSpec:
     mult = {512: (0.5, 1, 1, 2, 2, 4, 4), 256: (1, 1, 2, 2, 4, 4)}[image_size]
     return UNetSpec(
         name=name,
-        file=f"{name}.pt",
-        sha256=None,
+        weights=WeightsFile(f"{name}.pt"),
         image_size=image_size,
         multiple=64,
         predicts="eps",
@@ -156,8 +165,7 @@ def _openai_clip(name: str, open_clip_name: str, resolution: int, embed_dim: int
     return PerceptorSpec(
         name=name,
         # OpenAI's own files are TorchScript, which is code; these are open_clip's conversions, tensors only.
-        file=f"{name.replace('/', '-')}.safetensors",
-        sha256=None,
+        weights=WeightsFile(f"{name.replace('/', '-')}.safetensors"),
         resolution=resolution,
         mean=CLIP_MEAN,
         std=CLIP_STD,
@@ -170,8 +178,7 @@ def _openai_clip(name: str, open_clip_name: str, resolution: int, embed_dim: int
 UNETS: tuple[UNetSpec, ...] = (
     UNetSpec(
         name="embedded",
-        file="unet.safetensors",
-        sha256=_embedded_sha256("unet.safetensors"),
+        weights=_shipped("unet.safetensors"),
         image_size=64,
         multiple=8,
         predicts="v",
@@ -185,7 +192,6 @@ UNETS: tuple[UNetSpec, ...] = (
         resblock_updown=False,
         use_scale_shift_norm=True,
         patch=2,
-        embedded=True,
     ),
     _openai_unet("512x512_diffusion_uncond_finetune_008100", 512),
     _openai_unet("256x256_diffusion_uncond", 256),
@@ -194,17 +200,14 @@ UNETS: tuple[UNetSpec, ...] = (
 SECONDARIES: tuple[SecondarySpec, ...] = (
     SecondarySpec(
         name="embedded_secondary",
-        file="secondary.safetensors",
-        sha256=_embedded_sha256("secondary.safetensors"),
+        weights=_shipped("secondary.safetensors"),
         architecture="embedded",
         channels=(32, 64, 96),
         multiple=8,
-        embedded=True,
     ),
     SecondarySpec(
         name="secondary_model_imagenet_2",
-        file="secondary_model_imagenet_2.pth",
-        sha256=None,
+        weights=WeightsFile("secondary_model_imagenet_2.pth"),
         architecture="imagenet_2",
         channels=(64, 128, 128, 256, 256, 512),
         multiple=32,
@@ -214,8 +217,7 @@ SECONDARIES: tuple[SecondarySpec, ...] = (
 PERCEPTORS: tuple[PerceptorSpec, ...] = (
     PerceptorSpec(
         name="embedded_vit",
-        file="vit.safetensors",
-        sha256=_embedded_sha256("vit.safetensors"),
+        weights=_shipped("vit.safetensors"),
         resolution=32,
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
@@ -223,12 +225,10 @@ PERCEPTORS: tuple[PerceptorSpec, ...] = (
         embed_dim=96,
         vision=VisionShape(layers=4, width=128, patch_size=4, head_width=32),
         text=TextShape(width=96, heads=3, layers=2),
-        embedded=True,
     ),
     PerceptorSpec(
         name="embedded_resnet",
-        file="resnet.safetensors",
-        sha256=_embedded_sha256("resnet.safetensors"),
+        weights=_shipped("resnet.safetensors"),
         resolution=32,
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
@@ -236,12 +236,10 @@ PERCEPTORS: tuple[PerceptorSpec, ...] = (
         embed_dim=96,
         vision=VisionShape(layers=(2, 2, 2, 1), width=16, small_stem=True),
         text=TextShape(width=96, heads=3, layers=2),
-        embedded=True,
     ),
     PerceptorSpec(
         name="embedded_judge",
-        file="judge.safetensors",
-        sha256=_embedded_sha256("judge.safetensors"),
+        weights=_shipped("judge.safetensors"),
         resolution=64,
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
@@ -250,7 +248,6 @@ PERCEPTORS: tuple[PerceptorSpec, ...] = (
         vision=VisionShape(timm_model_name="test_convnext2"),  # a ConvNeXt of 0.35 M parameters
         text=TextShape(width=96, heads=3, layers=2),
         guides=False,
-        embedded=True,
     ),
     _openai_clip("ViT-B/32", "ViT-B-32-quickgelu", 224, 512),
     _openai_clip("ViT-B/16", "ViT-B-16-quickgelu", 224, 512),
@@ -283,21 +280,3 @@ def secondary(name: str) -> SecondarySpec:
 def perceptor(name: str) -> PerceptorSpec:
     """The perceptor of that name; `disco.errors.SettingsError` with the nearest names when there is none."""
     return _find("perceptor", PERCEPTORS, name)
-
-
-def models_folder() -> Path:
-    """Where the weights that are not shipped are looked for: $DISCO_MODELS, or ~/.cache/disco."""
-    return Path(os.environ.get("DISCO_MODELS") or Path.home() / ".cache" / "disco").expanduser()
-
-
-def weights_path(spec: UNetSpec | SecondarySpec | PerceptorSpec) -> Path:
-    """The file of a network's weights; `disco.errors.SettingsError` when it is not there."""
-    path = (EMBEDDED_FOLDER if spec.embedded else models_folder()) / spec.file
-    if path.is_file():
-        return path
-    if spec.embedded:
-        raise SettingsError(f"{spec.name}: its weights {path} are missing from the installation; install disco again")
-    raise SettingsError(
-        f"{spec.name}: no weights at {path}; put the published file there under this name, "
-        "or name the folder that holds it in the environment variable DISCO_MODELS"
-    )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec, weights_path
+from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec
+from disco.models.store import weights_path
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,7 @@ def embedded_words() -> tuple[str, ...]:
 @cache
 def tokenizer(spec: PerceptorSpec) -> WordTokenizer | OpenAITokenizer:
     """The perceptor's tokenizer; needs no weights."""
-    if spec.embedded:
+    if spec.weights.shipped:
         return WordTokenizer(embedded_words(), spec.context_length)
     return OpenAITokenizer(spec.context_length)
 
@@ -181,6 +182,6 @@ def load_perceptor(
     from disco.models.weights import fill, load_state
 
     model = build_clip(spec)
-    fill(model, load_state(weights_path(spec), spec.sha256), spec.name)
+    fill(model, load_state(weights_path(spec), spec.weights.sha256), spec.name)
     model = model.eval().requires_grad_(False).to(device, dtype or torch.float32)
     return LoadedPerceptor(spec, model, torch.device(device))

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from disco.models.catalog import SecondarySpec, weights_path
+from disco.models.catalog import SecondarySpec
+from disco.models.store import weights_path
 from disco.models.weights import fill, load_state
 
 
@@ -135,5 +136,5 @@ def load_secondary(spec: SecondarySpec, device: str | torch.device, dtype: torch
     weights are missing or not the ones of the catalog.
     """
     model = build_secondary(spec)
-    fill(model, load_state(weights_path(spec), spec.sha256), spec.name)
+    fill(model, load_state(weights_path(spec), spec.weights.sha256), spec.name)
     return model.eval().requires_grad_(False).to(device, dtype)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from disco.models.catalog import UNetSpec, weights_path
+from disco.models.catalog import UNetSpec
+from disco.models.store import weights_path
 from disco.models.weights import fill, load_state
 
 
@@ -60,7 +61,7 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
     model = UNet(spec)
-    fill(model.net, load_state(weights_path(spec), spec.sha256), spec.name)
+    fill(model.net, load_state(weights_path(spec), spec.weights.sha256), spec.name)
     model.eval().requires_grad_(False)
     if dtype != torch.float32:
         model.net.dtype = dtype

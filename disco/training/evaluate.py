@@ -184,7 +184,7 @@ def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 
 def recognition_table(count: int) -> str:
-    specs = [spec for spec in catalog.PERCEPTORS if spec.embedded]
+    specs = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
     by_perceptor = {spec.name: recognition(clip.load_perceptor(spec, "cpu"), count) for spec in specs}
     axes = list(next(iter(by_perceptor.values())))
     chance = [f"{100 / len(values):.1f} %" for values in pictures.AXIS_VALUES]

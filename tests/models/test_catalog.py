@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from disco.errors import SettingsError
-from disco.models import catalog, weights
+from disco.models import catalog, store, weights
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,20 @@ def test_names_are_found(spec):
 def test_missing_weights_say_what_was_looked_for_where_and_how_to_supply_it(tmp_path, monkeypatch):
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     with pytest.raises(SettingsError) as error:
-        catalog.weights_path(catalog.perceptor("ViT-B/32"))
+        store.weights_path(catalog.perceptor("ViT-B/32"))
     for part in ("ViT-B/32", str(tmp_path / "ViT-B-32.safetensors"), "DISCO_MODELS"):
         assert part in str(error.value)
     (tmp_path / "ViT-B-32.safetensors").touch()
-    assert catalog.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / "ViT-B-32.safetensors"
+    assert store.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / "ViT-B-32.safetensors"
 
 
 def test_embedded_files_are_the_recorded_ones_and_small():
-    files = {spec.file: spec for spec in (*catalog.UNETS, *catalog.SECONDARIES, *catalog.PERCEPTORS) if spec.embedded}
+    specs = (*catalog.UNETS, *catalog.SECONDARIES, *catalog.PERCEPTORS)
+    files = {spec.weights.name: spec for spec in specs if spec.weights.shipped}
     total = 0
     for file, spec in files.items():
-        path = catalog.weights_path(spec)
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == spec.sha256, file
+        path = store.weights_path(spec)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == spec.weights.sha256, file
         total += path.stat().st_size
     assert total <= 16e6
 

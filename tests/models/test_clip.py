@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from disco.models import catalog, clip
 
-EMBEDDED = [spec for spec in catalog.PERCEPTORS if spec.embedded]
+EMBEDDED = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
 
 
 @pytest.mark.parametrize("spec", EMBEDDED, ids=lambda s: s.name)

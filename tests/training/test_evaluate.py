@@ -44,7 +44,7 @@ def test_scores_and_confusion():
 
 def test_perceptors_know_true_pictures():
     for spec in catalog.PERCEPTORS:
-        if spec.embedded:
+        if spec.weights.shipped:
             found = evaluate.recognition(clip.load_perceptor(spec, "cpu"), 200)
             for axis in ("subject", "colour", "place"):
                 assert found[axis].hits / found[axis].count >= 0.9, (spec.name, axis)

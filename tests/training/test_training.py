@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from disco.models import catalog, clip
+from disco.models import catalog, clip, store
 from disco.models.secondary import build_secondary
 from disco.training import export, loop, perceptor, pictures, secondary, unet, world
 
@@ -113,8 +113,9 @@ def test_what_is_exported_loads_again(tmp_path, monkeypatch):
     (tmp_path / "runs" / "embedded_resnet").mkdir(parents=True)
     torch.save({"average": student.state_dict()}, tmp_path / "runs" / "embedded_resnet" / "state.pt")
     hashes = export.export(tmp_path / "runs", tmp_path / "out")
-    monkeypatch.setattr(catalog, "EMBEDDED_FOLDER", tmp_path / "out")
-    loaded = clip.load_perceptor(dataclasses.replace(spec, sha256=hashes["resnet.safetensors"]), "cpu")
+    monkeypatch.setattr(store, "EMBEDDED_FOLDER", tmp_path / "out")
+    weights = dataclasses.replace(spec.weights, sha256=hashes["resnet.safetensors"])
+    loaded = clip.load_perceptor(dataclasses.replace(spec, weights=weights), "cpu")
     pixels = torch.randn(2, 3, 32, 32)
     assert torch.allclose(loaded.encode_image(pixels), student.eval().clip.encode_image(pixels), atol=0.02)
     with pytest.raises(FileNotFoundError, match="no trained run"):
