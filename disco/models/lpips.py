@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from disco.errors import SettingsError
-from disco.models.store import models_folder
+from disco.models.places import models_folder
 from disco.models.weights import load_state
 
 #: torchvision's VGG-16, trained on ImageNet.

@@ -1,17 +1,12 @@
-"""Where files of weights lie on this machine."""
+"""The files of weights on this machine."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from disco.errors import SettingsError
 from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec, SecondarySpec, UNetSpec
-
-
-def models_folder() -> Path:
-    """Where the weights that are not shipped are looked for: $DISCO_MODELS, or ~/.cache/disco."""
-    return Path(os.environ.get("DISCO_MODELS") or Path.home() / ".cache" / "disco").expanduser()
+from disco.models.places import models_folder
 
 
 def weights_path(spec: UNetSpec | SecondarySpec | PerceptorSpec) -> Path:
