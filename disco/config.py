@@ -434,7 +434,8 @@ def _jsonable(value: Any) -> Any:
 
 def _given(error: Any) -> Any:
     """The value that OmegaConf refused; it keeps none that is itself a config, only the line that says so."""
-    return error.value if error.value is not None else _first_line(error)
+    refused_null = error.value is None and "is not Optional" in str(error)
+    return None if refused_null else _first_line(error) if error.value is None else error.value
 
 
 def _first_line(error: BaseException) -> str:

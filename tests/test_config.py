@@ -165,6 +165,13 @@ def test_foreign_settings_are_checked(path: str, value: Any, message: str) -> No
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("override", ["sampler.steps=null", "model.width=null", "guidance.fuzzy_prompt=null"])
+def test_nothing_is_refused_by_its_name(override: str) -> None:
+    name = override.partition(".")[2].partition("=")[0]
+    with pytest.raises(SettingsError, match=f"^{name} is None, but must be "):
+        load([override])
+
+
 def test_missing_settings_are_refused() -> None:
     tree = json.loads(json.dumps(TREE))
     del tree["sampler"]["eta"]
