@@ -153,14 +153,15 @@ class RunFolder:
         info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
         png = io.BytesIO()
         to_image(picture).save(png, "PNG", pnginfo=info)
-        _replace(path, png.getvalue())
+        replace_file(path, png.getvalue())
         return path
 
     def _write_record(self) -> None:
-        _replace(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
+        replace_file(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a whole file beside its place and put it there at once."""
     beside = path.with_name(f".{path.name}.part")
     beside.write_bytes(content)
     os.replace(beside, path)

@@ -34,7 +34,7 @@ STRANGERS = {"models", "guidance", "samplers"}
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
-    *("conf", "kernels"),
+    *("study.results", "conf", "kernels"),
 )
 
 
