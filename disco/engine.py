@@ -193,7 +193,7 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
         "settings": plan.settings,
         "size": [plan.width, plan.height],
         "seeds": plan.seeds,
-        "weights": {spec.name: spec.weights.sha256 or sha256_of(store.weights_path(spec)) for spec in specs_of(plan)},
+        "weights": {spec.name: sha256_of_weights(spec) for spec in specs_of(plan)},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "precision": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -202,6 +202,12 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "notes": plan.notes,
     }
+
+
+def sha256_of_weights(spec: catalog.NetworkSpec) -> str:
+    """The SHA-256 of the file that a network is loaded from, read from the file where the catalog does not know it."""
+    path = store.weights_path(spec)
+    return spec.weights.form_at(path).sha256 or sha256_of(path)
 
 
 # Networks, loaded once a process

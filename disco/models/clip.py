@@ -17,7 +17,8 @@ from disco.models.store import weights_path
 
 if TYPE_CHECKING:
     import torch
-    from open_clip.model import CLIP
+    from open_clip.coca_model import CoCa
+    from open_clip.model import CLIP, CustomTextCLIP
     from torch import Tensor
 
 
@@ -109,14 +110,13 @@ def tokenizer(spec: PerceptorSpec) -> WordTokenizer | OpenAITokenizer:
     return OpenAITokenizer(spec.context_length)
 
 
-def build_clip(spec: PerceptorSpec) -> CLIP:
+def build_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
     """The network of a catalog entry, untrained."""
-    import open_clip
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
     from torch import nn
 
     if spec.open_clip_name is not None:
-        return CLIP(**open_clip.get_model_config(spec.open_clip_name))
+        return _build_open_clip(spec.open_clip_name, spec.quick_gelu)
     assert spec.vision is not None and spec.text is not None
     vision, text = spec.vision, spec.text
     words = tokenizer(spec)
@@ -138,12 +138,29 @@ def build_clip(spec: PerceptorSpec) -> CLIP:
     return model
 
 
+def _build_open_clip(architecture: str, quick_gelu: bool) -> CLIP | CustomTextCLIP | CoCa:
+    """What `open_clip.create_model` builds, but for the activation, which is the one given."""
+    from open_clip import get_model_config
+    from open_clip.coca_model import CoCa
+    from open_clip.model import CLIP, CustomTextCLIP
+
+    shape = get_model_config(architecture)
+    shape["quick_gelu"] = quick_gelu
+    custom = shape.pop("custom_text", False)
+    if "hf_model_name" in shape["text_cfg"]:
+        custom = True
+        shape["text_cfg"]["hf_model_pretrained"] = False
+    if not custom:
+        return CLIP(**shape)
+    return CoCa(**shape) if "multimodal_cfg" in shape else CustomTextCLIP(**shape)
+
+
 @dataclass(frozen=True)
 class LoadedPerceptor:
     """A CLIP ready to look and read: frozen weights, eval mode; gradients flow to the pixels."""
 
     spec: PerceptorSpec
-    model: CLIP
+    model: CLIP | CustomTextCLIP | CoCa
     device: torch.device
 
     @property
@@ -182,6 +199,7 @@ def load_perceptor(
     from disco.models.weights import fill, load_state
 
     model = build_clip(spec)
-    fill(model, load_state(weights_path(spec), spec.weights.sha256), spec.name)
+    path = weights_path(spec)
+    fill(model, load_state(path, spec.weights.form_at(path).sha256), spec.name)
     model = model.eval().requires_grad_(False).to(device, dtype or torch.float32)
     return LoadedPerceptor(spec, model, torch.device(device))

@@ -136,5 +136,6 @@ def load_secondary(spec: SecondarySpec, device: str | torch.device, dtype: torch
     weights are missing or not the ones of the catalog.
     """
     model = build_secondary(spec)
-    fill(model, load_state(weights_path(spec), spec.weights.sha256), spec.name)
+    path = weights_path(spec)
+    fill(model, load_state(path, spec.weights.form_at(path).sha256), spec.name)
     return model.eval().requires_grad_(False).to(device, dtype)

@@ -38,7 +38,9 @@ class UNet(nn.Module):
             attention_resolutions=spec.attention_downsampling,
             channel_mult=spec.channel_mult,
             num_classes=spec.num_classes,
-            num_head_channels=spec.num_head_channels,
+            num_head_channels=-1 if spec.num_head_channels is None else spec.num_head_channels,
+            num_heads=1 if spec.num_heads is None else spec.num_heads,
+            use_new_attention_order=spec.use_new_attention_order,
             use_scale_shift_norm=spec.use_scale_shift_norm,
             resblock_updown=spec.resblock_updown,
         )
@@ -61,7 +63,8 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
     model = UNet(spec)
-    fill(model.net, load_state(weights_path(spec), spec.weights.sha256), spec.name)
+    path = weights_path(spec)
+    fill(model.net, load_state(path, spec.weights.form_at(path).sha256), spec.name)
     model.eval().requires_grad_(False)
     if dtype != torch.float32:
         model.net.dtype = dtype

@@ -14,9 +14,12 @@ from disco.models import catalog, store, weights
     ("find", "typo", "near"),
     [
         (catalog.unet, "embeded", "embedded"),
-        (catalog.unet, "512x512_diffusion", "512x512_diffusion_uncond_finetune_008100"),
+        (catalog.unet, "512x512_diffusion_uncond", "512x512_diffusion_uncond_finetune_008100"),
         (catalog.secondary, "secondary_model", "secondary_model_imagenet_2"),
         (catalog.perceptor, "ViT-B32", "ViT-B/32"),
+        (catalog.perceptor, "ViTB32_laion2b", "ViTB32_laion2b_e16"),
+        (catalog.perceptor, "ViT-B-32:laion2b", "laion2b_s34b_b79k"),
+        (catalog.perceptor, "VitB-32:laion2b_s34b_b79k", "ViT-B-32:laion2b_s34b_b79k"),
     ],
 )
 def test_a_wrong_name_is_answered_with_near_ones(find, typo, near):
@@ -34,10 +37,11 @@ def test_missing_weights_say_what_was_looked_for_where_and_how_to_supply_it(tmp_
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     with pytest.raises(SettingsError) as error:
         store.weights_path(catalog.perceptor("ViT-B/32"))
-    for part in ("ViT-B/32", str(tmp_path / "ViT-B-32.safetensors"), "DISCO_MODELS"):
+    for part in ("ViT-B/32", str(tmp_path), "ViT-B-32.pt or ViT-B-32.safetensors", "DISCO_MODELS"):
         assert part in str(error.value)
-    (tmp_path / "ViT-B-32.safetensors").touch()
-    assert store.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / "ViT-B-32.safetensors"
+    for name in ("ViT-B-32.safetensors", "ViT-B-32.pt"):  # the latter is preferred
+        (tmp_path / name).touch()
+        assert store.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / name
 
 
 def test_embedded_files_are_the_recorded_ones_and_small():

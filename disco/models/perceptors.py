@@ -1,0 +1,238 @@
+"""The perceptors of the catalog: the embedded ones, OpenAI's, and every one that open_clip lists."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from disco.errors import SettingsError
+from disco.models.embedded_files import shipped
+from disco.models.specs import PerceptorSpec, TextShape, VisionShape, WeightsFile
+
+# The statistics of CLIP's training set, https://github.com/openai/CLIP/blob/main/clip/clip.py
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def _openai(name: str, architecture: str, resolution: int, embed_dim: int, sha256: str, hub: str) -> PerceptorSpec:
+    """One of OpenAI's: published by them as TorchScript in half precision, by timm as plain tensors."""
+    file = f"{name.replace('/', '-').replace('@', '-')}"
+    return PerceptorSpec(
+        name=name,
+        weights=WeightsFile(
+            f"{file}.pt",
+            sha256,
+            licence="MIT",
+            addresses=(f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}.pt",),
+            instead=(
+                WeightsFile(
+                    f"{file}.safetensors", licence="MIT", addresses=(f"hf://timm/{hub}/open_clip_model.safetensors",)
+                ),
+            ),
+        ),
+        resolution=resolution,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        context_length=77,
+        embed_dim=embed_dim,
+        open_clip_name=architecture,
+        quick_gelu=True,
+    )
+
+
+PERCEPTORS: tuple[PerceptorSpec, ...] = (
+    PerceptorSpec(
+        name="embedded_vit",
+        weights=shipped("vit.safetensors"),
+        resolution=32,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        context_length=24,
+        embed_dim=96,
+        vision=VisionShape(layers=4, width=128, patch_size=4, head_width=32),
+        text=TextShape(width=96, heads=3, layers=2),
+    ),
+    PerceptorSpec(
+        name="embedded_resnet",
+        weights=shipped("resnet.safetensors"),
+        resolution=32,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        context_length=24,
+        embed_dim=96,
+        vision=VisionShape(layers=(2, 2, 2, 1), width=16, small_stem=True),
+        text=TextShape(width=96, heads=3, layers=2),
+    ),
+    PerceptorSpec(
+        name="embedded_judge",
+        weights=shipped("judge.safetensors"),
+        resolution=64,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        context_length=24,
+        embed_dim=96,
+        vision=VisionShape(timm_model_name="test_convnext2"),  # a ConvNeXt of 0.35 M parameters
+        text=TextShape(width=96, heads=3, layers=2),
+        guides=False,
+    ),
+    _openai(
+        "ViT-B/32",
+        "ViT-B-32",
+        224,
+        512,
+        "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+        "vit_base_patch32_clip_224.openai",
+    ),
+    _openai(
+        "ViT-B/16",
+        "ViT-B-16",
+        224,
+        512,
+        "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
+        "vit_base_patch16_clip_224.openai",
+    ),
+    _openai(
+        "ViT-L/14",
+        "ViT-L-14",
+        224,
+        768,
+        "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
+        "vit_large_patch14_clip_224.openai",
+    ),
+    _openai(
+        "ViT-L/14@336px",
+        "ViT-L-14-336",
+        336,
+        768,
+        "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+        "vit_large_patch14_clip_336.openai",
+    ),
+    _openai(
+        "RN50",
+        "RN50",
+        224,
+        1024,
+        "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762",
+        "resnet50_clip.openai",
+    ),
+    _openai(
+        "RN101",
+        "RN101",
+        224,
+        512,
+        "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599",
+        "resnet101_clip.openai",
+    ),
+    _openai(
+        "RN50x4",
+        "RN50x4",
+        288,
+        640,
+        "7e526bd135e493cef0776de27d5f42653e6b4c8bf9e0f653bb11773263205fdd",
+        "resnet50x4_clip.openai",
+    ),
+    _openai(
+        "RN50x16",
+        "RN50x16",
+        384,
+        768,
+        "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa",
+        "resnet50x16_clip.openai",
+    ),
+    _openai(
+        "RN50x64",
+        "RN50x64",
+        448,
+        1024,
+        "be1cfb55d75a9666199fb2206c106743da0f6468c9d327f3e0d0a543a9919d9c",
+        "resnet50x64_clip.openai",
+    ),
+)
+
+#: Disco Diffusion 5.7's switches, its misspelt ones beside their right spelling. Its names with and without
+#: "quickgelu" are one perceptor: the notebook runs the latter with an activation they were not trained with.
+SHORT_NAMES: dict[str, str] = {
+    "ViTB32": "ViT-B/32",
+    "ViTB16": "ViT-B/16",
+    "ViTL14": "ViT-L/14",
+    "ViTL14_336px": "ViT-L/14@336px",
+    "ViTB32_laion2b_e16": "ViT-B-32:laion2b_e16",
+    "ViTB32_laion400m_e31": "ViT-B-32:laion400m_e31",
+    "ViTB32_laion400m_e32": "ViT-B-32:laion400m_e32",
+    "ViTB32_laion400m_32": "ViT-B-32:laion400m_e32",
+    "ViTB32quickgelu_laion400m_e31": "ViT-B-32:laion400m_e31",
+    "ViTB32quickgelu_laion400m_e32": "ViT-B-32:laion400m_e32",
+    "ViTB16_laion400m_e31": "ViT-B-16:laion400m_e31",
+    "ViTB16_laion400m_e32": "ViT-B-16:laion400m_e32",
+    "RN50_yfcc15m": "RN50:yfcc15m",
+    "RN50_yffcc15m": "RN50:yfcc15m",
+    "RN50_cc12m": "RN50:cc12m",
+    "RN50_quickgelu_yfcc15m": "RN50:yfcc15m",
+    "RN50_quickgelu_cc12m": "RN50:cc12m",
+    "RN101_yfcc15m": "RN101:yfcc15m",
+    "RN101_quickgelu_yfcc15m": "RN101:yfcc15m",
+}
+
+#: open_clip names the architecture with and without the activation; what a tag was trained with is known of the tag.
+QUICK_GELU = "-quickgelu"
+
+
+def open_clip_names() -> list[str]:
+    """Every perceptor that open_clip lists, as ARCHITECTURE:TAG, one name a network. Imports open_clip."""
+    from open_clip import list_pretrained
+
+    return [f"{architecture}:{tag}" for architecture, tag in list_pretrained() if not architecture.endswith(QUICK_GELU)]
+
+
+def open_clip_perceptor(name: str) -> PerceptorSpec:
+    """The perceptor that open_clip calls ARCHITECTURE:TAG, OpenAI's under their own names. Imports open_clip.
+
+    The statistics are those of the tag, and so is the activation, whichever of open_clip's two names of the
+    architecture was given: `open_clip.create_model` only warns when they do not agree.
+
+    Raises `disco.errors.SettingsError` with the nearest names when open_clip lists no such thing.
+    """
+    from open_clip import get_model_config
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    architecture, _, tag = name.replace("::", ":").replace("/", "-").partition(":")
+    architecture = architecture.removesuffix(QUICK_GELU)
+    published: dict[str, Any] = get_pretrained_cfg(architecture, tag)
+    if not published:
+        names = open_clip_names()
+        tags = list_pretrained_tags_by_model(architecture)
+        if tags:
+            raise SettingsError(f"open_clip has no weights {tag!r} for {architecture}; it has {', '.join(tags)}")
+        near = difflib.get_close_matches(f"{architecture}:{tag}", names, n=3, cutoff=0.3) or names[:3]
+        raise SettingsError(f"open_clip has no perceptor {name!r}; the nearest are {', '.join(near)}")
+    for spec in PERCEPTORS:
+        if tag == "openai" and spec.open_clip_name == architecture:
+            return spec
+    shape: dict[str, Any] = get_model_config(architecture)
+    return PerceptorSpec(
+        name=f"{architecture}:{tag}",
+        weights=_hub_files(architecture, tag, published),
+        resolution=shape["vision_cfg"].get("image_size", 224),
+        mean=published["mean"],
+        std=published["std"],
+        context_length=shape["text_cfg"].get("context_length", 77),
+        embed_dim=shape["embed_dim"],
+        open_clip_name=architecture,
+        quick_gelu=shape.get("quick_gelu", False) or published.get("quick_gelu", False),
+    )
+
+
+def _hub_files(architecture: str, tag: str, published: dict[str, Any]) -> WeightsFile:
+    """The files of a tag: the hub's safetensors, the hub's pickle, then where it was published first."""
+    stem = f"{architecture}-{tag}"
+    repository, _, file = published["hf_hub"].rpartition("/")
+    given = [file] if file else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    if file and not file.endswith(".safetensors"):
+        given.insert(0, f"{file.rpartition('.')[0]}.safetensors")
+    forms = [
+        WeightsFile(f"{stem}.{each.rpartition('.')[2]}", addresses=(f"hf://{repository}/{each}",)) for each in given
+    ]
+    if url := published["url"]:
+        forms.append(WeightsFile(f"{stem}.{url.rpartition('.')[2]}", addresses=(url,)))
+    first, *others = forms
+    return WeightsFile(first.name, addresses=first.addresses, instead=tuple(others))

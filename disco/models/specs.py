@@ -1,0 +1,152 @@
+"""What the catalog says of a network: its shape, its file, where that file can be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A published file of weights.
+
+    `name`: what it is called in the models folder. `sha256`: of the file as published, in hexadecimal, None where
+    nobody published it. `size`: in bytes, None likewise. `addresses`: where it can be had, the likeliest first, as
+    https://... or hf://owner/repository/path. `shipped`: it comes with the package. `instead`: other files that hold
+    the same network, in other formats or under other hashes, the preferred first.
+    """
+
+    name: str
+    sha256: str | None = None
+    size: int | None = None
+    licence: str = ""
+    addresses: tuple[str, ...] = ()
+    shipped: bool = False
+    instead: tuple[WeightsFile, ...] = ()
+
+    @property
+    def forms(self) -> tuple[WeightsFile, ...]:
+        """This file, then those that do instead."""
+        return (self, *self.instead)
+
+    def form_at(self, path: Path) -> WeightsFile:
+        """Which of the forms lies at a path, by the name of the file there; this one where the name tells nothing."""
+        for form in self.forms:
+            if path.name in {form.name, *(address.rpartition("/")[2] for address in form.addresses)}:
+                return form
+        return self
+
+
+@dataclass(frozen=True)
+class UNetSpec:
+    """A diffusion UNet, with guided-diffusion's names for its shape.
+
+    `image_size`: the side of the square pictures it was trained on, in pixels. `sizes`: width and height of pictures
+    that suit it, the best first; any size works. `multiple`: picture sides are rounded down to multiples of it.
+    `predicts`: what the network's first three channels are; with `learn_sigma` three more follow. `noise_schedule`:
+    the betas it was trained with, over 1000 steps. `attention_downsampling`: at which factors of downsampling attention
+    runs (image_size / attention_resolutions). Attention has heads of `num_head_channels` channels each, or `num_heads`
+    heads; `use_new_attention_order` tells how their channels lie in the weights. `num_classes`: of a network that was
+    trained with class labels. `patch`: pixels of a patch folded into channels before the network, see
+    `disco.models.unet.UNet`. `about`: what it draws, in a few words.
+    """
+
+    name: str
+    weights: WeightsFile
+    image_size: int
+    multiple: int
+    predicts: Literal["eps", "v"]
+    learn_sigma: bool
+    noise_schedule: Literal["linear", "cosine"]
+    num_channels: int
+    channel_mult: tuple[float, ...]
+    num_res_blocks: int
+    attention_downsampling: tuple[int, ...]
+    resblock_updown: bool
+    use_scale_shift_norm: bool
+    num_head_channels: int | None = None
+    num_heads: int | None = None
+    use_new_attention_order: bool = False
+    num_classes: int | None = None
+    patch: int = 1
+    sizes: tuple[tuple[int, int], ...] = ()
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        assert (self.num_head_channels is None) != (self.num_heads is None), f"{self.name}: heads by one of the two"
+
+
+@dataclass(frozen=True)
+class SecondarySpec:
+    """A small v-model used for guidance only.
+
+    `architecture`: "imagenet_2" is Crowson's SecondaryDiffusionImageNet2; "embedded" our own. `channels`: the widths
+    of its levels, from the full size down. `multiple`: picture sides must be multiples of it.
+    """
+
+    name: str
+    weights: WeightsFile
+    architecture: Literal["imagenet_2", "embedded"]
+    channels: tuple[int, ...]
+    multiple: int
+
+
+@dataclass(frozen=True)
+class VisionShape:
+    """An image tower of open_clip: a ViT, a ModifiedResNet (layers is a tuple), or one of timm's networks.
+
+    `small_stem`: a ModifiedResNet that keeps its stem's resolution (no pooling there) and so reads a picture of
+    half of the side it is built for.
+    """
+
+    layers: int | tuple[int, ...] = 0
+    width: int = 0
+    patch_size: int = 0
+    head_width: int = 64
+    timm_model_name: str | None = None
+    small_stem: bool = False
+
+
+@dataclass(frozen=True)
+class TextShape:
+    """A text transformer of open_clip."""
+
+    width: int
+    heads: int
+    layers: int
+
+
+@dataclass(frozen=True)
+class PerceptorSpec:
+    """A CLIP: `open_clip_name` where open_clip knows the architecture, else the towers' shapes.
+
+    `resolution`: the side of the square picture it sees, in pixels. `mean`, `std`: the statistics its pixels, in
+    0..1, are normalised with. `context_length`: tokens of a text, start and end included. `quick_gelu`: whether it was
+    trained with CLIP's first activation, x sigmoid(1.702 x), rather than the exact GELU. `guides`: whether it may
+    guide; the judge must not.
+    """
+
+    name: str
+    weights: WeightsFile
+    resolution: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    context_length: int
+    embed_dim: int
+    open_clip_name: str | None = None
+    quick_gelu: bool = False
+    vision: VisionShape | None = None
+    text: TextShape | None = None
+    guides: bool = True
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """A network that a loss stands on."""
+
+    name: str
+    weights: WeightsFile
+
+
+NetworkSpec = UNetSpec | SecondarySpec | PerceptorSpec | BackboneSpec
