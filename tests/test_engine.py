@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,7 +61,7 @@ def toys(monkeypatch):
 
     monkeypatch.setattr(engine, "load_networks", load_networks)
     monkeypatch.setattr(engine, "sha256_of", lambda path: "0" * 64)
-    monkeypatch.setattr(engine.store, "weights_path", lambda spec: spec.weights.name)
+    monkeypatch.setattr(engine.store, "weights_path", lambda spec: Path(spec.weights.name))
     return state
 
 
