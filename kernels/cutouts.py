@@ -6,6 +6,9 @@ a picture are two matrix products, and all warps one sampling.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -80,34 +83,107 @@ def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
     exact = torch.promote_types(picture.dtype, torch.float32)
     down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
     across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
+    products = 2 * channels * rows * columns * out * len(top)
+    if picture.device.type == "cpu" and products > DENSE_PRODUCTS:
+        bands = [
+            (_bands(*line_y, out, rows), _bands(*line_x, out, columns))
+            for line_y, line_x in zip(_lines(top, height), _lines(left, width), strict=True)
+        ]
+        return _BandedCrops.apply(picture, down, across, bands)
     # The rows of all cuts in one product with the whole picture; then each cut's columns, all its channels at once.
-    bands = down.flatten(0, 1) @ picture.movedim(1, 0).flatten(1)
-    cuts = bands.view(-1, out * channels, columns) @ across.mT
+    seen = down.flatten(0, 1) @ picture.movedim(1, 0).flatten(1)
+    cuts = seen.view(-1, out * channels, columns) @ across.mT
     return cuts.view(-1, out, channels, out).movedim(2, 1)
 
 
-def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
-    r"""Look at each cut through a projective map of its own: bilinear, zeros outside.
+DENSE_PRODUCTS = 5e7
+"""Products from which a processor is faster without those with zeros: tens of milliseconds, against as many calls."""
 
-        warped[n](p)  =  cuts[n](q),    (q, 1) ~ matrix[n] (p, 1)
+BAND = 32
+"""Pixels of a resized line that are worked out together."""
+
+
+def _lines(start: Tensor, length: Tensor) -> list[tuple[int, int]]:
+    return list(zip(start.tolist(), length.tolist(), strict=True))
+
+
+def _bands(start: int, length: int, out: int, size: int) -> list[tuple[slice, slice]]:
+    """Pieces of a resized line, and which pixels of the line each sees; those that see none are left out."""
+    scale = length / out
+    reach = CUBIC_REACH * max(scale, 1)
+    found = []
+    for first in range(0, out, BAND):
+        last = min(first + BAND, out)
+        low = start + math.floor((first + 0.5) * scale - 0.5 - reach)
+        high = start + math.ceil((last - 0.5) * scale - 0.5 + reach) + 1
+        low, high = max(low, start, 0), min(high, start + length, size)
+        if low < high:
+            found.append((slice(first, last), slice(low, high)))
+    return found
+
+
+class _BandedCrops(torch.autograd.Function):
+    """`crop_resize` where most of the weights are zero: products of the bands alone, into one gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, down: Tensor, across: Tensor, bands: list) -> Tensor:
+        ctx.save_for_backward(down, across)
+        ctx.shape, ctx.bands = picture.shape, bands
+        out = down.shape[1]
+        cuts = picture.new_zeros(len(down), len(picture), out, out)
+        for cut, y, x, (in_rows, in_columns) in zip(cuts, down, across, bands, strict=True):
+            if not in_rows:
+                continue
+            rows = slice(in_rows[0][1].start, in_rows[-1][1].stop)
+            narrow = picture.new_zeros(len(picture), rows.stop - rows.start, out)
+            for to, seen in in_columns:
+                narrow[:, :, to] = picture[:, rows, seen] @ x[to, seen].T
+            for to, seen in in_rows:
+                cut[:, to] = y[to, seen] @ narrow[:, seen.start - rows.start : seen.stop - rows.start]
+        return cuts
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        down, across = ctx.saved_tensors
+        out = down.shape[1]
+        picture = down.new_zeros(ctx.shape)
+        for cut, y, x, (in_rows, in_columns) in zip(gradients[0], down, across, ctx.bands, strict=True):
+            if not in_rows:
+                continue
+            rows = slice(in_rows[0][1].start, in_rows[-1][1].stop)
+            narrow = picture.new_zeros(len(picture), rows.stop - rows.start, out)
+            for to, seen in in_rows:
+                narrow[:, seen.start - rows.start : seen.stop - rows.start] += y[to, seen].T @ cut[:, to]
+            for to, seen in in_columns:
+                picture[:, rows, seen] += narrow[:, :, to] @ x[to, seen]
+        return picture, None, None, None
+
+
+def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
+    r"""Look at each cut through an affine or projective map of its own: bilinear, zeros outside.
+
+        warped[n](p)  =  cuts[n](q),    q = matrix[n] (p, 1)  or  (q, 1) ~ matrix[n] (p, 1)
 
     with p and q as (x, y) in pixels from the cut's centre.
 
     Args:
         cuts: [N, C, H, W], floating point.
-        matrix: [N, 3, 3], floating point, any device; from points of the result to points of the cut, the inverse of
-            how the content moves.
+        matrix: [N, 2, 3] or [N, 3, 3], floating point, any device; from points of the result to points of the cut,
+            the inverse of how the content moves.
 
     Returns [N, C, H, W], dtype and device of `cuts`; the gradient flows to `cuts`. Source: torchvision's `affine` and
     `perspective` on tensors, which this equals for the same map.
     """
     height, width = cuts.shape[-2:]
+    # grid_sample's units: half the cut's width, half its height.
+    units = matrix.new_tensor([2 / width, 2 / height, 1])[: matrix.shape[1], None]
+    matrix = (matrix * units).to(cuts.device, cuts.dtype, non_blocking=True)
     x = torch.arange(width, device=cuts.device, dtype=cuts.dtype) - (width - 1) / 2
     y = torch.arange(height, device=cuts.device, dtype=cuts.dtype) - (height - 1) / 2
-    y, x = torch.meshgrid(y, x, indexing="ij")
-    matrix = matrix.to(cuts.device, cuts.dtype, non_blocking=True)
-    points = torch.stack([x, y, torch.ones_like(x)])
-    seen_x, seen_y, depth = (matrix @ points.flatten(1)).view(-1, 3, height, width).unbind(1)
-    # grid_sample's units: half the cut's width, half its height.
-    grid = torch.stack([seen_x / depth * (2 / width), seen_y / depth * (2 / height)], -1)
+    points = torch.stack(
+        [x.expand(height, -1), y[:, None].expand(-1, width), torch.ones_like(x).expand(height, -1)], -1
+    )
+    grid = (points.view(-1, 3) @ matrix.mT).view(-1, height, width, matrix.shape[1])
+    if matrix.shape[1] == 3:
+        grid = grid[..., :2] / grid[..., 2:]
     return F.grid_sample(cuts, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -9,13 +9,16 @@ beyond the crop's edge, and by a Lanczos filter before the cubic in a random one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from disco.kernels.colour import hue, mix
 from disco.kernels.cutouts import crop_resize, warp
 from disco.plan import Cuts
 
@@ -30,6 +33,9 @@ DISTINCT_OVERVIEWS = 4
 #: the padded picture's short side.
 MARGIN = 1 / 4
 SIDE_MEAN, SIDE_SPREAD = 0.8, 0.3
+
+#: Numbers that a processor changes over and over without fetching them anew. Looks are many passes over the same cuts.
+NEAR_MEMORY = 2**18
 
 #: Luma of ITU-R BT.601, to torchvision's digits.
 LUMA = (0.2989, 0.587, 0.114)
@@ -279,6 +285,11 @@ class Looks:
     jitter: Tensor | None
     order: tuple[int, ...] = (0, 1, 2, 3)
 
+    def part(self, which: slice) -> Looks:
+        """The looks of some of the cuts."""
+        changed: dict[str, Any] = {name: each[which] for name, each in vars(self).items() if isinstance(each, Tensor)}
+        return replace(self, **changed)
+
 
 def draw_looks(
     law: Augmentation, n: int, height: int, width: int, generator: torch.Generator, shared: bool = False
@@ -314,17 +325,15 @@ def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
     original lays over in between is as likely either way round. torchvision's transforms weigh the rim of what they
     rotate by its coverage twice; here it counts once.
     """
-
-    def noisy(cuts: Tensor) -> Tensor:
-        noise = torch.randn(cuts.shape, generator=generator, device=cuts.device)
-        return cuts + NOISE * noise.to(cuts.dtype)
-
-    cuts = warp(noisy(cuts), rotation(looks.angle, looks.shift, looks.flip))
+    if cuts.device.type == "cpu" and cuts.numel() > NEAR_MEMORY:
+        few = max(1, NEAR_MEMORY // cuts[0].numel())
+        parts = [slice(first, first + few) for first in range(0, len(cuts), few)]
+        if len(parts) > 1:
+            return torch.cat([augment(cuts[part], looks.part(part), generator) for part in parts])
+    cuts = warp(_noisy(cuts, generator), rotation(looks.angle, looks.shift, looks.flip))
     if looks.corners is not None:
-        cuts = warp(noisy(cuts), perspective(looks.corners, *cuts.shape[-2:]))
-    cuts = noisy(cuts)
-    greyed = looks.grey.to(cuts.device, non_blocking=True)[:, None, None, None]
-    cuts = noisy(torch.where(greyed, grey(cuts), cuts))
+        cuts = warp(_noisy(cuts, generator), perspective(looks.corners, *cuts.shape[-2:]))
+    cuts = noisy_greyed(cuts, looks.grey, generator)
     if looks.jitter is not None:
         factors = looks.jitter.to(cuts.device, cuts.dtype, non_blocking=True)[:, :, None, None, None]
         for step in looks.order:
@@ -332,20 +341,42 @@ def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
     return cuts
 
 
+def noisy_greyed(cuts: Tensor, greyed: Tensor, generator: torch.Generator) -> Tensor:
+    r"""Noise over cuts [n, 3, h, w], grey where `greyed` [n] (on the CPU), and noise again.
+
+    Both noises are drawn at once, by the law of their sum:
+
+        n1 + n2              of deviation  sqrt(2) NOISE
+        luma(n1) + n2        n2, and one more for all three channels, of deviation  |LUMA| NOISE
+    """
+    deviation = torch.where(greyed, 1.0, math.sqrt(2)) * NOISE
+    colours = greyness(1.0 - greyed.to(cuts.dtype)).to(cuts.device, non_blocking=True)
+    deviation = deviation.to(cuts.device, cuts.dtype, non_blocking=True)[:, None, None, None]
+    seen = torch.addcmul(mix(cuts, colours), _noise(cuts, generator), deviation)
+    which = greyed.nonzero().flatten()
+    shared = NOISE * math.hypot(*LUMA) * _noise(cuts[: len(which), :1], generator)
+    return seen.index_add(0, which.to(cuts.device, non_blocking=True), shared.expand(-1, 3, -1, -1))
+
+
+def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, device=like.device).to(like.dtype)
+
+
+def _noisy(cuts: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.add(cuts, _noise(cuts, generator), alpha=NOISE)
+
+
 def rotation(angle: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
-    r"""Matrices [n, 3, 3] for `warp`: flip, then rotate about the centre, then shift.
+    r"""Matrices [n, 2, 3] for `warp`: flip, then rotate about the centre, then shift.
 
         q  =  M R(-angle) (p - shift)       M = diag(-1, 1) where flipped
 
     Args: angle [n] in degrees, clockwise; shift [n, 2] in pixels; flip: bool [n]. Source: torchvision's `affine`.
     """
     cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
-    turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
+    turn = torch.stack([cos, sin, -sin, cos], -1).view(-1, 2, 2)
     turn[flip, 0] *= -1
-    matrix = torch.eye(3, dtype=angle.dtype).repeat(len(angle), 1, 1)
-    matrix[:, :2, :2] = turn
-    matrix[:, :2, 2:] = -turn @ shift[:, :, None]
-    return matrix
+    return torch.cat([turn, -turn @ shift[:, :, None]], -1)
 
 
 def perspective(corners: Tensor, height: int, width: int) -> Tensor:
@@ -380,50 +411,29 @@ def grey(x: Tensor) -> Tensor:
     return luma.unsqueeze(-3).expand_as(x)
 
 
+def greyness(share: Tensor) -> Tensor:
+    """Matrices [n, 3, 3] for `mix` that blend pictures with their luma, `share` [n] of their own colour left."""
+    luma = torch.tensor(LUMA, dtype=share.dtype, device=share.device).expand(3, 3)
+    return torch.lerp(luma, torch.eye(3, dtype=share.dtype, device=share.device), share[:, None, None])
+
+
 def brightness(x: Tensor, factor: Tensor) -> Tensor:
     """Blend [n, 3, h, w] with black; factor [n, 1, 1, 1], 1 for no change. Clamped to 0..1, as all blends here."""
-    return (factor * x).clamp(0, 1)
+    return _clamped(factor * x)
 
 
 def contrast(x: Tensor, factor: Tensor) -> Tensor:
     """Blend with the cut's mean luma."""
-    return torch.lerp(grey(x.mean((-2, -1), keepdim=True)), x, factor).clamp(0, 1)
+    return _clamped(torch.lerp(grey(x.mean((-2, -1), keepdim=True)), x, factor))
 
 
 def saturation(x: Tensor, factor: Tensor) -> Tensor:
     """Blend with the cut's luma."""
-    return torch.lerp(grey(x), x, factor).clamp(0, 1)
+    return _clamped(mix(x, greyness(factor.flatten())))
 
 
-def hue(x: Tensor, turn: Tensor) -> Tensor:
-    r"""Turn the hue of [n, 3, h, w] by `turn` [n, 1, 1, 1] circles; value and chroma stay.
-
-        m   =  the channel of the maximum V,   C  =  V - minimum,   H  =  2 m + (x[m + 1] - x[m + 2]) / C
-        x'[c]  =  V - C w(D[c]),     D[c]  =  H + 6 turn - 2 c,  brought to -3..3,     w(D)  =  clamp(|D| - 1, 0, 1)
-
-    Channels count round the circle; H is the hue in sixths of it, and D how far that then is from channel c, which is
-    full up to one sixth away and gone from two on. C cancels the division by C: x' is linear in x between its bends,
-    and greys have a gradient as all colours have.
-
-    Source: A. R. Smith, Color gamut transform pairs (1978). In 0..1 this equals torchvision's `adjust_hue`, which
-    outside clamps all channels but the largest.
-    """
-    with torch.no_grad():
-        red, green, blue = x.split(1, dim=-3)
-        largest = torch.where(blue > torch.maximum(red, green), 2, (green > red).long())
-        channels = torch.arange(3, device=x.device).view(3, 1, 1)
-    value, after, before = x.gather(-3, (largest + channels) % 3).split(1, dim=-3)
-    chroma = value - torch.minimum(after, before)
-    with torch.no_grad():
-        # Which linear piece: autograd then has three products to go through instead of thirty steps.
-        offset = 2 * (largest - channels) + 6 * turn
-        away = offset + (after - before) / chroma.clamp_min(torch.finfo(x.dtype).tiny)
-        lap = 6 * (away / 6).round()
-        away = away - lap
-        gone = (away.abs() >= 2).to(x.dtype)
-        slope = away.sign() * ((away.abs() > 1).to(x.dtype) - gone)
-        level = gone - slope.abs() + slope * (offset - lap)
-    return value - slope * (after - before) - level * chroma
+def _clamped(x: Tensor) -> Tensor:
+    return F.hardtanh(x, 0.0, 1.0)  # `clamp` has the slower gradient
 
 
 #: In torchvision's order, which numbers them so.

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 import torchvision.transforms as T
 import torchvision.transforms.functional as TF
+from disco.kernels.colour import hue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -175,7 +176,7 @@ def factors(n: int, low: float, high: float) -> Tensor:
         (cutouts.brightness, TF.adjust_brightness, 0.5, 1.5),
         (cutouts.contrast, TF.adjust_contrast, 0.5, 1.5),
         (cutouts.saturation, TF.adjust_saturation, 0.5, 1.5),
-        (cutouts.hue, TF.adjust_hue, -0.5, 0.5),
+        (hue, TF.adjust_hue, -0.5, 0.5),
     ],
 )
 def test_jitters_equal_torchvisions(
@@ -186,7 +187,7 @@ def test_jitters_equal_torchvisions(
     cuts[1, :, 0] = 0.0
     cuts[2, 1] = cuts[2, 0]
     cuts[3, 2] = cuts[3, 0]
-    if ours is cutouts.hue:
+    if ours is hue:
         cuts = cuts.clamp(0, 1)  # as the other jitters leave them
     by = factors(6, low, high)
     expected = torch.stack([theirs(cut, f.item()) for cut, f in zip(cuts, by, strict=True)])
@@ -203,7 +204,7 @@ def test_hue_has_a_finite_gradient_at_every_colour(dtype: torch.dtype) -> None:
     levels = torch.tensor([0, 1e-30, 1e-6, 0.3, 0.5, 0.5 + 1e-7, 1, -0.2, 1.3], dtype=dtype)
     colours = torch.cartesian_prod(levels, levels, levels).T.reshape(1, 3, -1, 1).clone().requires_grad_()
     for turn in (-0.5, -0.1, 0.0, 0.07):
-        out = cutouts.hue(colours, torch.full((1, 1, 1, 1), turn, dtype=dtype))
+        out = hue(colours, torch.full((1, 1, 1, 1), turn, dtype=dtype))
         gradient = torch.autograd.grad(out.square().sum(), colours)[0]
         assert out.isfinite().all() and gradient.isfinite().all()
         assert gradient.abs().max() < 30
@@ -234,8 +235,11 @@ def looks_one_by_one(cuts: Tensor, looks: Looks, generator: torch.Generator) -> 
             TF.perspective(cut, frame, corners.int().tolist(), interpolation=InterpolationMode.BILINEAR)
             for cut, corners in zip(noisy(seen), looks.corners, strict=True)
         ]
-    seen = [TF.rgb_to_grayscale(cut, 3) if g else cut for cut, g in zip(noisy(seen), looks.grey, strict=True)]
-    seen = noisy(seen)
+    seen = [TF.rgb_to_grayscale(cut, 3) if g else cut for cut, g in zip(seen, looks.grey, strict=True)]
+    own = 0.01 * torch.randn(torch.stack(seen).shape, generator=generator)
+    shared = 0.01 * torch.randn(int(looks.grey.sum()), 1, height, width, generator=generator)
+    luma = iter(shared * math.sqrt(0.2989**2 + 0.587**2 + 0.114**2))
+    seen = [cut + (n + next(luma) if g else n * 2**0.5) for cut, n, g in zip(seen, own, looks.grey, strict=True)]
     if looks.jitter is not None:
         adjust = [TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation, TF.adjust_hue]
         for i, by in enumerate(looks.jitter):
@@ -250,9 +254,21 @@ def looks_one_by_one(cuts: Tensor, looks: Looks, generator: torch.Generator) -> 
 def test_looks_equal_torchvisions_one_by_one(shape: tuple[int, int], law: cutouts.Augmentation, shared: bool) -> None:
     cuts = pictures(12, 3, *shape)
     looks = draw_looks(law, 12, *shape, seeded(7), shared)
-    assert looks.order[0] != cutouts.JITTERS.index(cutouts.hue)  # which comes after a clamp, then
+    assert looks.order[0] != cutouts.JITTERS.index(hue)  # which comes after a clamp, then
     expected = looks_one_by_one(cuts, looks, seeded(9))
     torch.testing.assert_close(augment(cuts, looks, seeded(9)), expected, rtol=0, atol=1e-4)
+
+
+def test_noise_before_and_after_the_greying_has_the_law_of_both() -> None:
+    """Against two noises laid over one after the other, by the covariance of a pixel's channels."""
+    cuts, greyed, generator = torch.full((2, 3, 250, 250), 0.5), torch.tensor([False, True]), seeded(5)
+    got = cutouts.noisy_greyed(cuts, greyed, generator)
+    first, second = (0.01 * torch.randn(cuts.shape, generator=generator) for _ in range(2))
+    expected = torch.stack([(cuts + first)[0], TF.rgb_to_grayscale((cuts + first)[1], 3)]) + second
+    for ours, theirs in zip(got, expected, strict=True):
+        assert ours.mean() == pytest.approx(0.5, abs=2e-4)
+        covariances = torch.cov(ours.flatten(1)), torch.cov(theirs.flatten(1))
+        torch.testing.assert_close(*covariances, rtol=0, atol=8e-6)  # five standard errors
 
 
 @pytest.mark.parametrize("compat", [False, True])
@@ -321,6 +337,15 @@ def test_draws_have_torchvisions_ranges() -> None:
                                        (range(47, 60), range(31, 40)), (range(13), range(31, 40))]):  # fmt: skip
         assert set(bent[:, corner, 0].int().tolist()) == set(xs)
         assert set(bent[:, corner, 1].int().tolist()) == set(ys)
+
+
+def test_many_large_cuts_look_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks are worked through in parts where cuts are large; without noise nothing tells the parts."""
+    cuts, looks = pictures(7, 3, 12, 12), draw_looks(SCHEDULED, 7, 12, 12, seeded(2))
+    monkeypatch.setattr(cutouts, "NOISE", 0.0)
+    at_once = augment(cuts, looks, seeded(3))
+    monkeypatch.setattr(cutouts, "NEAR_MEMORY", 2 * cuts[0].numel())
+    torch.testing.assert_close(augment(cuts, looks, seeded(3)), at_once, rtol=0, atol=0)
 
 
 # All of it

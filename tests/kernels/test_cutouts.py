@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as TF
+from disco.kernels import cutouts
 from disco.kernels.cutouts import crop_resize, cubic, resize_weights, warp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,12 +38,35 @@ def at_once(picture: Tensor, boxes: list[tuple[int, int, int, int]], out: int) -
 BOXES = [(0, 0, 37, 37), (5, 16, 32, 32), (30, 2, 7, 7), (9, 9, 16, 16), (36, 52, 1, 1), (3, 1, 20, 51), (0, 0, 37, 53)]
 
 
+@pytest.fixture(params=["dense", "banded"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to crop, whichever the size would choose."""
+    monkeypatch.setattr(cutouts, "DENSE_PRODUCTS", 0 if request.param == "banded" else math.inf)
+    return request.param
+
+
+both_ways = pytest.mark.usefixtures("way")
+
+
+def test_each_way_is_the_one_that_runs(way: str) -> None:
+    crops = at_once(noise(3, 37, 53).requires_grad_(), BOXES, 8)
+    assert ("BandedCrops" in type(crops.grad_fn).__name__) == (way == "banded")
+
+
+@pytest.mark.parametrize(("side", "banded"), [(64, False), (768, True)])
+def test_large_pictures_are_cut_in_bands(side: int, banded: bool) -> None:
+    crops = at_once(torch.rand(3, side, side, requires_grad=True), [(0, 0, side, side)] * 5, side // 4)
+    assert ("BandedCrops" in type(crops.grad_fn).__name__) == banded
+
+
+@both_ways
 @pytest.mark.parametrize("out", [1, 7, 16, 61])
 def test_crops_equal_torchs_antialiased_bicubic(out: int) -> None:
     picture = noise(3, 37, 53)
     torch.testing.assert_close(at_once(picture, BOXES, out), one_by_one(picture, BOXES, out), rtol=1e-10, atol=1e-12)
 
 
+@both_ways
 def test_float32_is_close_and_stays_float32() -> None:
     picture = noise(3, 300, 517, dtype=torch.float32)
     boxes = [(0, 0, 300, 300), (70, 290, 224, 224), (11, 0, 230, 517)]
@@ -51,6 +77,7 @@ def test_float32_is_close_and_stays_float32() -> None:
     torch.testing.assert_close(got.double(), exact, rtol=0, atol=2e-4)
 
 
+@both_ways
 def test_half_precision_pictures_keep_their_dtype() -> None:
     picture = noise(3, 20, 30).clamp(-1, 1)
     got = at_once(picture.bfloat16(), [(2, 3, 16, 16)], 8)
@@ -58,6 +85,7 @@ def test_half_precision_pictures_keep_their_dtype() -> None:
     torch.testing.assert_close(got.double(), one_by_one(picture, [(2, 3, 16, 16)], 8), rtol=0, atol=0.05)
 
 
+@both_ways
 def test_boxes_over_the_edge_see_zeros() -> None:
     picture = noise(3, 20, 31)
     boxes = [(-5, 0, 31, 31), (-10, -10, 40, 51), (15, 25, 12, 13), (-9, 3, 4, 4), (2, 2, 9, 9)]
@@ -65,18 +93,22 @@ def test_boxes_over_the_edge_see_zeros() -> None:
     assert not at_once(picture, boxes, 12)[3].any()
 
 
+@both_ways
 def test_strides_do_not_matter() -> None:
     picture = noise(53, 3, 37).permute(1, 2, 0)
     assert not picture.is_contiguous()
-    assert at_once(picture, BOXES, 9).equal(at_once(picture.contiguous(), BOXES, 9))
+    expected = at_once(picture.contiguous(), BOXES, 9)
+    torch.testing.assert_close(at_once(picture, BOXES, 9), expected, rtol=0, atol=1e-13)
 
 
+@both_ways
 def test_channels_and_no_boxes() -> None:
     picture = noise(5, 37, 53)
     assert at_once(picture, BOXES, 6).shape == (len(BOXES), 5, 6, 6)
     assert at_once(picture, [], 6).shape == (0, 5, 6, 6)
 
 
+@both_ways
 def test_gradients_of_crops() -> None:
     picture = noise(2, 7, 9).requires_grad_()
     boxes = [(0, 0, 7, 7), (-1, 0, 9, 9), (2, 3, 4, 4)]
@@ -87,6 +119,7 @@ def test_gradients_of_crops() -> None:
     torch.testing.assert_close(ours, torchs, rtol=1e-10, atol=1e-12)
 
 
+@both_ways
 def test_the_same_bits_twice() -> None:
     picture = noise(3, 64, 64, dtype=torch.float32).requires_grad_()
     boxes = [(i, 2 * i, 20 + i, 20 + i) for i in range(12)]
