@@ -28,7 +28,6 @@ from disco.models.clip import load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
 from disco.models.unet import load_unet
-from disco.models.weights import sha256_of
 from disco.noise import ImageNoise, load_init, normal, overlay_noise, perlin_init, to_tensor
 from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
@@ -207,7 +206,7 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
 def sha256_of_weights(spec: catalog.NetworkSpec) -> str:
     """The SHA-256 of the file that a network is loaded from, read from the file where the catalog does not know it."""
     path = store.weights_path(spec)
-    return spec.weights.form_at(path).sha256 or sha256_of(path)
+    return spec.weights.form_at(path).sha256 or store.hash_of(path)
 
 
 # Networks, loaded once a process

@@ -60,7 +60,7 @@ def toys(monkeypatch):
         return Networks(unet, spec, secondary, tuple(perceptors))
 
     monkeypatch.setattr(engine, "load_networks", load_networks)
-    monkeypatch.setattr(engine, "sha256_of", lambda path: "0" * 64)
+    monkeypatch.setattr(engine.store, "hash_of", lambda path: "0" * 64)
     monkeypatch.setattr(engine.store, "weights_path", lambda spec: Path(spec.weights.name))
     return state
 

@@ -1,56 +1,216 @@
-"""Weights from files: verified, never unpickled with code in them."""
+"""Weights from files: verified, never unpickled with code in them, memory-mapped where they are large."""
 
 from __future__ import annotations
 
-import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from disco.errors import SettingsError
+from disco.models import store
+from disco.models.download import PAGE, NoRoom, check_room
+from disco.models.places import models_folder
+from disco.models.torchscript import is_torchscript, read_torchscript
 
+#: Files of other formats that have as many bytes are converted to safetensors once, and memory-mapped from then on.
+LARGE = 64 << 20
+#: Of the rules by which a state is taken out of a file; a conversion by others is made again.
+RULES = "1"
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+#: Under which names training scripts keep the state: averaged weights first, which are what is published to draw with.
+WRAPPERS = (
+    *("ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict", "params_ema"),
+    *("state_dict", "model_state_dict", "model", "module", "params"),
+)
+#: What the same means where states share one dictionary; the averaged ones leave all others behind.
+AVERAGED = ("model_ema.", "ema_model.", "ema.")
+#: What wrappers (data parallel, Lightning, torch.compile) put before every key.
+PREFIXES = ("module.", "model.", "_orig_mod.", "diffusion_model.")
+#: Numbers that stand among the weights and are none: those of OpenAI's CLIP archives, and of averages.
+NUMBERS = {"input_resolution", "context_length", "vocab_size", "n_averaged", "num_updates", "decay"}
 
 
 def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of a PyTorch file that holds nothing but tensors.
+    """The tensors of a file by their keys, as a bare network would name them; on the CPU, in the file's types.
+
+    Reads safetensors; PyTorch's files (.pt, .pth, .ckpt, .bin), old and new, that hold nothing but tensors, containers
+    and numbers, also where the state is wrapped (see `WRAPPERS`, `PREFIXES`); and the TorchScript archives of OpenAI's
+    CLIP, without running them. safetensors are memory-mapped; so are large files of the other kinds, by a conversion
+    in the models folder that is made once.
 
     With `sha256` (hexadecimal) the file must have that hash. Raises `disco.errors.SettingsError` when the file is
-    missing, is another one, or is not a file of weights.
+    missing, is another one, is not a file of weights, or holds code.
     """
     path = Path(path)
     if not path.is_file():
         raise SettingsError(f"no weights at {path}")
-    if sha256 is not None and (found := sha256_of(path)) != sha256:
+    if sha256 is not None and (found := store.hash_of(path)) != sha256:
         raise SettingsError(
             f"{path} is damaged or another file: its SHA-256 is {found[:16]}..., that of the catalog {sha256[:16]}..."
         )
-    try:
-        if path.suffix == ".safetensors":
+    with readable(path):
+        if is_safetensors(path):
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        large = path.stat().st_size >= LARGE
+        conversion = converted(path) if large else None
+        return load_file(conversion) if conversion else read_state(path, mapped=large)
+
+
+def check_weights(path: Path) -> None:
+    """Read a file of weights to its end. Raises `disco.errors.SettingsError` as `load_state` does."""
+    with readable(path):
+        if is_safetensors(path):
+            with safe_open(path, "pt") as file:  # which holds the header against the length of the file
+                file.keys()
+        else:
+            read_state(path)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside is said of the file, in one line."""
+    try:
+        yield
+    except SettingsError:
+        raise
     except Exception as error:  # rubbish trips the readers anywhere, with any error
-        raise SettingsError(f"{path} cannot be read as weights: {error}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise SettingsError(f"{path} is not a dictionary of tensors")
-    return state
+        raise SettingsError(f"{path} cannot be read as weights: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """What a reader says, in short, and without torch's advice to run the code."""
+    text = str(error).rpartition("WeightsUnpickler error: ")[2]
+    if refused := re.search(r"GLOBAL (\S+) (was not|whose)", text):
+        return f"it names {refused[1]}, which is code and no tensor"
+    return text.strip().split("\n")[0] or type(error).__name__
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file says that it is one: by its name, or by the length and the brace it begins with."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return path.suffix == ".safetensors" or (head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000)
+
+
+def read_state(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
+    """The state in a file of PyTorch's, or in a TorchScript archive; `mapped` leaves the tensors in the file."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    if PAGE.match(head):
+        raise SettingsError(f"{path} is a web page, not a file of weights")
+    if head.startswith(b"PK"):  # every format since PyTorch 1.6 is a zip
+        if is_torchscript(path):
+            return bare(read_torchscript(path))
+        return state_in(torch.load(path, map_location="cpu", weights_only=True, mmap=mapped))
+    if not head.startswith(b"\x80"):  # a pickle's first byte
+        raise ValueError("it is in no known format")
+    return state_in(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def state_in(loaded: Any) -> dict[str, Tensor]:
+    """The state in what a file held: the tensors themselves, or those that a training script put beside others."""
+    if isinstance(loaded, Mapping):
+        for name in WRAPPERS:
+            if isinstance(loaded.get(name), Mapping) and has_tensors(loaded[name]):
+                return state_in(loaded[name])
+        if has_tensors(loaded):
+            return bare({key: value for key, value in loaded.items() if isinstance(value, Tensor)})
+    raise ValueError("it holds no tensors by name")
+
+
+def has_tensors(loaded: Mapping[Any, Any]) -> bool:
+    """Whether there are tensors by name, here or in a wrapper further in."""
+    return any(isinstance(key, str) and isinstance(value, Tensor) for key, value in loaded.items()) or any(
+        isinstance(loaded.get(name), Mapping) and has_tensors(loaded[name]) for name in WRAPPERS
+    )
+
+
+def bare(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state without what wrappers put before its keys, of averaged weights where there are, numbers left out."""
+    for prefix in AVERAGED:
+        averaged = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if any(value.ndim for value in averaged.values()):
+            state = averaged
+    state = {key: value for key, value in state.items() if not (key in NUMBERS and value.ndim == 0)}
+    for prefix in PREFIXES * 2:  # one may hide behind another
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return {key: value.detach() for key, value in state.items()}
+
+
+def converted(path: Path) -> Path | None:
+    """A large file's state as safetensors in the models folder, made when there is none of this very file.
+
+    None where the folder does not take it: the file itself does as well, only not as fast.
+    """
+    made_of = {"source": store.hash_of(path), "rules": RULES}
+    target = models_folder() / f"{path.name}.safetensors"
+    if conversion_of(target) == made_of:
+        return target
+    part = target.with_name(target.name + ".part")
+    try:
+        with store.locked(target.name):
+            if conversion_of(target) != made_of:
+                check_room(target.parent, path.stat().st_size)
+                save_file(separate(read_state(path, mapped=True)), part, made_of)
+                os.replace(part, target)
+                store.remember(target, str(path))
+    except (OSError, SafetensorError, NoRoom):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        return None
+    return target
+
+
+def conversion_of(path: Path) -> dict[str, str] | None:
+    """What a conversion was made of; None if there is none, or it is cut short."""
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata()
+    except (OSError, SafetensorError):
+        return None
+
+
+def separate(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, each in memory of its own, in the order of its indices."""
+    taken: set[int] = set()
+    own = {}
+    for key, value in state.items():
+        place = value.untyped_storage().data_ptr()
+        own[key] = value.clone(memory_format=torch.contiguous_format) if place in taken else value.contiguous()
+        taken.add(place)
+    return own
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    """Puts the tensors into the model, converted to its types; every key must match.
+    """Puts the tensors into the model, converted to its types; every key and every shape must match.
 
-    Raises `disco.errors.SettingsError` that names the first keys which do not.
+    Raises `disco.errors.SettingsError` that says how the first of the others differ, and how many do.
     """
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise SettingsError(f"the weights do not fit {name}: {error}") from error
+    own = model.state_dict()
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own]
+    other = [
+        f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
+        for key, value in own.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    differences = {"missing": missing, "unexpected": unexpected, "of another shape": other}
+    if any(differences.values()):
+        said = "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in differences.items() if keys)
+        raise SettingsError(f"the weights do not fit {name}: {said}")
+    model.load_state_dict(state)
+
+
+def few(names: Iterable[str], count: int = 3) -> str:
+    """The first names of many."""
+    names = list(names)
+    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")

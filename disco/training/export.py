@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from disco.models import catalog
-from disco.models.weights import sha256_of
+from disco.models.store import sha256_of
 from disco.training import world
 
 # Which part of a training's state is the network; the label heads stay behind.

@@ -1,0 +1,361 @@
+"""One file over HTTP: resumed after a break, from the next address where one fails, never taken for whole unchecked.
+
+What has come so far lies in a part beside the place of the file, with a note of where it came from; a later call, in
+this process or another, goes on from there. Only a part that passed the check is handed on.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from disco.errors import SettingsError
+
+#: Seconds without a byte after which a server is given up; and the bytes that a minute has to bring.
+TIMEOUT = 30.0
+SLOWEST = 60 * 1024
+#: Seconds between the rounds over all addresses; one round more than there are pauses.
+PAUSES = (1.0, 3.0, 9.0)
+#: A connection that brought so many new bytes before it broke is followed by another at once.
+ENOUGH = 1 << 20
+BLOCK = 1 << 20
+
+#: Answers after which asking again may help.
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+#: Strictly speaking a page may begin otherwise, but those that stand in for missing files do not.
+PAGE = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml)", re.IGNORECASE)
+
+
+#: Looks at a part that is complete, with the SHA-256 that the server named for it, if it did; raises `Wrong`.
+Check = Callable[[Path, str | None], None]
+
+
+class NoRoom(SettingsError):
+    """The disk is too full."""
+
+
+class Broken(Exception):
+    """The connection failed; what came of the file is good, and another try may bring the rest."""
+
+
+class Useless(Exception):
+    """This address does not have the file."""
+
+
+class Restart(Exception):
+    """The part is of no use with this address: from the start again."""
+
+
+class Wrong(Exception):
+    """All came, and it is not the file. Raised by the check of a caller."""
+
+
+class Failed(Exception):
+    """No address brought the file; the message says why, by address."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file on its way, and the note beside it of the address it comes from and of the version there."""
+
+    path: Path
+
+    @property
+    def note(self) -> Path:
+        return self.path.with_name(self.path.name + ".json")
+
+    def length(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def origin(self) -> dict[str, str]:
+        try:
+            return dict(json.loads(self.note.read_text(encoding="utf-8")))
+        except (OSError, ValueError):  # not there, or cut short: then nothing is known of the part
+            return {}
+
+    def begin(self, address: str, version: str, sha256: str) -> None:
+        """Empty the part, which from now on comes from there."""
+        self.remove()
+        origin = {"address": address, "version": version, "sha256": sha256}
+        self.note.write_text(json.dumps(origin), encoding="utf-8")
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
+def download(
+    addresses: Sequence[str],
+    path: Path,
+    check: Check,
+    *,
+    size: int | None = None,
+    any_origin: bool = False,
+    progress: bool = True,
+) -> str:
+    """Bring a file into `path`, a part that is then whole and checked. Returns the address it came from.
+
+    addresses: http(s) addresses, or paths of this machine, tried in turn. check: raises `Wrong` unless the file at the
+    path it is given is the one. size: in bytes, where it is known. any_origin: whether a part begun at one address may
+    be completed from another, because the check would find out.
+
+    Raises `Failed` when no address brings the file, `disco.errors.SettingsError` when the disk is full.
+    """
+    part = Part(path)
+    left, reasons = list(addresses), {}
+    for pause in (*PAUSES, None):
+        for address in tuple(left):
+            try:
+                _bring(address, part, check, size, any_origin, progress)
+                return address
+            except Broken as error:
+                reasons[address] = str(error)
+            except (Useless, Wrong) as error:
+                reasons[address] = str(error)
+                left.remove(address)
+        if not left or pause is None:
+            break
+        time.sleep(pause)
+    raise Failed("; ".join(f"{address}: {reason}" for address, reason in reasons.items()) or "there is no address")
+
+
+def _bring(address: str, part: Part, check: Check, size: int | None, any_origin: bool, progress: bool) -> None:
+    """Bring and check the file from one address, with as many connections as get on."""
+    if not address.startswith(("http://", "https://")):
+        _copy(Path(address), part, size, progress)
+        return _check(part, check)
+    resumed = part.length() > 0
+    longest, restarts = part.length(), 0
+    while True:
+        try:
+            _receive(address, part, size, any_origin, progress)
+            return _check(part, check)
+        except Broken:
+            if part.length() - longest < ENOUGH:
+                raise
+            longest = part.length()
+        except Restart as error:
+            part.remove()
+            restarts += 1
+            if restarts > 2:
+                raise Broken(str(error)) from error
+        except Wrong:
+            # A part that was begun elsewhere, or before the file there was changed, spoils what is right now.
+            if not resumed:
+                raise
+            resumed = False
+
+
+def _check(part: Part, check: Check) -> None:
+    try:
+        check(part.path, part.origin().get("sha256") or None)
+    except Wrong:
+        part.remove()
+        raise
+
+
+def _receive(address: str, part: Part, size: int | None, any_origin: bool, progress: bool) -> None:
+    """One connection: the rest of the part, or the whole file where the server wants it so."""
+    have, version = part.length(), ""
+    if have and size is not None and have >= size:
+        if have == size:
+            return
+        part.remove()
+        have = 0
+    if have:
+        origin = part.origin()
+        version = origin.get("version", "") if origin.get("address") == address else ""
+        if not version and not any_origin:
+            have = 0
+    response, sha256 = _open(address, have, version)
+    with response:
+        _refuse_pages(response)
+        start, total = _extent(response, have, version, size)
+        if start == 0:
+            part.begin(address, _version(response), sha256)
+        check_room(part.path.parent, None if total is None else total - start)
+        _pour(response, part, start, total, progress)
+
+
+def _copy(source: Path, part: Part, size: int | None, progress: bool) -> None:
+    """The file from a folder of this machine."""
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise Useless(error.strerror or str(error)) from error
+    with file:
+        total = os.fstat(file.fileno()).st_size
+        if size is not None and total != size:
+            raise Useless(f"it has {total} bytes instead of {size}")
+        part.begin(str(source), "", "")
+        check_room(part.path.parent, total)
+        _pour(file, part, 0, total, progress)
+
+
+# The question and the answer
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not from https to an address that anybody on the way could answer for.
+
+    `sha256`: of the file, where the Hugging Face hub names it when it sends on to its storage.
+    """
+
+    sha256 = ""
+
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str) -> Any:
+        if not newurl.startswith("https://" if req.full_url.startswith("https://") else ("http://", "https://")):
+            raise Useless(f"it redirects to {newurl}, which is not safe")
+        linked = headers.get("X-Linked-ETag", "").strip('"')
+        self.sha256 = linked if re.fullmatch("[0-9a-f]{64}", linked) else self.sha256
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(address: str, have: int, version: str) -> tuple[Any, str]:
+    """Ask for the file, from byte `have` on if it still is that version; the answer, and the SHA-256 it names."""
+    import disco
+
+    request = urllib.request.Request(address, headers={"User-Agent": f"disco/{disco.__version__}"})
+    request.add_header("Accept-Encoding", "identity")
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        if version:
+            request.add_header("If-Range", version)
+    redirects = _Redirects()
+    try:
+        return urllib.request.build_opener(redirects).open(request, timeout=TIMEOUT), redirects.sha256
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:
+            raise Restart("it has no such range of bytes") from error
+        if error.code in (301, 302, 303, 307, 308):
+            raise Useless("it redirects in a loop") from error
+        raise (Broken if error.code in PASSING else Useless)(f"{error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Broken(_reason(error)) from error
+    except ValueError as error:
+        raise Useless(f"no address: {error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What is said of a broken connection, in one short line."""
+    inner = getattr(error, "reason", error)
+    if isinstance(inner, TimeoutError):
+        return f"it sent nothing for {TIMEOUT:.0f} seconds"
+    return f"{getattr(inner, 'strerror', None) or inner or type(inner).__name__}"
+
+
+def _refuse_pages(response: Any) -> None:
+    kind = response.headers.get_content_type()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise Useless("it sends a web page instead of the file")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Useless("it sends the file compressed, without being asked to")
+
+
+def _version(response: Any) -> str:
+    """What names this state of the file at the server: a strong ETag, or the date; nothing if neither."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+
+
+def _extent(response: Any, have: int, version: str, size: int | None) -> tuple[int, int | None]:
+    """Where in the file the answer starts, and how long the file is (None: until the connection ends)."""
+    length = response.headers.get("Content-Length", "")
+    start, total = 0, int(length) if length.isdecimal() else None
+    if response.status == 206:
+        matched = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        if not matched or int(matched[1]) != have or (version and _version(response) not in ("", version)):
+            raise Restart("it sends another part of the file than it was asked for")
+        start = have
+        total = None if matched[3] == "*" else int(matched[3])
+        if total is not None and int(matched[2]) != total - 1:
+            raise Restart("it does not send all of what it was asked for")
+    elif response.status != 200:
+        raise Useless(f"{response.status} {response.reason}")
+    if size is not None and total not in (None, size):
+        raise Useless(f"it has {total} bytes instead of {size}")
+    return start, size if total is None else total
+
+
+# The bytes
+
+
+def check_room(folder: Path, needed: int | None) -> None:
+    """Raises `NoRoom` unless as many bytes are free; None says nothing."""
+    free = shutil.disk_usage(folder).free
+    if needed is not None and needed > free:
+        raise NoRoom(
+            f"{folder} has {in_bytes(free)} free, and {in_bytes(needed)} are needed; make room, or name a folder "
+            "on a larger disk in the environment variable DISCO_MODELS"
+        )
+
+
+def _pour(source: Any, part: Part, start: int, total: int | None, progress: bool) -> None:
+    """Write all of the source behind what is in the part, and see that it is as long as it should be."""
+    read = getattr(source, "read1", source.read)  # read1 hands on what has come, read waits for a whole block
+    done, since, before = start, time.monotonic(), start
+    name = part.path.name.removesuffix(".part")
+    with (
+        tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=not progress) as bar,
+        part.path.open("ab", buffering=0) as file,
+    ):
+        while True:
+            try:
+                block = read(BLOCK)
+            except (OSError, http.client.HTTPException) as error:
+                raise Broken(f"{_reason(error)}, after {done} bytes") from error
+            if not block:
+                break
+            if done == 0 and PAGE.match(block[:200]):
+                raise Useless("it sends a web page instead of the file")
+            if total is not None and done + len(block) > total:
+                raise Useless(f"it sends more than {total} bytes")
+            _write(file, block)
+            done += len(block)
+            bar.update(len(block))
+            if (now := time.monotonic()) - since > 60:
+                if done - before < SLOWEST:
+                    raise Broken(f"it sent only {in_bytes(done - before)} in a minute")
+                since, before = now, done
+        os.fsync(file.fileno())
+    if total is not None and done < total:
+        raise Broken(f"it broke off at {done} of {total} bytes")
+
+
+def _write(file: io.FileIO, block: bytes) -> None:
+    """Write all of the block. An unbuffered write may take a part of it, as a disk does that is nearly full."""
+    view = memoryview(block)
+    try:
+        while view:
+            view = view[file.write(view) :]
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise SettingsError(
+            f"{file.name} cannot be written ({error.strerror}); "
+            + ("make room and fetch again, which goes on from there" if full else "fetch again")
+            + ", or name another folder in the environment variable DISCO_MODELS"
+        ) from error
+
+
+def in_bytes(count: float) -> str:
+    """2226124800 -> 2.1 GiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
