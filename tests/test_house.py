@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[1]
 #: The parts from the ground up. A part imports earlier lines only, so the parts of one line do not know one another.
 LAYERS = (
     {"errors"},
-    {"images", "schedule", "prompts", "models"},
+    {"images", "schedule", "prompts", "models", "metrics"},
     {"config"},
     {"overrides", "plan"},
-    {"diffusion", "noise", "outputs", "metrics"},
+    {"diffusion", "noise", "outputs", "judge"},
     {"guidance", "samplers"},
     {"denoiser"},
     {"memory"},
@@ -35,7 +35,7 @@ STRANGERS = {"models", "guidance", "samplers"}
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
-    *("models.store", "models.download", "study.results", "conf", "kernels"),
+    *("metrics", "models.store", "models.download", "models.words", "study.results", "conf", "kernels"),
 )
 
 

@@ -6,14 +6,13 @@ Importing this module imports neither torch nor open_clip: a prompt is checked l
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec
 from disco.models.store import weights_path
+from disco.models.words import words_of
 
 if TYPE_CHECKING:
     import torch
@@ -56,8 +55,8 @@ class WordTokenizer:
 
     @staticmethod
     def words(text: str) -> list[str]:
-        """All words of a text, known or not: compatibility forms folded, lower case, accents kept."""
-        return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+        """All words of a text, known or not, as `disco.models.words.words_of` has them."""
+        return words_of(text)
 
     def split(self, text: str) -> list[str]:
         return [word for word in self.words(text) if word in self.numbers]

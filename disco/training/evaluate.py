@@ -11,32 +11,19 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 import disco
+from disco.judge import Perceptor, Reader
 from disco.models import catalog, clip
-from disco.models.catalog import PerceptorSpec
+from disco.models.words import AXES, LABELS
 from disco.training import pictures, world
 
 TEST_SEED = 1009
-
-
-class Perceptor(Protocol):
-    """What is needed of a CLIP; `disco.models.clip.LoadedPerceptor` has it."""
-
-    @property
-    def spec(self) -> PerceptorSpec: ...
-
-    def encode_image(self, pixels: Tensor) -> Tensor: ...
-
-    def encode_text(self, texts: list[str]) -> Tensor: ...
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
@@ -45,49 +32,6 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
     middle = p + z * z / (2 * count)
     spread = z * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
     return max(0.0, (middle - spread) / (1 + z * z / count)), min(1.0, (middle + spread) / (1 + z * z / count))
-
-
-def axis_sentences() -> list[list[list[str]]]:
-    """For every axis and value, the sentences whose mean embedding stands for it."""
-    subjects = [[f"a {colour} {subject}" for colour in world.COLOURS] + [f"a {subject}"] for subject in world.SUBJECTS]
-    colours = [[f"a {colour} {subject}" for subject in world.SUBJECTS] for colour in world.COLOURS]
-    places = [[f"a {subject} {world.PLACE_PHRASES[place][0]}" for subject in world.SUBJECTS] for place in world.PLACES]
-    times = [
-        [f"a {subject} {phrase}" for subject in world.SUBJECTS for phrase in world.TIME_PHRASES[time]]
-        for time in world.TIMES
-    ]
-    styles = [
-        [f"{phrase} a {subject}" for subject in world.SUBJECTS for phrase in world.STYLE_PHRASES[style]]
-        for style in world.STYLES
-    ]
-    return [subjects, colours, places, times, styles]
-
-
-class Reader:
-    """A perceptor that names the labels of pictures, by the nearest of the labels' embeddings."""
-
-    def __init__(self, perceptor: Perceptor) -> None:
-        self.perceptor = perceptor
-        self.anchors = [
-            torch.stack([F.normalize(F.normalize(perceptor.encode_text(s), dim=-1).mean(0), dim=0) for s in values])
-            for values in axis_sentences()
-        ]
-
-    @torch.no_grad()
-    def read(self, images: np.ndarray) -> np.ndarray:
-        """uint8 [N, H, W, 3] to int64 [N, 5], indices into `pictures.AXIS_VALUES`."""
-        spec, anchors = self.perceptor.spec, self.anchors
-        mean, std = (torch.tensor(v)[:, None, None] for v in (spec.mean, spec.std))
-        answers = []
-        for start in range(0, len(images), 256):
-            pixels = (
-                torch.from_numpy(np.ascontiguousarray(images[start : start + 256])).permute(0, 3, 1, 2).float() / 255
-            )
-            if pixels.shape[-1] != spec.resolution:
-                pixels = F.interpolate(pixels, size=(spec.resolution,) * 2, mode="bilinear", antialias=True)
-            seen = F.normalize(self.perceptor.encode_image((pixels - mean) / std), dim=-1)
-            answers.append(torch.stack([(seen @ a.T).argmax(1) for a in anchors], 1))
-        return torch.cat(answers).numpy()
 
 
 @dataclass(frozen=True)
@@ -103,7 +47,7 @@ class Score:
 def scores(answers: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
     """The share of right answers by axis, int64 [N, 5] both; labels of -1 are not asked. Also subject with colour."""
     table = {}
-    for i, axis in enumerate(pictures.AXES):
+    for i, axis in enumerate(AXES):
         asked = labels[:, i] >= 0
         if asked.any():
             table[axis] = Score(int((answers[asked, i] == labels[asked, i]).sum()), int(asked.sum()))
@@ -116,7 +60,7 @@ def recognition(perceptor: Perceptor, count: int = 2000) -> dict[str, Score]:
     """What a perceptor recognises on clean pictures of subjects in colours at places it never saw together."""
     scenes = pictures.scenes(TEST_SEED, count, held_out=True)
     labels = pictures.label_indices(scenes)
-    labels[[scene.place in world.TIMELESS_SKIES for scene in scenes], pictures.AXES.index("time")] = -1
+    labels[[scene.place in world.TIMELESS_SKIES for scene in scenes], AXES.index("time")] = -1
     return scores(Reader(perceptor).read(pictures.drawn(scenes)), labels)
 
 
@@ -154,7 +98,7 @@ def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
 
 def confusion(answers: np.ndarray, labels: np.ndarray, axis: int) -> list[tuple[str, Score, str]]:
     """For each value of an axis: its name, how often it was recognised, and what else was seen in its place."""
-    values, rows = pictures.AXIS_VALUES[axis], []
+    values, rows = LABELS[axis], []
     for i, value in enumerate(values):
         seen = answers[labels[:, axis] == i, axis]
         if len(seen):
@@ -187,7 +131,7 @@ def recognition_table(count: int) -> str:
     specs = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
     by_perceptor = {spec.name: recognition(clip.load_perceptor(spec, "cpu"), count) for spec in specs}
     axes = list(next(iter(by_perceptor.values())))
-    chance = [f"{100 / len(values):.1f} %" for values in pictures.AXIS_VALUES]
+    chance = [f"{100 / len(values):.1f} %" for values in LABELS]
     chance.append(f"{100 / len(world.SUBJECTS) / len(world.COLOURS):.1f} %")
     rows: list[tuple[object, ...]] = [
         (axis, *(found[axis] for found in by_perceptor.values()), c) for axis, c in zip(axes, chance, strict=True)
@@ -208,7 +152,7 @@ def guided_report(count: int, jobs: int) -> tuple[str, np.ndarray]:
         rows = [
             (name, f"{score.hits} of {score.count}", seen) for name, score, seen in confusion(answers, labels, axis)
         ]
-        parts.append(table((pictures.AXES[axis], "recognised", "seen instead"), rows))
+        parts.append(table((AXES[axis], "recognised", "seen instead"), rows))
     return "\n\n".join(parts), guided
 
 

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from disco.models import catalog, clip
 from disco.models.secondary import build_secondary
+from disco.models.words import AXES, LABELS
 from disco.training import loop, pictures, world
 from disco.training.unet import to_model_range
 
@@ -39,7 +40,7 @@ class Student(nn.Module):
     def __init__(self, spec: catalog.PerceptorSpec) -> None:
         super().__init__()
         self.clip = clip.build_clip(spec)
-        sizes = [len(values) for values in pictures.AXIS_VALUES]
+        sizes = [len(values) for values in LABELS]
         self.image_heads = nn.ModuleList(nn.Linear(spec.embed_dim, n) for n in sizes)
         self.text_heads = nn.ModuleList(nn.Linear(spec.embed_dim, n) for n in sizes)
 
@@ -113,17 +114,14 @@ def rival(scene: world.Scene, rng: random.Random) -> world.Scene:
     if axis == 3 and scene.place in world.TIMELESS_SKIES:
         axis = 0
     old = scene.labels()[axis]
-    new = rng.choice([value for value in pictures.AXIS_VALUES[axis] if value != old])
-    changed = replace(scene, **{pictures.AXES[axis]: new})  # type: ignore[arg-type]
+    new = rng.choice([value for value in LABELS[axis] if value != old])
+    changed = replace(scene, **{AXES[axis]: new})  # type: ignore[arg-type]
     return replace(changed, time="day") if changed.place in world.TIMELESS_SKIES else changed
 
 
 def told_indices(captions: list[world.Caption]) -> np.ndarray:
     """int64 [N, 5]: the label each caption tells on each axis, -1 where it is silent."""
-    rows = [
-        [-1 if v is None else values.index(v) for values, v in zip(pictures.AXIS_VALUES, c.told, strict=True)]
-        for c in captions
-    ]
+    rows = [[-1 if v is None else values.index(v) for values, v in zip(LABELS, c.told, strict=True)] for c in captions]
     return np.array(rows, np.int64)
 
 
@@ -198,7 +196,7 @@ def train(
         named, by_axis = label_loss(model.image_heads, image, labels)
         read, _ = label_loss(model.text_heads, text, told)
         figures = {"contrast": contrast.item(), "first": first.item(), "read": read.item()}
-        figures |= {axis: loss.item() for axis, loss in zip(pictures.AXES, by_axis, strict=True)}
+        figures |= {axis: loss.item() for axis, loss in zip(AXES, by_axis, strict=True)}
         return contrast + named + 0.5 * read, figures
 
     plan = loop.Plan(run, steps, learning_rate, weight_decay=0.05, ema=0.998, device=device)

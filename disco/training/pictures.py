@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from disco.models.words import LABELS
 from disco.training import world
-
-AXES = ("subject", "colour", "place", "time", "style")
-AXIS_VALUES = (world.SUBJECTS, world.COLOURS, world.PLACES, world.TIMES, world.STYLES)
 
 
 def scenes(seed: int, count: int, held_out: bool = False) -> list[world.Scene]:
@@ -25,8 +23,8 @@ def scenes(seed: int, count: int, held_out: bool = False) -> list[world.Scene]:
 
 
 def label_indices(chosen: list[world.Scene]) -> np.ndarray:
-    """int64 [N, 5]: the position of every label in its axis of `AXIS_VALUES`."""
-    rows = [[values.index(label) for values, label in zip(AXIS_VALUES, s.labels(), strict=True)] for s in chosen]
+    """int64 [N, 5]: the position of every label in its axis of `LABELS`."""
+    rows = [[values.index(label) for values, label in zip(LABELS, s.labels(), strict=True)] for s in chosen]
     return np.array(rows, np.int64)
 
 

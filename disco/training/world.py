@@ -18,6 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from disco.models.words import (
+    COLOUR_WORDS,
+    COLOURS,
+    PLACE_PHRASES,
+    PLACES,
+    STYLE_PHRASES,
+    STYLES,
+    SUBJECT_WORDS,
+    SUBJECTS,
+    TIME_PHRASES,
+    TIMES,
+)
+
 Point = tuple[float, float]
 RGB = tuple[int, int, int]
 
@@ -700,11 +713,6 @@ TIMELESS_SKIES: dict[str, list[RGB]] = {
 # --------------------------------------------------------------------------------------------------------
 # Scenes
 
-SUBJECTS = tuple(SUBJECT_SHAPES)
-COLOURS = tuple(PALETTES)
-PLACES = tuple(PLACE_PAINTERS)
-TIMES = ("day", "dusk", "night")
-STYLES = ("gouache", "ink", "pixel", "watercolour")
 MAX_SEED = 2**48
 
 
@@ -802,63 +810,6 @@ def draw(scene: Scene, size: int = 64) -> np.ndarray:
 # --------------------------------------------------------------------------------------------------------
 # Captions
 
-SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in SUBJECTS},
-    "boat": ("boat", "boat", "sailing boat", "ship"),
-    "house": ("house", "house", "cottage"),
-    "balloon": ("balloon", "hot air balloon"),
-    "cat": ("cat", "cat", "kitten"),
-    "moon": ("moon", "moon", "crescent moon"),
-    "windmill": ("windmill", "windmill", "mill"),
-    "umbrella": ("umbrella", "umbrella", "parasol"),
-    "car": ("car", "car", "automobile"),
-    "mushroom": ("mushroom", "mushroom", "toadstool"),
-    "rocket": ("rocket", "rocket", "spaceship"),
-}
-COLOUR_WORDS: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in COLOURS},
-    "red": ("red", "red", "red", "crimson"),
-    "purple": ("purple", "purple", "violet"),
-    "yellow": ("yellow", "yellow", "yellow", "golden"),
-}
-PLACE_PHRASES: dict[str, tuple[str, ...]] = {
-    "sea": (
-        "over the sea",
-        "by the sea",
-        "at sea",
-        "on the sea",
-        "near the sea",
-        "above the sea",
-        "in the sea",
-        "by the ocean",
-    ),
-    "desert": ("in the desert", "in a desert", "over the desert", "in the dunes", "on the sand"),
-    "forest": ("in the forest", "in a forest", "in the woods", "over the forest", "by the forest"),
-    "mountains": (
-        "in the mountains",
-        "over the mountains",
-        "before the mountains",
-        "near the mountains",
-        "by a mountain",
-    ),
-    "city": ("in the city", "over the city", "in a city", "in a town", "in the street"),
-    "snow": ("in the snow", "in winter", "over the snow", "on the snow", "in a snowy land"),
-    "meadow": ("in a meadow", "in the meadow", "over the meadow", "on a meadow", "in the grass", "on green hills"),
-    "space": ("in space", "in outer space", "in the cosmos", "among the planets"),
-    "underwater": ("under water", "underwater", "under the sea", "under the waves"),
-    "clouds": ("in the clouds", "above the clouds", "over the clouds", "on a cloud", "among the clouds"),
-}
-TIME_PHRASES: dict[str, tuple[str, ...]] = {
-    "day": ("by day", "on a sunny day", "at noon", "in daylight"),
-    "dusk": ("at dusk", "dusk", "at sunset", "in the evening"),
-    "night": ("at night", "by night", "night", "under the stars"),
-}
-STYLE_PHRASES: dict[str, tuple[str, ...]] = {
-    "gouache": ("a gouache of", "a gouache painting of"),
-    "ink": ("an ink drawing of", "a drawing in ink of", "ink art of"),
-    "pixel": ("pixel art of", "a pixel picture of"),
-    "watercolour": ("a watercolour of", "a watercolor painting of"),
-}
 OPENINGS = (
     "a painting of",
     "a picture of",

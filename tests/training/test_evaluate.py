@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from disco.models import catalog, clip
+from disco.models.words import LABELS
 from disco.training import evaluate, pictures, world
 
 
@@ -19,7 +20,7 @@ def test_prompts_are_balanced_and_in_known_words():
     assert len(set(texts)) == 160
     assert texts[0] == "a red star over the sea"
     assert len({tuple(row[:2]) for row in labels}) == 160  # every subject in every colour
-    for axis, values in enumerate(pictures.AXIS_VALUES[:3]):
+    for axis, values in enumerate(LABELS[:3]):
         assert (np.bincount(labels[:, axis]) == 160 // len(values)).all()
     words = clip.tokenizer(catalog.perceptor("embedded_judge"))
     assert not any(words.unknown(text) for text in texts)

@@ -9,6 +9,7 @@ from torch import nn
 
 from disco.models import catalog, clip, store
 from disco.models.secondary import build_secondary
+from disco.models.words import LABELS
 from disco.training import export, loop, perceptor, pictures, secondary, unet, world
 
 
@@ -85,9 +86,7 @@ def test_a_view_without_change_is_the_picture():
 
 def test_a_caption_is_masked_where_it_holds_for_another_picture():
     scenes = [world.Scene("star", "red", "sea"), world.Scene("star", "blue", "sea"), world.Scene("cat", "red", "sea")]
-    told = torch.tensor(
-        [[0, -1, 0, -1, -1], [0, pictures.AXIS_VALUES[1].index("blue"), -1, -1, -1], [-1, -1, 0, -1, -1]]
-    )
+    told = torch.tensor([[0, -1, 0, -1, -1], [0, LABELS[1].index("blue"), -1, -1, -1], [-1, -1, 0, -1, -1]])
     labels = torch.from_numpy(pictures.label_indices(scenes))
     assert perceptor.holds(labels, told).tolist() == [[True, False, True], [True, True, True], [False, False, True]]
     apart = torch.eye(3, 8)

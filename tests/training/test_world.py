@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.models import catalog, clip
+from disco.models.words import LABELS
 from disco.training import pictures, world
 
 SAMPLE = """
@@ -30,8 +31,8 @@ def test_the_same_seed_draws_the_same_bits_here_and_in_a_new_process():
 
 @pytest.mark.parametrize("size", [32, 64, 97, 128])
 def test_every_subject_colour_place_and_style_can_be_drawn(size):
-    for i in range(max(map(len, pictures.AXIS_VALUES))):
-        labels = [values[i % len(values)] for values in pictures.AXIS_VALUES]
+    for i in range(max(map(len, LABELS))):
+        labels = [values[i % len(values)] for values in LABELS]
         picture = world.draw(world.Scene(*labels, seed=i), size)
         assert picture.shape == (size, size, 3)
         assert picture.dtype == np.uint8

@@ -1,0 +1,158 @@
+"""The judge: whether a picture of the embedded models' world shows its prompt.
+
+`embedded_judge` is a CLIP that never guides, for a perceptor finds what it pulled towards, there or not. It knows the
+twenty subjects, eight colours, ten places, three times of day and four styles of that world and nothing else, so it
+judges prompts that name at least one of them, and pictures that the embedded UNet drew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from disco.models import catalog
+from disco.models.catalog import PerceptorSpec
+from disco.models.clip import load_perceptor
+from disco.models.words import (
+    AXES,
+    COLOURS,
+    LABELS,
+    PLACE_PHRASES,
+    PLACES,
+    STYLE_PHRASES,
+    STYLES,
+    SUBJECTS,
+    TIME_PHRASES,
+    TIMES,
+    named,
+)
+from disco.prompts import SMALLEST_SUM, Prompt
+
+#: How many pictures are looked at together.
+AT_ONCE = 256
+
+
+class Perceptor(Protocol):
+    """What is needed of a CLIP; `disco.models.clip.LoadedPerceptor` has it."""
+
+    @property
+    def spec(self) -> PerceptorSpec: ...
+
+    def encode_image(self, pixels: Tensor) -> Tensor: ...
+
+    def encode_text(self, texts: list[str]) -> Tensor: ...
+
+
+@cache
+def sentences(axis: str) -> list[list[str]]:
+    """For every label of an axis, the sentences whose mean embedding stands for it."""
+    return {
+        "subject": [[f"a {colour} {subject}" for colour in COLOURS] + [f"a {subject}"] for subject in SUBJECTS],
+        "colour": [[f"a {colour} {subject}" for subject in SUBJECTS] for colour in COLOURS],
+        "place": [[f"a {subject} {PLACE_PHRASES[place][0]}" for subject in SUBJECTS] for place in PLACES],
+        "time": [[f"a {subject} {phrase}" for subject in SUBJECTS for phrase in TIME_PHRASES[time]] for time in TIMES],
+        "style": [
+            [f"{phrase} a {subject}" for subject in SUBJECTS for phrase in STYLE_PHRASES[style]] for style in STYLES
+        ],
+    }[axis]
+
+
+class Reader:
+    """A perceptor that names the labels of pictures, by the nearest of the labels' embeddings."""
+
+    def __init__(self, perceptor: Perceptor) -> None:
+        self.perceptor = perceptor
+        self._anchors: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def anchors(self, axis: str) -> Tensor:
+        """[labels, d]: the unit vectors that stand for the labels of an axis; made when first asked for."""
+        if axis not in self._anchors:
+            flat = [sentence for group in sentences(axis) for sentence in group]
+            embedded = F.normalize(self.perceptor.encode_text(flat), dim=-1).split([len(g) for g in sentences(axis)])
+            self._anchors[axis] = F.normalize(torch.stack([each.mean(0) for each in embedded]), dim=-1)
+        return self._anchors[axis]
+
+    @torch.no_grad()
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors [N, d] of texts."""
+        return F.normalize(self.perceptor.encode_text(list(texts)), dim=-1)
+
+    @torch.no_grad()
+    def seen(self, images: np.ndarray) -> Tensor:
+        """Unit vectors [N, d] of pictures, uint8 [N, H, W, 3]; scaled to the square that the perceptor sees."""
+        spec, found = self.perceptor.spec, []
+        mean, std = (torch.tensor(values)[:, None, None] for values in (spec.mean, spec.std))
+        for start in range(0, len(images), AT_ONCE):
+            pixels = torch.tensor(images[start : start + AT_ONCE]).permute(0, 3, 1, 2) / 255
+            if pixels.shape[-2:] != (spec.resolution,) * 2:
+                pixels = F.interpolate(pixels, size=(spec.resolution,) * 2, mode="bilinear", antialias=True)
+            found.append(F.normalize(self.perceptor.encode_image((pixels - mean) / std), dim=-1))
+        return torch.cat(found)
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [N, H, W, 3] to int64 [N, 5], indices into `disco.models.words.LABELS`."""
+        seen = self.seen(images)
+        return torch.stack([(seen @ self.anchors(axis).T).argmax(1) for axis in AXES], 1).numpy()
+
+
+Verdict = dict[str, float | str | None]
+
+#: What the judge says where it cannot judge.
+NO_VERDICT: Verdict = {"judge": None, "recognition": None}
+
+
+def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Verdict:
+    r"""Whether a picture shows its prompts.
+
+        judge              sum of w cos(picture, prompt) / |sum of w|, over the prompts that name a label    -1 to 1
+        recognition_AXIS   1 where the label nearest to the picture, of all labels of the axis, is one that the
+                           prompts name, else 0; for each axis that they name
+        recognition        the mean of those                                                                  0 to 1
+        seen               the nearest labels, in the order of the axes, as a text
+
+    An axis is subject, colour, place, time or style; its labels are rivals. Only prompts of positive weight name labels
+    to be recognised, but all count in `judge`, so that what was to be avoided lowers it. judge and recognition are None
+    where the prompts name no label of the world.
+    """
+    telling = [prompt for prompt in prompts if named(prompt.text)]
+    total = abs(sum(prompt.weight for prompt in telling))
+    wanted: dict[str, set[str]] = {}
+    for prompt in telling:
+        for axis, labels in named(prompt.text).items() if prompt.weight > 0 else ():
+            wanted.setdefault(axis, set()).update(labels)
+    if not telling:
+        return dict(NO_VERDICT)
+    picture = judge.seen(np.asarray(image.convert("RGB"))[None])[0]
+    found: Verdict = dict(NO_VERDICT)
+    if total >= SMALLEST_SUM:
+        likeness = judge.texts([prompt.text for prompt in telling]) @ picture
+        weights = torch.tensor([prompt.weight for prompt in telling])
+        found["judge"] = _six_digits(likeness @ weights / total)
+    seen = {}
+    for place, axis in enumerate(AXES):
+        if axis in wanted:
+            seen[axis] = LABELS[place][int((judge.anchors(axis) @ picture).argmax())]
+            found[f"recognition_{axis}"] = float(seen[axis] in wanted[axis])
+    if seen:
+        found["recognition"] = _six_digits(sum(seen[axis] in wanted[axis] for axis in seen) / len(seen))
+        found["seen"] = ", ".join(seen.values())
+    return found
+
+
+@lru_cache(maxsize=1)
+def load_judge() -> Reader:
+    """The judge, on the CPU and in float32 wherever the run was, so that verdicts compare; loaded once a process."""
+    with torch.random.fork_rng(devices=[]):  # building a network draws its first weights
+        return Reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
+
+
+def _six_digits(value: float | Tensor) -> float:
+    return float(f"{float(value):.6g}")
