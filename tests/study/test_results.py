@@ -294,7 +294,9 @@ def test_strange_values_come_back_through_the_csv(tmp_path):
     assert {row["memory"] for row in rows} == {str(2**33)}
 
 
-@given(texts=st.lists(st.text(st.characters(exclude_characters="\0")), min_size=2, max_size=4, unique=True))
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=2, max_size=4, unique=True)
+)
 def test_any_text_comes_back(tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("texts")
     for number, text in enumerate(texts):
