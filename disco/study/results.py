@@ -364,8 +364,8 @@ def _number(value: Any) -> float | None:
 
 
 def _peak(memory: Any) -> int | None:
-    """The peak of run.json's "memory", in bytes."""
-    peak = memory.get("peak") if isinstance(memory, dict) else None
+    """The measured peak of run.json's "memory", in bytes."""
+    peak = memory.get("measured_peak") if isinstance(memory, dict) else None
     return peak if isinstance(peak, int) else None
 
 

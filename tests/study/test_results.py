@@ -282,7 +282,7 @@ STRANGE = {
 def test_strange_values_come_back_through_the_csv(tmp_path):
     for number in range(3):
         given = {name.replace(".", "__"): values[number] for name, values in STRANGE.items()}
-        run(tmp_path / str(number), more={"memory": {"peak": 2**33}}, **given)
+        run(tmp_path / str(number), more={"memory": {"measured_peak": 2**33}}, **given)
     rows = table(read_study(tmp_path))
     for name, values in STRANGE.items():
         for row, value in zip(rows, values, strict=True):
