@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,10 @@ TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--con
 # What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
 VERBS: dict[str, str] = {}
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+# A study is a multirun by itself.
+STUDY_CHOICE = re.compile(r"\+?study=")
+# The sweepers that make a study of a multirun: ours, and the one that Hydra takes where none is named.
+STUDIES = ("disco.study.grid", "disco.study.search", "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,12 +97,22 @@ def _main(arguments: list[str]) -> int:
     else:
         overrides = from_arguments(line.words, line.texts, multirun=line.multirun)
     overrides += line.searchpath
+    plain = [override for override in overrides if not is_sweep(override)]
+    config = compose(plain, config_name=line.config_name)
     if line.shows:
-        compose([override for override in overrides if not is_sweep(override)], config_name=line.config_name)
-    else:
-        for note in check(overrides, line):
-            print(f"disco: note: {note}", file=sys.stderr)
-    _hand_to_hydra([*line.hydra_flags, *overrides])
+        _hand_to_hydra([*line.hydra_flags, *overrides])
+        return 0
+    multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
+    if not multirun and len(plain) < len(overrides):
+        several = next(override for override in overrides if is_sweep(override))
+        raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
+    if line.dry or (multirun and config.hydra.sweeper._target_ in STUDIES):
+        return _study(config, overrides, line, ["disco", *arguments])
+    for note in check(config, plain, line, multirun):
+        print(f"disco: note: {note}", file=sys.stderr)
+    if multirun:  # of somebody else's sweeper
+        overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
+    _hand_to_hydra([*line.hydra_flags, *(["--multirun"] if multirun else []), *overrides])
     return 0
 
 
@@ -109,7 +124,8 @@ class Line:
     """A command line, taken apart.
 
     words: overrides and prompts. texts: what follows `--`, prompts all. hydra_flags: handed on as they are.
-    shows: whether Hydra is to show something instead of rendering. searchpath: overrides that add config folders.
+    shows: whether Hydra is to show something instead of rendering. dry: whether to say what would be rendered, and
+    render nothing. searchpath: overrides that add config folders.
     """
 
     words: list[str] = field(default_factory=list)
@@ -119,6 +135,7 @@ class Line:
     config_name: str = "config"
     multirun: bool = False
     shows: bool = False
+    dry: bool = False
 
 
 def read_line(arguments: Sequence[str]) -> Line:
@@ -134,13 +151,15 @@ def read_line(arguments: Sequence[str]) -> Line:
     for argument in rest:
         if not FLAG.fullmatch(argument):
             line.words.append(argument)
+            line.multirun |= STUDY_CHOICE.match(argument) is not None
             continue
         flag, equals, value = argument.partition("=")
         if flag in TAKING_A_WORD and not equals:
             value = next(rest, "")
         if flag in ("-m", "--multirun"):
             line.multirun = True
-            line.hydra_flags.append("--multirun")
+        elif flag == "--dry-run":
+            line.dry = True
         elif flag in ("--config-dir", "-cd"):
             if not Path(value).is_dir():
                 raise SettingsError(f"{flag} is {value!r}, which is no folder")
@@ -196,44 +215,43 @@ def _replay(line: Line) -> list[str]:
 # All runs, planned before the first
 
 
-def check(overrides: Sequence[str], line: Line) -> list[str]:
-    """Plan every run of the line; the notes to be said.
+def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bool) -> list[str]:
+    """Plan a run, or what the runs of somebody else's sweeper have in common; the notes to be said.
 
-    Raises `SettingsError` for the first run that could not be rendered.
+    config: composed of the overrides, Hydra's part included. Raises `SettingsError` for what could not be rendered.
     """
+    check_folder(_folder_in(config, "sweep" if multirun else "run"))
+    plan = build_plan(without_hydra(config))
+    if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
+        check_machine(plan)
+    return list(plan.notes)
+
+
+def _folder_in(config: DictConfig, kind: str) -> Path:
     from omegaconf.errors import OmegaConfBaseException
 
-    plain = [override for override in overrides if not is_sweep(override)]
-    config = compose(plain, config_name=line.config_name)
-    multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
-    if not multirun and len(plain) < len(overrides):
-        several = next(override for override in overrides if is_sweep(override))
-        raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
     try:
-        folder = config.hydra.sweep.dir if multirun else config.hydra.run.dir
+        return Path(config.hydra[kind].dir)
     except OmegaConfBaseException as error:  # an interpolation in folder or batch_name that leads nowhere
         raise SettingsError(f"the folder of the run cannot be made out: {str(error).splitlines()[0]}") from error
-    check_folder(Path(folder))
-    jobs = _jobs(overrides, config) if multirun else [plain]
-    plans = [build_plan(without_hydra(compose(job, config_name=line.config_name))) for job in jobs]
+
+
+def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
+    """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
+    from disco.study import cells, sweeper
+
+    overrides = cells.axes_of(config, typed)
+    plain = [override for override in overrides if not is_sweep(override)]
+    config = compose(plain, config_name=line.config_name)
+    _folder_in(config, "sweep")
+    sweep = cells.declare(config, overrides, line.config_name)
+    for note in sweep.notes:
+        print(f"disco: note: {note}", file=sys.stderr)
+    check_folder(sweep.folder)
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
-        for plan in plans:
+        for plan in sweep.kinds():
             check_machine(plan)
-    return list(dict.fromkeys(note for plan in plans for note in plan.notes))
-
-
-def _jobs(overrides: Sequence[str], config: DictConfig) -> list[list[str]]:
-    """The overrides of every run of a multirun."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    sweeper = config.hydra.sweeper
-    if not sweeper._target_.endswith(".BasicSweeper"):
-        # Any other decides on its runs as it goes; what they have in common can be planned.
-        return [[override for override in overrides if not is_sweep(override)]]
-    params = [f"{name}={values}" for name, values in (sweeper.params or {}).items()]
-    parsed = OverridesParser.create().parse_overrides([*params, *overrides])
-    return [job for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+    return sweeper.run_study(sweep, plain, line.config_name, command)
 
 
 def check_folder(folder: Path) -> None:
@@ -287,7 +305,7 @@ def _job(config: DictConfig) -> None:
     if str(hydra_config.mode).endswith("MULTIRUN"):
         # What was typed holds for every run; what is not found there is this one's share of the sweep.
         own = [override for override in hydra_config.overrides.task if override not in sys.argv]
-        print(f"disco: run {hydra_config.job.num}: {' '.join(own)}", file=sys.stderr)
+        print(" ".join([f"disco: run {hydra_config.job.num}", *own]), file=sys.stderr)
     try:
         run = render_settings(to_settings(config), Path(hydra_config.runtime.output_dir))
     except SettingsError as error:

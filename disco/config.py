@@ -15,7 +15,8 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -66,6 +67,11 @@ class ModelConfig:
     device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
     precision: str = _setting(
         "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
+    )
+    threads: int = _setting(
+        "processor threads that compute, on which the last bits depend; 0 = all there are, in a study one",
+        low=0,
+        high=1024,
     )
 
 
@@ -303,6 +309,15 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     overrides: in Hydra's grammar, as `disco.overrides` writes them. Raises `SettingsError` for what Hydra refuses.
     """
     import hydra
+
+    with hydra_at_hand():
+        return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+
+
+@contextmanager
+def hydra_at_hand() -> Iterator[None]:
+    """Let Hydra read conf/ meanwhile. Raises `SettingsError` for what it refuses."""
+    import hydra
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -313,7 +328,7 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_module("disco.conf", version_base="1.3"):
-            return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+            yield
     except (HydraException, OmegaConfBaseException) as error:
         raise settings_error(error) from error
     finally:
@@ -342,6 +357,10 @@ def settings_error(error: BaseException) -> SettingsError:
         if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
             group, _, choice = cause.missing_cfg_file.rpartition("/")
             return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}")
+        if isinstance(cause, MissingConfigException) and str(cause).startswith("Cannot find primary config"):
+            return SettingsError(
+                f"--config-name is {cause.missing_cfg_file!r}, but no folder of configs holds that file"
+            )
         if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
             return unknown_setting(cause.full_key)
         if isinstance(cause, ValidationError) and cause.full_key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -93,6 +94,12 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
     """
     started = time.perf_counter()
     plan = build_plan(settings)
+    with computing_on(plan.settings.model.threads):
+        return _rendered(plan, folder, quiet, started)
+
+
+def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> Run:
+    """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
     dtype = choose_precision(plan.settings.model.precision, device)
     if wants_lpips(plan):
@@ -176,6 +183,17 @@ def choose_device(name: str) -> torch.device:
         found = ", ".join(name for name, count in there.items() if count)
         raise SettingsError(f"device is {name!r}, which this machine lacks; it has {found}: use one, or device=auto")
     return device
+
+
+@contextmanager
+def computing_on(threads: int) -> Iterator[None]:
+    """Torch computes on so many threads meanwhile; 0 = as many as it does anyway."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

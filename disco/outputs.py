@@ -160,6 +160,17 @@ class RunFolder:
         replace_file(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
 
 
+#: What a run leaves in its folder, as patterns.
+LEFT_BY_A_RUN = ("image_*", "run.json", "steps.jsonl", "progress.png", "partials", "traceback.txt", ".*.part")
+
+
+def clear_run(folder: Path) -> None:
+    """Take a run that was never finished out of its folder; what else lies there stays."""
+    for pattern in LEFT_BY_A_RUN:
+        for path in folder.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write a whole file beside its place and put it there at once."""
     beside = path.with_name(f".{path.name}.part")

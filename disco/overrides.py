@@ -34,7 +34,7 @@ def from_python(values: Mapping[str, Any]) -> list[str]:
 
     Raises `SettingsError` for an unknown name, and for a value of another type.
     """
-    return [f"{_assigned(full_name(name))}={quoted(value, name)}" for name, value in values.items()]
+    return [f"{full_name(name)}={quoted(value, name)}" for name, value in values.items()]
 
 
 def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multirun: bool = False) -> list[str]:
@@ -110,7 +110,7 @@ def is_sweep(override: str) -> bool:
 def _override(sign: str, key: str, value: str, multirun: bool) -> str:
     """One override of the command line, its name completed and its value quoted where Hydra would misread it."""
     own = key.startswith(("hydra.", "hydra/")) or "@" in key
-    if own or (sign and key.rpartition(".")[2] not in specs()):
+    if own or (sign and key not in CHOICES and key.rpartition(".")[2] not in specs()):
         # Hydra's own, or a group that someone's folder of configs adds.
         return f"{sign}{key}={value}"
     try:
@@ -121,14 +121,8 @@ def _override(sign: str, key: str, value: str, multirun: bool) -> str:
         raise SettingsError(f"{error}. If this is a prompt that holds =, write prompt={key}=...") from error
     if name in groups() or name in CHOICES:
         parsed = _read(value)
-        return f"{sign}{name}={value if parsed.is_sweep else quoted(value, key)}"
-    return f"{_assigned(name)}={_value(specs()[name.rpartition('.')[2]], value, multirun)}"
-
-
-def _assigned(name: str) -> str:
-    """The left side of an override; into a mapping, whose keys are free, Hydra wants it forced."""
-    spec = specs().get(name.rpartition(".")[2])
-    return f"++{name}" if spec is not None and typing.get_origin(spec.type) is dict else name
+        return f"{name}={value if parsed.is_sweep else quoted(value, key)}"
+    return f"{name}={_value(specs()[name.rpartition('.')[2]], value, multirun)}"
 
 
 def _value(spec: Spec, text: str, multirun: bool) -> str:

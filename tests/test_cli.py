@@ -18,6 +18,7 @@ from disco.config import Settings, load, specs, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
 from disco.plan import build_plan
+from disco.study.cells import key_of
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +36,12 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
 
     runs: list[tuple[Settings, Path]] = []
 
-    def render_settings(settings: Settings, folder: Path) -> Any:
-        build_plan(settings)
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> Any:
+        record = {"settings": to_dict(settings), "seeds": build_plan(settings).seeds, "status": "finished"}
         runs.append((settings, folder))
-        (folder / "run.json").write_text(json.dumps({"settings": to_dict(settings)}))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(json.dumps(record))
+        (folder / "image_0.png").touch()
         return SimpleNamespace(pictures=[SimpleNamespace(path=folder / "image_0.png")])
 
     monkeypatch.setattr(disco.engine, "render_settings", render_settings)
@@ -171,23 +174,26 @@ def test_a_study(rendered: list, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["a red star", "cut_ic_pow=1,10", "-m", "cut_overview=[1]*1000,[2]*1000", "clamp_max=0.1"]) == 0
     found = [(settings.cutouts.cut_ic_pow, settings.cutouts.cut_overview) for settings, _ in rendered]
     assert found == [(1, "[1]*1000"), (1, "[2]*1000"), (10, "[1]*1000"), (10, "[2]*1000")]
-    assert [folder.name for _, folder in rendered] == ["0", "1", "2", "3"]
-    assert len({folder.parent for _, folder in rendered}) == 1
-    error = capsys.readouterr().err
-    assert 'disco: run 3: cutouts.cut_ic_pow=10 cutouts.cut_overview="[2]*1000"\n' in error
+    assert [folder.name for _, folder in rendered] == [key_of(settings) for settings, _ in rendered]
+    (study,) = {folder.parent for _, folder in rendered}
+    out, error = capsys.readouterr()
+    assert out.startswith(str(study))
+    assert 'disco: cell 4 of 4: cut_ic_pow=10 cut_overview="[2]*1000"\n' in error
 
 
 def test_a_study_from_a_folder(rendered: list, tmp_path: Path) -> None:
-    """A config that says itself that it is a multirun; its values are planned too."""
+    """A study is a multirun by itself, however it is named; its values are planned too."""
     (tmp_path / "study").mkdir()
     for name, steps in (("good", "5,6"), ("bad", "5,0")):
         (tmp_path / "study" / f"{name}.yaml").write_text(
-            f"# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      sampler.steps: {steps}\n"
+            f"# @package _global_\nhydra:\n  sweeper:\n    params:\n      sampler.steps: {steps}\n"
         )
     assert main(["a star", "+study=bad", f"--config-dir={tmp_path}"]) == 2
     assert rendered == []
-    assert main(["a star", "+study=good", "--config-dir", str(tmp_path)]) == 0
-    assert [settings.sampler.steps for settings, _ in rendered] == [5, 6]
+    for seed, choice in ((1, ["+study=good"]), (2, ["study=good"]), (3, ["-m", "study=good"])):
+        assert main(["a star", *choice, f"seed={seed}", "--config-dir", str(tmp_path)]) == 0
+        assert [settings.sampler.steps for settings, _ in rendered[-2:]] == [5, 6]
+    assert len(rendered) == 6
 
 
 def test_hydras_flags(rendered: list, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,13 +203,15 @@ def test_hydras_flags(rendered: list, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_ctrl_c(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(settings: Settings, folder: Path) -> None:
+    def interrupted(settings: Settings, folder: Path, quiet: bool = False) -> None:
         raise KeyboardInterrupt("interrupted; the last prediction is image_0.png")
 
     monkeypatch.setattr("disco.engine.render_settings", interrupted)
     assert main(["a star"]) == 130
     assert capsys.readouterr().err == "disco: interrupted; the last prediction is image_0.png\n"
     assert sys.argv[0] != "disco"
+    assert main(["-m", "a star", "steps=5,6"]) == 130
+    assert "interrupted with 0 of 2 cells done; the same command goes on" in capsys.readouterr().err
 
 
 def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from disco import engine
 from disco.cli import main
+from disco.study.results import read_study
 
 pytestmark = pytest.mark.slow
 
@@ -32,16 +33,22 @@ def pixels(path: str | Path) -> np.ndarray:
         return np.asarray(image)
 
 
+def pictures_of(printed: str) -> list[Path]:
+    """The pictures of a study, in the order of its cells; printed: a file of its folder."""
+    return [picture.path for cell in read_study(Path(printed).parent).cells for picture in cell.pictures]
+
+
 def test_the_same_bits_in_every_process_and_in_a_multirun(tmp_path):
     prompt = "a castle, by the sea: dusk"
     (first,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
     (second,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
     np.testing.assert_array_equal(pixels(first), pixels(second))
-    study = command("-m", prompt, *QUICK, "seed=6,7", "clamp_max=0.3,0.15", cwd=tmp_path)
+    printed = command("-m", prompt, *QUICK, "seed=6,7", "clamp_max=0.3,0.15", cwd=tmp_path)
+    study = pictures_of(printed[-1])
     assert len(study) == 4
     np.testing.assert_array_equal(pixels(study[3]), pixels(first))
     assert (pixels(study[2]) != pixels(first)).any()
-    (replayed,) = command("replay", study[3], cwd=tmp_path)
+    (replayed,) = command("replay", str(study[3]), cwd=tmp_path)
     np.testing.assert_array_equal(pixels(replayed), pixels(first))
 
 
@@ -50,7 +57,7 @@ def test_a_study_loads_each_model_once(tmp_path, monkeypatch, capsys):
     for loader in (engine._unet, engine._secondary, engine._perceptor):
         loader.cache_clear()
     assert main(["-m", "a red star", *QUICK, "cut_ic_pow=1,10", "clamp_max=0.05,0.2"]) == 0
-    study = capsys.readouterr().out.split("\n")[:-1]
+    study = pictures_of(capsys.readouterr().out.split("\n")[-2])
     assert len({pixels(path).tobytes() for path in study}) == 4
     assert engine._unet.cache_info().misses == 1
     assert engine._perceptor.cache_info().misses == 2

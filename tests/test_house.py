@@ -35,7 +35,8 @@ STRANGERS = {"models", "guidance", "samplers"}
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
-    *("metrics", "models.store", "models.download", "models.words", "study.results", "conf", "kernels"),
+    *("metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
+    *("study.results", "study.cells", "study.worker", "study.sweeper", "study.devices"),
 )
 
 

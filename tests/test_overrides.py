@@ -156,7 +156,7 @@ def test_unknown_names(name: str) -> None:
         ("prompts={0: [a], 40%: b}", "prompts", {0: ["a"], "40%": "b"}),
         ("prompts=a castle (old)", "prompts", "a castle (old)"),
         ("clip_models=[ViT-B/32,RN50]", "perceptors.clip_models", ["ViT-B/32", "RN50"]),
-        ("perceptor_weights={ViT-B/32: 0.5}", "++perceptors.perceptor_weights", {"ViT-B/32": 0.5}),
+        ("perceptor_weights={ViT-B/32: 0.5}", "perceptors.perceptor_weights", {"ViT-B/32": 0.5}),
         ("sampler=plms", "sampler", "plms"),
         ("preset=57", "preset", "57"),
     ],
@@ -197,8 +197,9 @@ def test_a_group_takes_a_choice() -> None:
 
 
 def test_hydras_own_and_added_groups_pass() -> None:
-    arguments = ["hydra.run.dir=a,b", "hydra/launcher=joblib", "+study=x", "+experiment=y"]
+    arguments = ["hydra.run.dir=a,b", "hydra/launcher=joblib", "+experiment=y"]
     assert from_arguments(arguments) == arguments
+    assert from_arguments(["+study=x"]) == from_arguments(["study=x"]) == ['study="x"']
 
 
 @pytest.mark.parametrize(

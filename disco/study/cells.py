@@ -1,0 +1,386 @@
+"""A study before it runs: its axes, its cells, and the folder that they lie in.
+
+A cell is one run, and its key says which: two cells with equal settings have the same key, wherever and whenever they
+are rendered. So a study that stopped goes on where it was, and a wider grid finds what is there already.
+
+Hydra composes a configuration in a tenth of a second, too slow for hundreds of cells. What may change the choice of
+files (groups, presets, Hydra's own settings) is composed once for every combination that occurs; the values of
+settings are then laid over a copy, by the same function of Hydra's and in the same order as Hydra does it.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import disco
+from disco.config import (
+    Settings,
+    by_path,
+    compose,
+    from_dict,
+    settings_error,
+    specs,
+    to_dict,
+    to_settings,
+    without_hydra,
+)
+from disco.errors import SettingsError
+from disco.outputs import read_record, replace_file
+from disco.overrides import from_arguments, full_name, quoted
+from disco.plan import Plan, build_plan
+from disco.study.results import NO_AXES, STUDY_FILE, Axis, identity
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+#: What is slow to change from one cell to the next, the slowest first: networks to load, then sizes to warm up to.
+COSTLY = (
+    *("preset", "model", "model.diffusion_model", "model.precision", "model.use_secondary_model"),
+    *("model.secondary_model", "perceptors", "perceptors.clip_models", "model.width", "model.height"),
+)
+#: The longest name of a study's folder that is made of its axes.
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to be rendered.
+
+    key: 12 hexadecimal digits, and the name of its folder. values: one for every axis. overrides: what the cell alone
+    has, in Hydra's grammar. settings: all of them, resolved.
+    """
+
+    key: str
+    values: tuple[Any, ...]
+    overrides: tuple[str, ...]
+    settings: Settings
+
+    def words(self) -> str:
+        """What sets the cell apart, for a line on the screen."""
+        return " ".join(f"{name.rpartition('.')[2]}={value}" for name, _, value in map(_halves, self.overrides))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study: where it lies, what it varies, and its cells in the order of its axes, the last axis fastest.
+
+    notes: what the user should know before it runs, a line each.
+    """
+
+    folder: Path
+    name: str
+    description: str
+    axes: tuple[Axis, ...]
+    jobs: tuple[Job, ...]
+    notes: tuple[str, ...]
+
+    def in_running_order(self) -> list[Job]:
+        """The jobs, those that need the same networks in a row."""
+        costly = [number for setting in COSTLY for number, axis in enumerate(self.axes) if axis.setting == setting]
+        rank = [{identity(value): place for place, value in enumerate(axis.values)} for axis in self.axes]
+        return sorted(self.jobs, key=lambda job: [rank[number][identity(job.values[number])] for number in costly])
+
+    def kinds(self) -> list[Plan]:
+        """A plan for every combination of networks and device, all that a machine may lack."""
+        kinds: dict[Any, Job] = {}
+        for job in self.jobs:
+            model, init = job.settings.model, job.settings.init
+            networks = (model.diffusion_model, model.use_secondary_model, model.secondary_model, model.device)
+            starts = (init.init_image, init.init_loss, identity(init.init_scale))
+            kinds.setdefault((networks, starts, job.settings.perceptors.clip_models), job)
+        return [build_plan(job.settings) for job in kinds.values()]
+
+
+def key_of(settings: Settings) -> str:
+    """Which cell these settings make: a hash of all of them but those that only say where a run goes."""
+    counted = {name: value for name, value in by_path(settings).items() if name not in NO_AXES}
+    return hashlib.sha256(identity(counted).encode()).hexdigest()[:12]
+
+
+def is_finished(folder: Path, key: str) -> bool:
+    """Whether a run folder holds the whole cell: finished, made of the settings of this key, every picture there.
+
+    Raises SettingsError where it holds a run of other settings, which is not to be overwritten.
+    """
+    try:
+        record = read_record(folder / "run.json")
+    except SettingsError:
+        return False
+    if record.get("status") != "finished":
+        return False
+    try:
+        found = key_of(from_dict(record["settings"]))
+    except SettingsError:  # of another version of disco
+        found = ""
+    if found != key:
+        raise SettingsError(f"{str(folder)!r} holds a run of other settings; move it away, it is not overwritten")
+    count = len(record.get("seeds", ()))
+    return count > 0 and all((folder / f"image_{number}.png").exists() for number in range(count))
+
+
+# Declaring
+
+
+def sweeper_of(config: DictConfig) -> dict[str, Any]:
+    """What a composed config says of the sweeper."""
+    from omegaconf import OmegaConf
+
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return sweeper
+
+
+def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
+    """The overrides of a study: those of its file (hydra.sweeper.params), then those typed, which take their place.
+
+    In a file a list holds the values of an axis, whatever they are: prompts, schedules, lists of perceptors; a text is
+    read as on the command line.
+    """
+    given = {_halves(override)[0] for override in typed}
+    if given & {"prompt", "prompts"}:
+        given |= {"prompt", "prompts"}
+    declared = []
+    for name, value in (sweeper_of(config).get("params") or {}).items():
+        if isinstance(value, list) and not value:
+            raise SettingsError(f"{name} is an axis without values; give it some, such as {name}=1,2")
+        if isinstance(value, str):
+            declared += from_arguments([f"{name}={value}"], multirun=True)
+        else:
+            values = value if isinstance(value, list) else [value]
+            declared.append(f"{full_name(name)}={','.join(quoted(item, name) for item in values)}")
+    return [override for override in declared if _halves(override)[0] not in given] + list(typed)
+
+
+def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> Sweep:
+    """The grid that a multirun means, every cell of it checked.
+
+    config: composed of what the cells share. overrides: all, sweeps included, as `axes_of` gives them.
+
+    Raises SettingsError, one line, for an axis that does not exist, is empty or holds a value twice, and for the first
+    cell that could not be rendered.
+    """
+    sweeps = [override for override in map(_parsed, overrides) if override.is_sweep_override()]
+    settings = [override.get_key_element().lstrip("+~") for override in sweeps]
+    _check_axes(settings, sweeps)
+    choices = [_choices(override) for override in sweeps]
+    composed = Composer(overrides, config_name)
+    jobs, notes = [], list[str]()
+    for own in itertools.product(*choices):
+        resolved = composed(own)
+        notes += planned(resolved).notes
+        tree = to_dict(resolved)
+        values = tuple(_value(tree, name, override) for name, override in zip(settings, own, strict=True))
+        jobs.append(Job(key_of(resolved), values, own, resolved))
+    axes = tuple(_axis(name, [job.values[place] for job in jobs]) for place, name in enumerate(settings))
+    _check_apart(axes, choices, jobs)
+    return Sweep(
+        folder=folder_of(config, settings),
+        name=name_of(config, settings),
+        description=str(sweeper_of(config).get("description") or ""),
+        axes=axes,
+        jobs=tuple(jobs),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def planned(settings: Settings) -> Plan:
+    """The plan of a cell. Raises SettingsError for a cell that could not be rendered, or not again."""
+    if settings.seed == "random":
+        raise SettingsError("seed is random, but the cells of a study share their seeds; write seed=0,1,2")
+    return build_plan(settings)
+
+
+class Composer:
+    """What a cell has of its own -> its settings, as Hydra would compose them, and much faster.
+
+    overrides: those of the study, its sweeps included.
+    """
+
+    def __init__(self, overrides: Sequence[str], config_name: str) -> None:
+        # None marks the place of a sweep: Hydra applies overrides in their order.
+        self._overrides = [None if _parsed(text).is_sweep_override() else text for text in overrides]
+        self._config_name = config_name
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def __call__(self, own: Sequence[str]) -> Settings:
+        """own: one override for each of the sweeps, in their order. Raises SettingsError for what Hydra refuses."""
+        from hydra._internal.config_loader_impl import ConfigLoaderImpl
+        from hydra.errors import HydraException
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+
+        chosen = iter(own)
+        overrides = [next(chosen) if override is None else override for override in self._overrides]
+        files = tuple(override for override in overrides if not is_value(override))
+        if files not in self._composed:
+            config = compose(files, config_name=self._config_name)
+            self._composed[files] = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        config = copy.deepcopy(self._composed[files])
+        try:
+            values = [_parsed(override) for override in overrides if is_value(override)]
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise settings_error(error) from error
+        return in_study(to_settings(config))
+
+
+def in_study(settings: Settings) -> Settings:
+    """Settings as a cell has them: on one thread, where no number was given.
+
+    The last bits of a picture depend on the number of threads, and launchers share out the cores differently.
+    """
+    model = settings.model
+    return dataclasses.replace(settings, model=dataclasses.replace(model, threads=model.threads or 1))
+
+
+def is_value(override: str) -> bool:
+    """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
+    name = _halves(override)[0].lstrip("+~")
+    spec = specs().get(name.rpartition(".")[2])
+    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
+
+
+def name_of(config: DictConfig, settings: Sequence[str]) -> str:
+    """What a study is called: its file's name, or its axes."""
+    chosen = config.hydra.runtime.choices.get("study")
+    name = chosen or "-".join(setting.rpartition(".")[2] for setting in settings) or "one"
+    return re.sub(r"[^\w.-]+", "_", name)[:NAME_LENGTH]
+
+
+def folder_of(config: DictConfig, settings: Sequence[str]) -> Path:
+    """Where a study lies: the same place for the same command, and for other values of the same axes.
+
+    settings: the names of its axes. The digits after the name stand for all that is not an axis.
+    """
+    held = {name: value for name, value in by_path(without_hydra(config)).items() if name not in (*NO_AXES, *settings)}
+    digits = hashlib.sha256(identity([held, sorted(settings)]).encode()).hexdigest()[:6]
+    named = copy.deepcopy(config)
+    named.hydra.job.name = f"{name_of(config, settings)}-{digits}"
+    return Path(str(named.hydra.sweep.dir)).absolute()
+
+
+def _check_axes(settings: Sequence[str], sweeps: Sequence[Override]) -> None:
+    for name, override in zip(settings, sweeps, strict=True):
+        leaf = name.rpartition(".")[2]
+        if name in NO_AXES:
+            raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
+        if settings.count(name) > 1:
+            raise SettingsError(f"{leaf} is an axis twice; put all its values into one")
+        if not override.is_discrete_sweep():
+            raise SettingsError(
+                f"{leaf} is {override.get_value_element_as_str()}, which only a search takes; list values, or add "
+                "hydra/sweeper=disco_optuna"
+            )
+        if not _choices(override):
+            raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
+
+
+def _check_apart(axes: Sequence[Axis], choices: Sequence[Sequence[str]], jobs: Sequence[Job]) -> None:
+    """Refuse a value that is given twice, and cells that are the same though their values differ."""
+    for place, (axis, own) in enumerate(zip(axes, choices, strict=True)):
+        if len(axis.values) < len(own):
+            found = [identity({job.overrides[place]: job.values[place] for job in jobs}[override]) for override in own]
+            twice = next(text for number, text in enumerate(found) if text in found[:number])
+            raise SettingsError(f"{axis.setting.rpartition('.')[2]} has the value {twice} twice; give it once")
+    seen: dict[str, Job] = {}
+    for job in jobs:
+        if job.key in seen:
+            raise SettingsError(f"two cells are the same: {seen[job.key].words()}, and {job.words()}; leave one out")
+        seen[job.key] = job
+
+
+def _axis(setting: str, values: Sequence[Any]) -> Axis:
+    """An axis with each of its values once, in the order in which they come."""
+    return Axis(setting, tuple({identity(value): value for value in values}.values()))
+
+
+def _value(tree: Mapping[str, Any], setting: str, override: str) -> Any:
+    """What a cell has on an axis: the resolved value of a setting, or the choice of a group."""
+    if not is_value(override):
+        return str(_parsed(override).value())
+    value: Any = tree
+    for name in setting.split(".", maxsplit=2):
+        value = value[name]
+    return value
+
+
+def _choices(override: Override) -> list[str]:
+    """The values of a sweep, an override each."""
+    return [f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()]
+
+
+def _halves(override: str) -> tuple[str, str, str]:
+    return override.partition("=")
+
+
+@cache
+def _parsed(override: str) -> Override:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_override(override)
+
+
+# study.json
+
+
+def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
+    """Write study.json, or add to the one that is there what it lacks: values of the axes, and cells.
+
+    Raises SettingsError where the folder holds a study of other axes, or of other fixed settings.
+    """
+    path = sweep.folder / STUDY_FILE
+    present = _present(path) or {"axes": [], "cells": [], "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    axes = [asdict(axis) for axis in sweep.axes]
+    cells = {
+        job.key: {"key": job.key, "folder": job.key, "values": job.values, "overrides": job.overrides}
+        for job in sweep.jobs
+    }
+    keys = {identity(job.values): job.key for job in sweep.jobs}
+    if present["cells"] and [axis["setting"] for axis in present["axes"]] != [axis["setting"] for axis in axes]:
+        raise SettingsError(f"{str(sweep.folder)!r} holds a study of other axes; name another folder")
+    for cell in present["cells"]:
+        if keys.get(identity(cell["values"]), cell["key"]) != cell["key"]:
+            raise SettingsError(f"{str(sweep.folder)!r} holds a study of other fixed settings; name another folder")
+        cells.setdefault(cell["key"], cell)
+    for axis, old in zip(axes, present["axes"], strict=False):
+        axis["values"] = _union(axis["values"], old["values"])
+    declaration = {
+        "version": disco.__version__,
+        "name": sweep.name,
+        "description": sweep.description,
+        "command": list(command),
+        "started": present["started"],
+        "axes": axes,
+        "cells": list(cells.values()),
+    }
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps(declaration, indent=1).encode())
+
+
+def _union(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """The values of both, each once; numbers in their order."""
+    union = list({identity(value): value for value in (*values, *others)}.values())
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in union)
+    return sorted(union) if numbers and len(union) > len(values) else union
+
+
+def _present(path: Path) -> dict[str, Any] | None:
+    """The declaration that lies in a folder; None where there is none, or none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        well = all(isinstance(axis["values"], list) and axis["setting"] for axis in found["axes"])
+        well = well and all(isinstance(cell["values"], list) and cell["key"] for cell in found["cells"])
+        return found if well and found["started"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

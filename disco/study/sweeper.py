@@ -1,0 +1,140 @@
+"""Run a study: hand its cells to the workers of one of Hydra's launchers, and say at the end what came of them.
+
+Hydra's own sweepers start a job a cell, and every job composes its configuration and, with most launchers, loads its
+models anew. Here a job is a worker, which goes on to the next cell with the models it has (`disco.study.worker`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from disco.config import hydra_at_hand
+from disco.errors import SettingsError
+from disco.overrides import quoted
+from disco.study.cells import Job, Sweep, is_finished, sweeper_of, write_declaration
+from disco.study.devices import gpus
+from disco.study.results import read_study, write_results
+from disco.study.worker import Walk, bury, held, one_line
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command: Sequence[str]) -> int:
+    """Render what is missing of a study and write its table; the exit code, 1 if a cell failed.
+
+    overrides: those that all cells share; they choose the launcher. command: as typed, for study.json.
+
+    Ctrl-C leaves everything finished, the table too, and goes on as a KeyboardInterrupt that says so.
+    """
+    write_declaration(sweep, command)
+    jobs = [job for job in sweep.in_running_order() if not _done(sweep, job)]
+    if len(jobs) < len(sweep.jobs):
+        print(f"disco: {len(sweep.jobs) - len(jobs)} of {len(sweep.jobs)} cells are there already", file=sys.stderr)
+    try:
+        _walk_all(sweep, jobs, overrides, config_name)
+    except KeyboardInterrupt:
+        page = write_results(read_study(sweep.folder))
+        done = sum(_done(sweep, job) for job in sweep.jobs)
+        told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
+        raise KeyboardInterrupt(told) from None
+    page = write_results(read_study(sweep.folder))
+    failed = _tell(sweep)
+    print(page)
+    return int(failed)
+
+
+def _done(sweep: Sweep, job: Job) -> bool:
+    try:
+        return is_finished(sweep.folder / job.key, job.key)
+    except SettingsError:  # of a foreign run; the worker will say so
+        return False
+
+
+def _tell(sweep: Sweep) -> bool:
+    """Say what is not done; whether anything failed."""
+    cells = {cell.key: cell for cell in read_study(sweep.folder).cells}
+    missing = [job for job in sweep.jobs if not _done(sweep, job)]
+    busy = [job for job in missing if cells[job.key].status == "running"]
+    failed = [job for job in missing if job not in busy]
+    if busy:
+        print(f"disco: note: {len(busy)} cells are in the hands of another command", file=sys.stderr)
+    if failed:
+        first = cells[failed[0].key]
+        print(
+            f"disco: {len(failed)} of {len(sweep.jobs)} cells failed, first {first.key} ({failed[0].words()}): "
+            f"{first.error or first.status}; the others are done, the same command tries again",
+            file=sys.stderr,
+        )
+    return bool(failed)
+
+
+def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], config_name: str) -> None:
+    """Start workers until every job was tried; should some die, others go on, without the cells they died of."""
+    session = secrets.token_hex(8)
+    while jobs:
+        walk = Walk(sweep.folder, tuple(jobs), session, place=os.getcwd())
+        deaths = _launch(walk, overrides, config_name)
+        left = [job for job in jobs if not walk.was_tried(job.key)]
+        for job in jobs:
+            with held(sweep.folder, job.key) as free:
+                if deaths and free and job not in left:
+                    bury(sweep.folder / job.key, f"its worker died: {deaths[0]}")
+        if not deaths or len(left) == len(jobs):
+            for death in deaths:
+                print(f"disco: a worker died: {death}", file=sys.stderr)
+            return
+        jobs = left
+
+
+def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
+    """Let Hydra's launcher run workers to their end; what those died of that died."""
+    import hydra
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.plugins import Plugins
+    from hydra.core.utils import JobStatus
+    from hydra.types import HydraContext
+
+    folder = quoted(str(walk.folder), "folder")
+    own = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
+    own.append(f"hydra.job.name={walk.folder.name}")
+    with hydra_at_hand():
+        config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
+        context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
+        walk = replace(walk, workers=workers_of(config, len(walk.jobs)), apart=_is(config, "JoblibLauncher"))
+        launcher = Plugins.instance().instantiate_launcher(context, walk, config)
+        try:
+            returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
+        except Exception as error:  # a worker that is killed takes its launcher along
+            return [one_line(error)]
+    return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
+
+
+def workers_of(config: DictConfig, jobs: int) -> int:
+    """How many workers a study has use for: as many as its launcher runs at once, where that is not given.
+
+    config: Hydra's part included.
+    """
+    given = sweeper_of(config).get("workers", "auto")
+    if given != "auto" and not (isinstance(given, int) and given > 0):
+        raise SettingsError(f"hydra.sweeper.workers is {given!r}, but must be auto or a number of at least 1")
+    if given == "auto":
+        cores = os.cpu_count() or 1
+        at_once = config.hydra.launcher.get("n_jobs")  # joblib's; -1 is all cores, -2 all but one
+        if _is(config, "BasicLauncher"):
+            given = 1
+        elif at_once is not None:
+            given = at_once if at_once > 0 else max(1, cores + 1 + at_once)
+        else:
+            given = len(gpus()) or cores
+    return min(given, jobs)
+
+
+def _is(config: DictConfig, launcher: str) -> bool:
+    return str(config.hydra.launcher._target_).endswith(f".{launcher}")

@@ -1,0 +1,141 @@
+"""What a process of a study does: render cells that nobody else has rendered or is rendering, until none is left.
+
+Workers share nothing but the study's folder. A lock on a file of its own keeps a cell to one worker, whichever command,
+launcher or machine that belongs to; the system lets go of it when the worker dies, however it dies. (On a network file
+system this takes one that locks over the network, as NFS 4 does.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import disco
+from disco.errors import SettingsError
+from disco.outputs import RunFolder, clear_run, read_record, replace_file
+from disco.study.cells import Job, is_finished
+from disco.study.devices import a_gpu_of_its_own
+
+#: The folder of locks and marks inside a study's.
+WORK = ".work"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Render a study's cells; what Hydra's launchers call, once a worker.
+
+    jobs: in the order to be rendered; every worker begins at another share of them. session: one name for all workers
+    of one command: none of them tries again what another of them has tried. place: where relative paths start.
+    workers: how many there are. apart: whether each takes a GPU for itself, because no scheduler gives it one.
+    """
+
+    folder: Path
+    jobs: tuple[Job, ...]
+    session: str
+    place: str
+    workers: int = 1
+    apart: bool = False
+
+    def __call__(self, config: Any) -> int:
+        """config: Hydra's, of this worker. Returns how many cells it has rendered."""
+        from hydra.core.hydra_config import HydraConfig
+
+        if os.path.isdir(self.place):  # a scheduler may have started us elsewhere
+            os.chdir(self.place)
+        with a_gpu_of_its_own(self.apart):
+            return sum(self.render(job) for job in self.share(int(HydraConfig.get().job.num)))
+
+    def share(self, number: int) -> list[Job]:
+        """All jobs, those first that are this worker's."""
+        first = len(self.jobs) * number // self.workers
+        return [*self.jobs[first:], *self.jobs[:first]]
+
+    def render(self, job: Job) -> bool:
+        """Render a cell, unless it is done, or in other hands; whether it was rendered. A failure is recorded."""
+        folder = self.folder / job.key
+        with held(self.folder, job.key) as free:
+            if not free or self.was_tried(job.key):
+                return False
+            try:
+                if is_finished(folder, job.key):
+                    return False
+                self.try_once(job.key)
+                self.say(job)
+                clear_run(folder)
+                self.render_into(job, folder)
+            except Exception as error:  # whatever it is, the other cells go on
+                record_failure(job, folder, error)
+                print(f"disco: cell {job.key} ({job.words()}) failed: {one_line(error)}", file=sys.stderr)
+                return False
+            return True
+
+    def render_into(self, job: Job, folder: Path) -> None:
+        from disco.engine import render_settings
+
+        render_settings(job.settings, folder, quiet=self.workers > 1)
+
+    def say(self, job: Job) -> None:
+        what = f": {job.words()}" if job.overrides else ""
+        print(f"disco: cell {self.jobs.index(job) + 1} of {len(self.jobs)}{what}", file=sys.stderr)
+
+    def was_tried(self, key: str) -> bool:
+        mark = self.folder / WORK / key
+        return mark.exists() and mark.read_text() == self.session
+
+    def try_once(self, key: str) -> None:
+        (self.folder / WORK / key).write_text(self.session)
+
+
+@contextmanager
+def held(folder: Path, key: str) -> Iterator[bool]:
+    """Keep a cell of a study to this process meanwhile; False where another has it."""
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / WORK / f"{key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def record_failure(job: Job, folder: Path, error: BaseException) -> None:
+    """See to it that a cell's folder says that it failed; the engine has said so where it came that far."""
+    try:
+        if not (folder / "run.json").exists():
+            out = RunFolder(folder)
+            out.start({"version": disco.__version__, "settings": job.settings})
+            out.finish("failed", error=one_line(error))
+        if not isinstance(error, (SettingsError, OSError)):
+            (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+    except (OSError, SettingsError) as reason:
+        print(f"disco: cell {job.key}: its failure could not be recorded: {one_line(reason)}", file=sys.stderr)
+
+
+def bury(folder: Path, reason: str) -> None:
+    """Mark a run as failed that its process did not live to finish."""
+    path = folder / "run.json"
+    try:
+        record = read_record(path)
+    except SettingsError:
+        return  # it did not come so far
+    if record.get("status") == "running":
+        replace_file(path, json.dumps(record | {"status": "failed", "error": reason}, indent=2).encode())
+
+
+def one_line(error: BaseException) -> str:
+    """An error as it is told: a setting's own line, else its kind and the first line of what it says."""
+    said = " ".join(str(error).split("\n")[0].split())
+    return said if isinstance(error, SettingsError) else f"{type(error).__name__}: {said}"
