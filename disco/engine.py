@@ -260,7 +260,7 @@ _unet = lru_cache(maxsize=2)(load_unet)
 
 
 def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """The network computing in `dtype` where that is safe: its weights, norms and softmax stay float32 (autocast)."""
+    """The network computing in `dtype` where that is safe: its norms and its softmax stay float32 (autocast)."""
     if dtype == torch.float32:
         return network
 
@@ -278,7 +278,7 @@ def _secondary(spec: catalog.SecondarySpec, device: torch.device, dtype: torch.d
 
 @lru_cache(maxsize=16)
 def _perceptor(spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype) -> Perceptor:
-    loaded = load_perceptor(spec, device, torch.float32)
+    loaded = load_perceptor(spec, device, dtype)
     encode_image = in_precision(loaded.encode_image, device, dtype)
     return Perceptor(spec.name, loaded.resolution, loaded.mean, loaded.std, encode_image, loaded.encode_text)
 

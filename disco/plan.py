@@ -158,8 +158,10 @@ def _check_names(settings: Settings) -> None:
     for name in names:
         if not catalog.perceptor(name).guides:
             raise SettingsError(f"clip_models names {name!r}, which only judges: who guides cannot judge; name another")
-        if names.count(name) > 1:
-            raise SettingsError(f"clip_models names {name!r} twice; use perceptor_weights to make it count more")
+        same = [other for other in names if catalog.perceptor(other).name == catalog.perceptor(name).name]
+        if len(same) > 1:
+            one = f"{name!r} twice" if len(set(same)) == 1 else f"one perceptor as {' and '.join(map(repr, same))}"
+            raise SettingsError(f"clip_models names {one}; use perceptor_weights to make it count more")
     for name in settings.perceptors.perceptor_weights:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1) or names

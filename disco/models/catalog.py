@@ -12,6 +12,7 @@ from functools import cache
 from typing import TypeVar
 
 from disco.errors import SettingsError
+from disco.models.custom import custom_names, custom_unet
 from disco.models.diffusion_models import BACKBONES, SECONDARIES, UNETS
 from disco.models.embedded_files import EMBEDDED_FOLDER
 from disco.models.perceptors import PERCEPTORS, SHORT_NAMES, open_clip_perceptor
@@ -62,8 +63,12 @@ def _find(kind: str, specs: Sequence[Spec], name: str, others: Sequence[str] = (
 
 
 def unet(name: str) -> UNetSpec:
-    """The UNet of that name; `disco.errors.SettingsError` with the nearest names when there is none."""
-    return _find("diffusion model", UNETS, name)
+    """The UNet of that name, of the catalog or of a card in the models folder.
+
+    Raises `disco.errors.SettingsError` with the nearest names when there is none, and for a card that cannot be used.
+    """
+    named = None if any(spec.name == name for spec in UNETS) else custom_unet(name)
+    return named or _find("diffusion model", UNETS, name, custom_names())
 
 
 def secondary(name: str) -> SecondarySpec:
@@ -97,7 +102,10 @@ def network(name: str) -> NetworkSpec:
         return named[name]
     if name in SHORT_NAMES or ":" in name:
         return perceptor(name)
-    near = difflib.get_close_matches(name, [*named, *SHORT_NAMES], n=3, cutoff=0.4) or list(named)
+    own = custom_unet(name)
+    if own is not None:
+        return own
+    near = difflib.get_close_matches(name, [*named, *SHORT_NAMES, *custom_names()], n=3, cutoff=0.4) or list(named)
     raise SettingsError(f"no model is called {name!r}; the nearest are {', '.join(near)}")
 
 

@@ -6,10 +6,12 @@ Importing this module imports neither torch nor open_clip: a prompt is checked l
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from disco.errors import SettingsError
 from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec
 from disco.models.store import weights_path
 from disco.models.words import words_of
@@ -18,7 +20,13 @@ if TYPE_CHECKING:
     import torch
     from open_clip.coca_model import CoCa
     from open_clip.model import CLIP, CustomTextCLIP
-    from torch import Tensor
+    from torch import Tensor, nn
+
+#: What OpenAI's files hold beside weights.
+OPENAI_NOTES = ("input_resolution", "context_length", "vocab_size")
+
+#: A buffer that text towers of the package transformers used to save, and no longer have.
+POSITION_IDS = "text.transformer.embeddings.position_ids"
 
 
 class Tokenizer(Protocol):
@@ -76,14 +84,14 @@ class WordTokenizer:
         return rows
 
 
-class OpenAITokenizer:
-    """CLIP's byte-pair tokenizer, by open_clip; it knows every text."""
+class BytePairTokenizer:
+    """CLIP's byte-pair tokenizer, by open_clip, with an architecture's cleaning and length; it knows every text."""
 
-    def __init__(self, context_length: int) -> None:
-        from open_clip.tokenizer import SimpleTokenizer
+    def __init__(self, architecture: str) -> None:
+        from open_clip import get_tokenizer
 
-        self.limit = context_length - 2
-        self.coder = SimpleTokenizer(context_length=context_length)
+        self.coder = get_tokenizer(architecture)
+        self.limit = self.coder.context_length - 2
 
     def split(self, text: str) -> list[str]:
         return [self.coder.decoder[number].removesuffix("</w>") for number in self.coder.encode(text)]
@@ -95,6 +103,47 @@ class OpenAITokenizer:
         return self.coder(texts)
 
 
+class HubTokenizer:
+    """A tokenizer of the hub, by transformers, from the hub's cache alone."""
+
+    def __init__(self, spec: PerceptorSpec) -> None:
+        from open_clip import get_tokenizer
+
+        _need_transformers(spec)
+        try:
+            self.coder = get_tokenizer(spec.open_clip_name, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise _not_in_the_cache(spec, spec.hub_tokenizer, "tokenizer") from error
+        # With the mode "clips" open_clip adds start, end and class itself.
+        added = 3 if self.coder.tokenizer_mode == "clips" else self.coder.tokenizer.num_special_tokens_to_add()
+        self.limit = self.coder.context_length - added
+
+    def split(self, text: str) -> list[str]:
+        return self.coder.tokenizer.tokenize(self.coder.clean_fn(text))
+
+    def unknown(self, text: str) -> list[tuple[str, list[str]]]:
+        return []
+
+    def encode(self, texts: list[str]) -> Tensor:
+        return self.coder(texts)
+
+
+def _need_transformers(spec: PerceptorSpec) -> None:
+    """Refuse a perceptor whose tokenizer or text tower the package transformers knows, where that is not installed."""
+    if importlib.util.find_spec("transformers") is None:
+        raise SettingsError(
+            f"{spec.name} reads prompts by the package transformers, which is not installed: "
+            "pip install transformers sentencepiece, or choose another perceptor"
+        )
+
+
+def _not_in_the_cache(spec: PerceptorSpec, repository: str | None, what: str) -> SettingsError:
+    return SettingsError(
+        f"{spec.name} needs the {what} {repository} of the hub, which is not in its cache, and rendering downloads "
+        f"nothing: fetch it once with `hf download {repository}`, or choose another perceptor"
+    )
+
+
 @cache
 def embedded_words() -> tuple[str, ...]:
     """The vocabulary of the embedded perceptors, in the order of their token numbers."""
@@ -102,11 +151,14 @@ def embedded_words() -> tuple[str, ...]:
 
 
 @cache
-def tokenizer(spec: PerceptorSpec) -> WordTokenizer | OpenAITokenizer:
-    """The perceptor's tokenizer; needs no weights."""
-    if spec.weights.shipped:
+def tokenizer(spec: PerceptorSpec) -> Tokenizer:
+    """The perceptor's tokenizer; needs no weights.
+
+    Raises `disco.errors.SettingsError` when it is one of the hub's and not on this machine.
+    """
+    if spec.open_clip_name is None:
         return WordTokenizer(embedded_words(), spec.context_length)
-    return OpenAITokenizer(spec.context_length)
+    return BytePairTokenizer(spec.open_clip_name) if spec.hub_tokenizer is None else HubTokenizer(spec)
 
 
 def build_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
@@ -115,7 +167,7 @@ def build_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
     from torch import nn
 
     if spec.open_clip_name is not None:
-        return _build_open_clip(spec.open_clip_name, spec.quick_gelu)
+        return _build_open_clip(spec)
     assert spec.vision is not None and spec.text is not None
     vision, text = spec.vision, spec.text
     words = tokenizer(spec)
@@ -137,26 +189,56 @@ def build_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
     return model
 
 
-def _build_open_clip(architecture: str, quick_gelu: bool) -> CLIP | CustomTextCLIP | CoCa:
-    """What `open_clip.create_model` builds, but for the activation, which is the one given."""
+def _build_open_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
+    """What `open_clip.create_model` builds, but for the activation, which is the perceptor's own."""
     from open_clip import get_model_config
     from open_clip.coca_model import CoCa
     from open_clip.model import CLIP, CustomTextCLIP
 
-    shape = get_model_config(architecture)
-    shape["quick_gelu"] = quick_gelu
-    custom = shape.pop("custom_text", False)
-    if "hf_model_name" in shape["text_cfg"]:
-        custom = True
+    shape: dict[str, Any] = get_model_config(spec.open_clip_name)
+    shape["quick_gelu"] = spec.quick_gelu
+    custom = shape.pop("custom_text", False) or spec.hub_text is not None
+    if spec.hub_text is not None:
+        _need_text_tower(spec)
         shape["text_cfg"]["hf_model_pretrained"] = False
     if not custom:
         return CLIP(**shape)
     return CoCa(**shape) if "multimodal_cfg" in shape else CustomTextCLIP(**shape)
 
 
+def _need_text_tower(spec: PerceptorSpec) -> None:
+    """Refuse a perceptor whose text tower's shape is not in the hub's cache; open_clip would download it."""
+    _need_transformers(spec)
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(spec.hub_text, local_files_only=True)
+    except OSError as error:
+        raise _not_in_the_cache(spec, spec.hub_text, "text tower's shape") from error
+
+
+def as_built(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A published state under the keys of the network that was built for it, as `open_clip.load_checkpoint` does."""
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import convert_to_custom_text_state_dict
+
+    state = convert_state_dict(model, {key: value for key, value in state.items() if key not in OPENAI_NOTES})
+    if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
+        state = convert_to_custom_text_state_dict(state)
+    state.pop(POSITION_IDS, None)
+    own = model.state_dict()
+    for key in ("logit_scale", "logit_bias"):  # one number, published as a scalar or as a vector of one
+        if key in state and key in own:
+            state[key] = state[key].reshape(own[key].shape)
+    return state
+
+
 @dataclass(frozen=True)
 class LoadedPerceptor:
-    """A CLIP ready to look and read: frozen weights, eval mode; gradients flow to the pixels."""
+    """A CLIP ready to look and read: frozen weights, eval mode; gradients flow to the pixels.
+
+    Its image tower is on `device`; its text tower stays on the CPU, in float32.
+    """
 
     spec: PerceptorSpec
     model: CLIP | CustomTextCLIP | CoCa
@@ -175,30 +257,47 @@ class LoadedPerceptor:
         return self.spec.std
 
     def encode_image(self, pixels: Tensor) -> Tensor:
-        """float [N, 3, resolution, resolution], normalised with mean and std, to float [N, d], not normalised."""
+        """float [N, 3, resolution, resolution], normalised with mean and std, to float [N, d], of any length.
+
+        Where the weights are stored in half precision it has to run under autocast.
+        """
         return self.model.encode_image(pixels)
 
     def encode_text(self, texts: list[str]) -> Tensor:
-        """Texts to float [N, d], not normalised, without gradient. Longer ones are cut at the tokenizer's limit."""
+        """Texts to float32 [N, d], of any length, without gradient. Longer ones are cut at the tokenizer's limit."""
         import torch
 
         with torch.no_grad():
-            return self.model.encode_text(tokenizer(self.spec).encode(texts).to(self.device))
+            return self.model.encode_text(tokenizer(self.spec).encode(texts)).to(self.device)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute the image tower's blocks again in the backward pass instead of keeping what they computed.
+
+        Vision transformers and timm's networks obey; OpenAI's residual networks have no such thing.
+        """
+        self.model.visual.set_grad_checkpointing(enable)
 
 
 def load_perceptor(
     spec: PerceptorSpec, device: str | torch.device, dtype: torch.dtype | None = None
 ) -> LoadedPerceptor:
-    """The perceptor with its weights, shipped in half precision, converted to `dtype` (float32 when none is given).
+    """The perceptor with its weights.
+
+    dtype: what the image tower's matrices and convolutions are stored in, float32 when none is given; its norms and
+    embeddings stay float32, and autocast computes in between.
 
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
     import torch
+    from open_clip.model import convert_weights_to_lp
 
     from disco.models.weights import fill, load_state
 
     model = build_clip(spec)
     path = weights_path(spec)
-    fill(model, load_state(path, spec.weights.form_at(path).sha256), spec.name)
-    model = model.eval().requires_grad_(False).to(device, dtype or torch.float32)
+    fill(model, as_built(model, load_state(path, spec.weights.form_at(path).sha256)), spec.name)
+    model.eval().requires_grad_(False)
+    if dtype not in (None, torch.float32):
+        convert_weights_to_lp(model.visual, dtype)
+    model.visual.to(device)
     return LoadedPerceptor(spec, model, torch.device(device))

@@ -55,8 +55,8 @@ def _openai_file(name: str, sha256: str, size: int | None, *others: str) -> Weig
     )
 
 
-def _small_512(name: str, weights: WeightsFile, image_size: int = 512, **flags: Any) -> UNetSpec:
-    """The half as wide network that felipe3dartist and others trained."""
+def _small(name: str, image_size: int, weights: WeightsFile, **flags: Any) -> UNetSpec:
+    """A network half as wide as OpenAI's, with four heads: what people trained on their own pictures."""
     return _openai(name, image_size, weights, num_channels=128, num_heads=4, **flags)
 
 
@@ -122,8 +122,9 @@ UNETS: tuple[UNetSpec, ...] = (
         ),
         about="anything: ImageNet, without classes",
     ),
-    _small_512(
+    _small(
         "portrait_generator_v001",
+        512,
         WeightsFile(
             "portrait_generator_v001_ema_0.9999_1MM.pt",
             "b7e8c747af880d4480b6707006f1ace000b058dd0eac5bb13558ba3752d9b5b9",
@@ -140,7 +141,7 @@ UNETS: tuple[UNetSpec, ...] = (
         "PADexpanded.pt",
         "a73b40556634034bf43b5a716b531b46fb1ab890634d854f5bcbbef56838739a",
         None,
-        "",
+        "CC-BY-4.0",
         "pixel art",
     ),
     _kaliyuga(
@@ -149,7 +150,7 @@ UNETS: tuple[UNetSpec, ...] = (
         "pixel_art_diffusion_hard_256.pt",
         "be4a9de943ec06eef32c65a1008c60ad017723a4d35dc13169c66bb322234161",
         454885741,
-        "",
+        "CC",
         "pixel art, hard edges",
     ),
     _kaliyuga(
@@ -185,7 +186,7 @@ UNETS: tuple[UNetSpec, ...] = (
         "watercolordiffusion.pt",
         "a3e6522f0c8f278f90788298d66383b11ac763dd5e0d62f8252c962c23950bd6",
         None,
-        "",
+        "CC-BY-4.0",
         "watercolours",
     ),
     _kaliyuga(
@@ -196,6 +197,46 @@ UNETS: tuple[UNetSpec, ...] = (
         454885741,
         "CC-BY-4.0",
         "covers of pulp science fiction",
+    ),
+    _small(
+        "portrait_generator_v1.5",
+        512,
+        WeightsFile(
+            "portrait_generator_v1.5.pt",
+            "3bc39e28fd9690dafbbee83cc08d089a3640eca8ed4d14280c4a9d342c56fd7f",
+            addresses=("hf://felipe3dartist/portrait_generator_v1.5/ema_0.9999_165000.pt",),
+        ),
+        about="portraits",
+    ),
+    _openai(
+        "FeiArt_Handpainted_CG_Diffusion",
+        512,
+        WeightsFile(
+            "FeiArt-Handpainted-CG-Diffusion.pt",
+            "85f95f0618f288476ffcec9f48160542ba626f655b3df963543388dcd059f86a",
+            addresses=("hf://Feiart/FeiArt-Handpainted-CG-Diffusion/FeiArt-Handpainted-CG-Diffusion.pt",),
+        ),
+        about="painted landscapes and scenes",
+    ),
+    _small(
+        "Ukiyo-e_Diffusion_All_V1.by_thegenerativegeneration",
+        256,
+        WeightsFile(
+            "Ukiyo-e_Diffusion_All_V1.by_thegenerativegeneration.pt",
+            "5f9af55461783619f25dcbf8953f028c0768108801860afe8c947428dee7a991",
+            addresses=("hf://thegenerativegeneration/ukiyoe-diffusion-256/models/ukiyoe-all/v1/ema_0.9999_056000.pt",),
+        ),
+        about="Japanese woodblock prints",
+    ),
+    _openai(
+        "IsometricDiffusionRevrart512px",
+        512,
+        WeightsFile(
+            "IsometricDiffusionRevrart512px.pt",
+            "649bb7d10ea5170b71bc24adfb17f0305955fde38d2bb1bc5428c6d5baf9811c",
+            addresses=("hf://Revrart/IsometricDiffusionRevrart512px/IsometricDiffusionRevrart512px.pt",),
+        ),
+        about="isometric scenes",
     ),
     _openai(
         "64x64_diffusion",
@@ -273,7 +314,7 @@ BACKBONES: tuple[BackboneSpec, ...] = (
         WeightsFile(
             "vgg16-397923af.pth",
             "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-            None,
+            553433881,
             "BSD-3-Clause",
             ("https://download.pytorch.org/models/vgg16-397923af.pth",),
         ),

@@ -123,8 +123,9 @@ class PerceptorSpec:
 
     `resolution`: the side of the square picture it sees, in pixels. `mean`, `std`: the statistics its pixels, in
     0..1, are normalised with. `context_length`: tokens of a text, start and end included. `quick_gelu`: whether it was
-    trained with CLIP's first activation, x sigmoid(1.702 x), rather than the exact GELU. `guides`: whether it may
-    guide; the judge must not.
+    trained with CLIP's first activation, x sigmoid(1.702 x), rather than the exact GELU. `hub_tokenizer`, `hub_text`:
+    repositories of the hub with a tokenizer and the shape of a text tower that open_clip does not bring along.
+    `guides`: whether it may guide; the judge must not.
     """
 
     name: str
@@ -136,6 +137,8 @@ class PerceptorSpec:
     embed_dim: int
     open_clip_name: str | None = None
     quick_gelu: bool = False
+    hub_tokenizer: str | None = None
+    hub_text: str | None = None
     vision: VisionShape | None = None
     text: TextShape | None = None
     guides: bool = True

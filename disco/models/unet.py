@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from disco.errors import SettingsError
 from disco.models.catalog import UNetSpec
+from disco.models.custom import what_they_are
 from disco.models.store import weights_path
 from disco.models.weights import fill, load_state
 
@@ -64,7 +66,11 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     """
     model = UNet(spec)
     path = weights_path(spec)
-    fill(model.net, load_state(path, spec.weights.form_at(path).sha256), spec.name)
+    state = load_state(path, spec.weights.form_at(path).sha256)
+    try:
+        fill(model.net, state, spec.name)
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {what_they_are({key: value.shape for key, value in state.items()})}") from error
     model.eval().requires_grad_(False)
     if dtype != torch.float32:
         model.net.dtype = dtype

@@ -1,0 +1,268 @@
+"""Diffusion models of the user's own: a file of weights in the models folder, and a card of its flags beside it.
+
+The card NAME.json holds guided-diffusion's flags by their names, as the training scripts and Disco's cell for custom
+models have them; what it leaves out has guided-diffusion's default. Beside these it may hold `file` (NAME.pt where it
+does not), `num_classes` (1000 where it does not, with class_cond), `sizes`, `about`, `licence`, `sha256`, `addresses`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from disco.errors import SettingsError
+from disco.models.diffusion_models import CHANNEL_MULT, UNETS
+from disco.models.places import models_folder
+from disco.models.specs import UNetSpec, WeightsFile
+
+#: guided-diffusion's flags that shape a network or its noise, with its defaults (script_util.py).
+FLAGS: dict[str, Any] = {
+    "image_size": 64,
+    "num_channels": 128,
+    "num_res_blocks": 2,
+    "num_heads": 4,
+    "num_head_channels": -1,
+    "attention_resolutions": "16,8",
+    "channel_mult": "",
+    "class_cond": False,
+    "use_scale_shift_norm": True,
+    "resblock_updown": False,
+    "use_new_attention_order": False,
+    "learn_sigma": False,
+    "noise_schedule": "linear",
+}
+#: Flags of how it was trained, or is sampled from, which mean nothing here.
+IGNORED = {
+    *("diffusion_steps", "timestep_respacing", "rescale_timesteps", "rescale_learned_sigmas", "use_kl", "dropout"),
+    *("use_checkpoint", "use_fp16", "num_heads_upsample"),
+}
+OURS = ("file", "num_classes", "sizes", "about", "licence", "sha256", "addresses")
+#: ImageNet's, the number that guided-diffusion's class_cond means.
+CLASSES = 1000
+SUFFIXES = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
+
+
+# Cards
+
+
+def custom_names() -> list[str]:
+    """The names of all cards in the models folder."""
+    return sorted(path.stem for path in models_folder().glob("*.json"))
+
+
+def custom_unet(name: str) -> UNetSpec | None:
+    """The diffusion model of that card; None if there is no such card, `SettingsError` if it cannot be used."""
+    path = models_folder() / f"{name}.json"
+    if Path(name).name != name or not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as a card of a diffusion model: {error}") from error
+    if not isinstance(card, dict):
+        raise SettingsError(f"{path} is no card of a diffusion model, which is a JSON object of its flags")
+    try:
+        return from_card(name, card)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
+    """A card as a diffusion model. Raises `disco.errors.SettingsError` for a flag that is unknown or cannot be."""
+    known = [*FLAGS, *IGNORED, *OURS]
+    for key in card:
+        if key == "predict_xstart" and not card[key]:
+            continue
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise SettingsError(f"there is no flag {key!r}" + (f"; do you mean {near[0]}?" if near else ""))
+    flags = FLAGS | {key: value for key, value in card.items() if key in FLAGS}
+    for key in ("image_size", "num_channels", "num_res_blocks"):
+        _check(key, flags[key], lambda value: value > 0, int, "a positive integer")
+    for key in ("class_cond", "use_scale_shift_norm", "resblock_updown", "use_new_attention_order", "learn_sigma"):
+        _check(key, flags[key], lambda value: True, bool, "true or false")
+    for key in ("num_heads", "num_head_channels"):
+        _check(key, flags[key], lambda value: value > 0 or value == -1, int, "a positive integer, or -1")
+    _check(
+        "noise_schedule", flags["noise_schedule"], lambda value: value in ("linear", "cosine"), str, "linear or cosine"
+    )
+    image_size = flags["image_size"]
+    mult = _numbers("channel_mult", flags["channel_mult"]) or CHANNEL_MULT.get(image_size)
+    if mult is None:
+        raise SettingsError(f"channel_mult is needed where image_size is {image_size}, such as 1,2,4")
+    resolutions = _numbers("attention_resolutions", flags["attention_resolutions"])
+    for side in resolutions:
+        if side <= 0 or image_size % side:
+            raise SettingsError(f"attention_resolutions holds {side}, which does not divide image_size {image_size}")
+    by_channels = flags["num_head_channels"] != -1
+    return UNetSpec(
+        name=name,
+        weights=_file(name, card),
+        image_size=image_size,
+        multiple=max(2 ** (len(mult) - 1), 64 if image_size >= 256 else 1),
+        predicts="eps",
+        learn_sigma=flags["learn_sigma"],
+        noise_schedule=flags["noise_schedule"],
+        num_channels=flags["num_channels"],
+        channel_mult=mult,
+        num_res_blocks=flags["num_res_blocks"],
+        attention_downsampling=tuple(int(image_size // side) for side in resolutions),
+        resblock_updown=flags["resblock_updown"],
+        use_scale_shift_norm=flags["use_scale_shift_norm"],
+        num_head_channels=flags["num_head_channels"] if by_channels else None,
+        num_heads=None if by_channels else flags["num_heads"],
+        use_new_attention_order=flags["use_new_attention_order"],
+        num_classes=card.get("num_classes", CLASSES) if flags["class_cond"] else None,
+        sizes=tuple((int(width), int(height)) for width, height in card.get("sizes", ()))
+        or ((image_size, image_size),),
+        about=str(card.get("about", "")),
+    )
+
+
+def _check(key: str, value: Any, allowed: Any, kind: type, words: str) -> None:
+    if type(value) is not kind or not allowed(value):
+        raise SettingsError(f"{key} is {value!r}, but must be {words}")
+
+
+def _numbers(key: str, value: Any) -> tuple[float, ...]:
+    """A list of numbers, which guided-diffusion writes as a text: "32,16,8"."""
+    parts = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    try:
+        numbers = [float(part) for part in parts]
+    except (TypeError, ValueError):
+        raise SettingsError(f"{key} is {value!r}, but must be numbers, such as 32,16,8") from None
+    return tuple(int(number) if number == int(number) else number for number in numbers)
+
+
+def _file(name: str, card: Mapping[str, Any]) -> WeightsFile:
+    """The file that a card speaks of: the one it names, else the one that has its name."""
+    there = [f"{name}{suffix}" for suffix in SUFFIXES if (models_folder() / f"{name}{suffix}").is_file()]
+    file = str(card.get("file", there[0] if there else f"{name}.pt"))
+    if Path(file).name != file:
+        raise SettingsError(f"file is {file!r}, but must be the name of a file in the models folder")
+    addresses = tuple(map(str, card.get("addresses", ())))
+    return WeightsFile(file, card.get("sha256"), licence=str(card.get("licence", "")), addresses=addresses)
+
+
+def card_of(spec: UNetSpec) -> dict[str, Any]:
+    """The card from which `from_card` makes the diffusion model again."""
+    return {
+        "file": spec.weights.name,
+        "image_size": spec.image_size,
+        "num_channels": spec.num_channels,
+        "num_res_blocks": spec.num_res_blocks,
+        "channel_mult": ",".join(f"{mult:g}" for mult in spec.channel_mult),
+        "attention_resolutions": ",".join(str(spec.image_size // ds) for ds in spec.attention_downsampling),
+        "num_heads": -1 if spec.num_heads is None else spec.num_heads,
+        "num_head_channels": -1 if spec.num_head_channels is None else spec.num_head_channels,
+        "class_cond": spec.num_classes is not None,
+        **({} if spec.num_classes in (None, CLASSES) else {"num_classes": spec.num_classes}),
+        "use_scale_shift_norm": spec.use_scale_shift_norm,
+        "resblock_updown": spec.resblock_updown,
+        "use_new_attention_order": spec.use_new_attention_order,
+        "learn_sigma": spec.learn_sigma,
+        "noise_schedule": spec.noise_schedule,
+    }
+
+
+# Shapes
+
+
+def guess_unet(shapes: Mapping[str, Iterable[int]], name: str = "guessed") -> UNetSpec | None:
+    """The diffusion model whose weights have these names and shapes; None if they are not of guided-diffusion's UNet.
+
+    Channels, their multiples, residual blocks, places of attention, classes, learnt variance, the kind of up- and
+    downsampling and the scale-shift norm show in the shapes. The number of heads, the order of their channels, the
+    size it was trained on and the noise schedule do not: they are taken from the catalog's entry that has the same
+    shapes, or, where there is none, from its likeliest relative (see `_assumed`).
+    """
+    sizes = {key: tuple(shape) for key, shape in shapes.items()}
+    try:
+        seen = _seen(sizes)
+    except (LookupError, ValueError, ZeroDivisionError):  # something else, which has no such names
+        return None
+    spec = UNetSpec(name=name, weights=WeightsFile(f"{name}.pt"), predicts="eps", **seen, **_assumed(seen))
+    same = next((entry for entry in UNETS if _same_shapes(entry, spec)), None)
+    return spec if same is None else replace(same, name=name, weights=spec.weights)
+
+
+def _seen(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """What shapes tell. LookupError, ValueError or ZeroDivisionError for shapes of something else."""
+    channels = shapes["time_embed.0.weight"][1]
+    outputs = 1 + max(int(key.split(".")[1]) for key in shapes if key.startswith("output_blocks."))
+    ups = [n for n in range(outputs) for part in (1, 2) if _upsamples(shapes, f"output_blocks.{n}.{part}.")]
+    blocks = ups[0] if ups else outputs - 1
+    levels = len(ups) + 1
+    firsts = [f"input_blocks.{1 + level * (blocks + 1)}." for level in range(levels)]
+    widths = [shapes[f"{first}0.out_layers.3.weight"][0] for first in firsts]
+    folded = shapes["input_blocks.0.0.weight"][1] / 3
+    return {
+        "num_channels": channels,
+        "channel_mult": tuple(w // channels if w % channels == 0 else w / channels for w in widths),
+        "num_res_blocks": blocks,
+        "attention_downsampling": tuple(
+            2**level for level, first in enumerate(firsts) if f"{first}1.qkv.weight" in shapes
+        ),
+        "resblock_updown": any(
+            f"output_blocks.{n}.{part}.in_layers.0.weight" in shapes for n in ups for part in (1, 2)
+        ),
+        "use_scale_shift_norm": shapes[f"{firsts[0]}0.emb_layers.1.weight"][0] == 2 * widths[0],
+        "learn_sigma": shapes["out.2.weight"][0] == 6 * folded,
+        "num_classes": shapes["label_emb.weight"][0] if "label_emb.weight" in shapes else None,
+        "patch": round(folded**0.5),
+    }
+
+
+def _upsamples(shapes: Mapping[str, tuple[int, ...]], part: str) -> bool:
+    return f"{part}conv.weight" in shapes or f"{part}in_layers.0.weight" in shapes
+
+
+def _assumed(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What shapes do not tell: the heads of the catalog's model that was trained most alike, a linear schedule."""
+    alike = ("resblock_updown", "use_scale_shift_norm", "num_channels")
+    published = [entry for entry in UNETS if not entry.weights.shipped]
+    nearest = max(published, key=lambda entry: sum(getattr(entry, key) == seen[key] for key in alike))
+    mults = seen["channel_mult"]
+    levels = len(mults)
+    image_size = next((size for size, known in CHANNEL_MULT.items() if known == mults), 8 * 2 ** (levels - 1))
+    attended = {levels - 1, *(downsampling.bit_length() - 1 for downsampling in seen["attention_downsampling"])}
+    each = nearest.num_heads or nearest.num_head_channels
+    possible = all(mults[level] * seen["num_channels"] % each == 0 for level in attended)
+    return {
+        "image_size": image_size,
+        "multiple": max(2 ** (levels - 1), 64 if image_size >= 256 else 1),
+        "noise_schedule": "linear",
+        "num_heads": nearest.num_heads if possible else 1,
+        "num_head_channels": nearest.num_head_channels if possible else None,
+        "sizes": ((image_size, image_size),),
+    }
+
+
+def _same_shapes(one: UNetSpec, other: UNetSpec) -> bool:
+    """Whether weights of one can be filled into the other."""
+    telling = (
+        *("num_channels", "channel_mult", "num_res_blocks", "attention_downsampling", "resblock_updown"),
+        *("use_scale_shift_norm", "learn_sigma", "num_classes", "patch"),
+    )
+    return all(getattr(one, key) == getattr(other, key) for key in telling)
+
+
+def names_of_same_shapes(spec: UNetSpec) -> list[str]:
+    """The catalog's diffusion models whose weights have the shapes of this one's."""
+    return [entry.name for entry in UNETS if _same_shapes(entry, spec)]
+
+
+def what_they_are(shapes: Mapping[str, Iterable[int]]) -> str:
+    """In a few words, which diffusion model weights of these names and shapes belong to."""
+    guess = guess_unet(shapes)
+    if guess is None:
+        return "they are not of a UNet of guided-diffusion"
+    names = names_of_same_shapes(guess)
+    if names:
+        return f"they have the shapes of {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+    flags = {key: value for key, value in card_of(guess).items() if key not in ("file", "noise_schedule")}
+    return "their shapes fit " + " ".join(f"{key}={value}" for key, value in flags.items()) + " (heads assumed)"
