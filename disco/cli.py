@@ -273,10 +273,10 @@ def check_machine(plan: Plan) -> None:
     from disco.models.store import weights_path
 
     choose_device(plan.settings.model.device)
-    for spec in specs_of(plan):
-        weights_path(spec)
     if wants_lpips(plan):
         check_lpips()
+    for spec in specs_of(plan):
+        weights_path(spec)
 
 
 # Rendering

@@ -237,11 +237,12 @@ class Networks(NamedTuple):
     perceptors: tuple[Perceptor, ...]
 
 
-def specs_of(plan: Plan) -> list[catalog.UNetSpec | catalog.SecondarySpec | catalog.PerceptorSpec]:
+def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     """The catalog entries of all networks that the plan uses."""
     model = plan.settings.model
     secondary = [catalog.secondary(model.secondary_model)] if model.use_secondary_model else []
-    return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors)]
+    backbone = [catalog.backbone("vgg16")] if wants_lpips(plan) else []
+    return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors), *backbone]
 
 
 def load_networks(plan: Plan, device: torch.device, dtype: torch.dtype) -> Networks:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from open_clip.model import CLIP, CustomTextCLIP
     from torch import Tensor, nn
 
-#: What OpenAI's files hold beside weights.
-OPENAI_NOTES = ("input_resolution", "context_length", "vocab_size")
-
 #: A buffer that text towers of the package transformers used to save, and no longer have.
 POSITION_IDS = "text.transformer.embeddings.position_ids"
 
@@ -222,7 +219,7 @@ def as_built(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict
 
-    state = convert_state_dict(model, {key: value for key, value in state.items() if key not in OPENAI_NOTES})
+    state = dict(convert_state_dict(model, state))
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
     state.pop(POSITION_IDS, None)

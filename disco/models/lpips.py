@@ -1,7 +1,7 @@
 """LPIPS, the learned distance of pictures that init_scale measures with (Zhang et al. 2018, arXiv:1801.03924).
 
 The lpips package carries the weights that LPIPS learned, not those of VGG-16 beneath them; torchvision's file of those
-is looked for among the models and in torch's own cache. Nothing is downloaded.
+is the catalog's vgg16, and torch's own cache will do.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from disco.errors import SettingsError
-from disco.models.places import models_folder
+from disco.models import catalog
+from disco.models.store import weights_path
 from disco.models.weights import load_state
 
 #: torchvision's VGG-16, trained on ImageNet.
-BACKBONE = "vgg16-397923af.pth"
+BACKBONE = catalog.backbone("vgg16")
 
 
 def check_lpips() -> Path:
     """Where the backbone's weights lie. Raises SettingsError if nowhere."""
-    folders = [models_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
-    for folder in folders:
-        if (folder / BACKBONE).is_file():
-            return folder / BACKBONE
-    places = " or ".join(map(str, folders))
-    raise SettingsError(f"init_loss is 'lpips', which needs {BACKBONE} in {places}; or use init_loss=perceptors")
+    try:
+        return weights_path(BACKBONE)
+    except SettingsError as error:
+        raise SettingsError(f"init_loss is 'lpips'; {error}; or use init_loss=perceptors") from error
 
 
 class Lpips(nn.Module):
@@ -54,7 +53,7 @@ def load_lpips(device: torch.device) -> Lpips:
     path = check_lpips()
     model = Lpips()
     try:
-        model.load_backbone(load_state(path))
+        model.load_backbone(load_state(path, BACKBONE.weights.form_at(path).sha256))
     except (KeyError, RuntimeError) as error:
         raise SettingsError(f"{path} is not torchvision's VGG-16: {error}") from error
     return model.eval().requires_grad_(False).to(device)

@@ -6,7 +6,11 @@ import torch
 from torchvision.models import vgg
 
 from disco.errors import SettingsError
-from disco.models.lpips import BACKBONE, Lpips, check_lpips, load_lpips
+from disco.models import catalog
+from disco.models import lpips as own
+from disco.models.lpips import Lpips, check_lpips, load_lpips
+
+BACKBONE = "vgg16-397923af.pth"
 
 #: VGG-16's activations that LPIPS compares: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
 TAPS = (3, 8, 15, 22, 29)
@@ -14,9 +18,10 @@ TAPS = (3, 8, 15, 22, 29)
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    """A folder of models, and no other place to find one."""
+    """A folder of models, no other place to find one, and nothing to hold a file against."""
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(own, "BACKBONE", catalog.BackboneSpec("vgg16", catalog.WeightsFile(BACKBONE)))
     load_lpips.cache_clear()
     yield tmp_path
     load_lpips.cache_clear()
@@ -48,6 +53,20 @@ def test_distance_is_the_papers(models):
 def test_missing_backbone_is_said_before_anything_is_loaded(models):
     with pytest.raises(SettingsError, match=f"{BACKBONE}.*init_loss=perceptors"):
         check_lpips()
+
+
+def test_the_backbone_is_torchvisions_and_is_found_where_torch_keeps_it(models, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("DISCO_MODELS", str(models))
+    monkeypatch.setenv("TORCH_HOME", str(models / "torch"))
+    published = vgg.VGG16_Weights.IMAGENET1K_V1
+    assert published.url in own.BACKBONE.weights.addresses
+    assert own.BACKBONE.weights.sha256.startswith(published.url.rpartition("-")[2].removesuffix(".pth"))
+    place = models / "torch" / "hub" / "checkpoints" / BACKBONE
+    place.parent.mkdir(parents=True)
+    with place.open("wb") as file:
+        file.truncate(own.BACKBONE.weights.size)  # takes no room: a file of nothing but a size
+    assert check_lpips() == place
 
 
 def test_another_file_in_its_place_is_refused(models):
