@@ -183,7 +183,7 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
             have = 0
     response, sha256 = _open(address, have, version)
     with response:
-        _refuse_pages(response)
+        _refuse_others(response)
         start, total = _extent(response, have, version, size)
         if start == 0:
             part.begin(address, _version(response), sha256)
@@ -229,21 +229,22 @@ def _open(address: str, have: int, version: str) -> tuple[Any, str]:
     """Ask for the file, from byte `have` on if it still is that version; the answer, and the SHA-256 it names."""
     import disco
 
-    request = urllib.request.Request(address, headers={"User-Agent": f"disco/{disco.__version__}"})
-    request.add_header("Accept-Encoding", "identity")
+    headers = {"User-Agent": f"disco/{disco.__version__}", "Accept-Encoding": "identity"}
     if have:
-        request.add_header("Range", f"bytes={have}-")
+        headers["Range"] = f"bytes={have}-"
         if version:
-            request.add_header("If-Range", version)
+            headers["If-Range"] = version
     redirects = _Redirects()
     try:
+        request = urllib.request.Request(address, headers=headers)
         return urllib.request.build_opener(redirects).open(request, timeout=TIMEOUT), redirects.sha256
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:
             raise Restart("it has no such range of bytes") from error
         if error.code in (301, 302, 303, 307, 308):
-            raise Useless("it redirects in a loop") from error
+            where = "to where it must not" if "not allowed" in str(error.reason) else "in a loop"
+            raise Useless(f"it redirects {where}") from error
         raise (Broken if error.code in PASSING else Useless)(f"{error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise Broken(_reason(error)) from error
@@ -259,7 +260,10 @@ def _reason(error: BaseException) -> str:
     return f"{getattr(inner, 'strerror', None) or inner or type(inner).__name__}"
 
 
-def _refuse_pages(response: Any) -> None:
+def _refuse_others(response: Any) -> None:
+    """Refuse an answer that is no file as it stands."""
+    if response.status not in (200, 206):
+        raise Useless(f"{response.status} {response.reason}")
     kind = response.headers.get_content_type()
     if kind in ("text/html", "application/xhtml+xml"):
         raise Useless("it sends a web page instead of the file")
@@ -285,8 +289,6 @@ def _extent(response: Any, have: int, version: str, size: int | None) -> tuple[i
         total = None if matched[3] == "*" else int(matched[3])
         if total is not None and int(matched[2]) != total - 1:
             raise Restart("it does not send all of what it was asked for")
-    elif response.status != 200:
-        raise Useless(f"{response.status} {response.reason}")
     if size is not None and total not in (None, size):
         raise Useless(f"it has {total} bytes instead of {size}")
     return start, size if total is None else total
