@@ -20,7 +20,7 @@ README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)
 
 #: Words that `disco` takes as its first argument and that are no prompt.
-VERBS = ("models", "replay", "import", "report", "doctor")
+VERBS = ("models", "replay", "import", "report", "diff", "doctor")
 
 
 def settings_in_markdown() -> str:

@@ -1,0 +1,150 @@
+// The pictures by rows and columns (further axes in sub-grids), or ranked by a metric.
+
+const buttons = new Map(); // a tile's button is made once, so that its picture is decoded once
+
+function tileButton(tile) {
+  if (!buttons.has(tile)) buttons.set(tile, makeButton(tile));
+  const button = buttons.get(tile);
+  const status = statusOf(tile);
+  const measured = state.caption ? `, ${state.caption} ${number(tile.metrics[state.caption], state.caption)}` : "";
+  button.setAttribute("aria-label", `${nameOf(tile)}${status === "finished" ? "" : `, ${status}`}${measured}`);
+  button.setAttribute("aria-pressed", String(state.selected === tile));
+  const image = button.querySelector("img");
+  if (image) {
+    const source = sourceAt(tile, state.percent);
+    if (image.src !== source) image.src = source;
+  }
+  button.querySelector(".caption")?.remove();
+  if (state.caption && tile.source) button.append(captionOf(tile));
+  return button;
+}
+
+function makeButton(tile) {
+  const status = statusOf(tile);
+  const button = h("button", { type: "button", class: `tile ${status}`, "data-tile": tile.index });
+  if (tile.source) {
+    const [width, height] = tile.size;
+    button.append(h("img", { alt: "", decoding: "async", draggable: "false", style: { "aspect-ratio": `${width} / ${height}` } }));
+    if (status !== "finished") button.append(h("span", { class: "mark" }, status));
+  } else {
+    button.append(h("span", { class: "hole" }, h("b", {}, status), h("small", {}, reasonOf(tile))));
+  }
+  return button;
+}
+
+function captionOf(tile) {
+  const value = tile.metrics[state.caption];
+  const range = metricRange(state.caption);
+  const share = range && range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : 0;
+  return h("span", { class: "caption" }, number(value, state.caption), h("i", { style: { "--share": `${100 * share}%` } }));
+}
+
+function drawPictures(view) {
+  const among = shownTiles();
+  const first = tiles.find((tile) => tile.size)?.size ?? [1, 1];
+  view.style.setProperty("--wide", Math.min(1, first[0] / first[1]));
+  view.style.setProperty("--high", Math.min(1, first[1] / first[0]));
+  if (!among.length) put(view, h("p", { class: "empty" }, "No picture passes the filters."));
+  else put(view, state.order ? ranked(among) : blocks(among));
+  if (!state.size) state.size = fittingSize(among);
+  zoom(state.size);
+}
+
+function ranked(among) {
+  const known = among.filter((tile) => typeof tile.metrics[state.order] === "number");
+  const sign = state.descending ? -1 : 1;
+  known.sort((a, b) => sign * (a.metrics[state.order] - b.metrics[state.order]));
+  return h("ol", { class: "ranked" }, known.map((tile) =>
+    h("li", {}, tileButton(tile), h("p", {}, h("b", {}, number(tile.metrics[state.order], state.order)), ` ${nameOf(tile)}`))));
+}
+
+/** The axes that are neither rows nor columns nor repeats: they make the sub-grids. */
+const restAxes = () =>
+  axes.map((_, axis) => axis).filter((axis) => ![state.rows, state.columns, data.repeats].includes(axis));
+
+function blocks(among) {
+  const rest = restAxes();
+  const groups = new Map();
+  for (const tile of among) {
+    const key = rest.map((axis) => tile.at[axis]).join();
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(tile);
+  }
+  const inOrder = [...groups.values()].sort((a, b) => compareAt(a[0], b[0], rest));
+  return h("div", { class: "blocks" }, inOrder.map((own) => block(own, among, rest)));
+}
+
+function compareAt(a, b, by) {
+  const axis = by.find((candidate) => a.at[candidate] !== b.at[candidate]);
+  return axis === undefined ? 0 : a.at[axis] - b.at[axis];
+}
+
+function block(own, among, rest) {
+  const { rows, columns } = state;
+  const title = rest.filter((axis) => axes[axis].texts.length > 1).map((axis) => `${axisLabel(axis)} = ${axes[axis].short[own[0].at[axis]]}`).join(", ");
+  const across = placesOf(columns, among);
+  const down = placesOf(rows, among);
+  const by = new Map();
+  for (const tile of own) {
+    const key = `${rows === null ? "" : tile.at[rows]}/${columns === null ? "" : tile.at[columns]}`;
+    if (!by.has(key)) by.set(key, []);
+    by.get(key).push(tile);
+  }
+  const heading = (axis, place, scope) => h("th", { scope, title: axis === null ? null : axes[axis].texts[place] }, axis === null ? "" : axes[axis].short[place]);
+  const table = h("table", { class: "pictures" });
+  if (title) table.append(h("caption", {}, title));
+  if (columns !== null) {
+    table.append(h("thead", {},
+      h("tr", { class: "axis" }, rows === null ? null : h("td", {}), h("td", { colspan: across.length }, axisLabel(columns))),
+      h("tr", {}, rows === null ? null : h("td", { class: "corner" }, axisLabel(rows)), across.map((place) => heading(columns, place, "col")))));
+  } else if (rows !== null) {
+    table.append(h("thead", {}, h("tr", {}, h("td", { class: "corner" }, axisLabel(rows)), h("td", {}))));
+  }
+  table.append(h("tbody", {}, down.map((row) =>
+    h("tr", {}, rows === null ? null : heading(rows, row, "row"), across.map((column) => {
+      const here = by.get(`${row ?? ""}/${column ?? ""}`) ?? [];
+      if (data.repeats !== null) here.sort((a, b) => a.at[data.repeats] - b.at[data.repeats]);
+      return h("td", {}, h("div", { class: "repeats" }, here.map(tileButton)));
+    })))));
+  return table;
+}
+
+// Zoom
+
+const SIZES = [28, 640];
+
+/** Pictures small enough that a row fits the window, if that leaves them something. */
+function fittingSize(among) {
+  const repeats = data.repeats === null || [state.rows, state.columns].includes(data.repeats) ? 1 : placesOf(data.repeats, among).length;
+  const across = placesOf(state.columns, among).length;
+  const wide = Number($("view").style.getPropertyValue("--wide"));
+  const room = $("view").clientWidth - (state.rows === null ? 40 : 130) - 12 * across;
+  const fits = (room / (repeats * across) - 3) / wide;
+  return Math.max(56, Math.min(across * repeats === 1 ? 320 : 192, Math.floor(fits)));
+}
+
+function zoom(size) {
+  state.size = Math.max(SIZES[0], Math.min(SIZES[1], Math.round(size)));
+  $("view").style.setProperty("--size", `${state.size}px`);
+  const side = Math.max(...(tiles.find((tile) => tile.size)?.size ?? [512, 512]));
+  const exact = tiles.some((tile) => tile.exact);
+  $("view").classList.toggle("pixelated", exact && state.size > side);
+  const slider = $("size");
+  if (slider) slider.value = Math.log2(state.size);
+}
+
+/** The neighbour of a tile on the screen: the nearest in the direction, those in line before those aside. */
+function neighbour(tile, [dx, dy]) {
+  const from = buttons.get(tile)?.getBoundingClientRect();
+  if (!from) return null;
+  let best = null;
+  let least = Infinity;
+  for (const node of $("view").querySelectorAll("[data-tile]")) {
+    const to = node.getBoundingClientRect();
+    const along = dx * (to.left - from.left) + dy * (to.top - from.top);
+    const aside = Math.abs(dy * (to.left - from.left)) + Math.abs(dx * (to.top - from.top));
+    const distance = along + 3 * aside;
+    if (along > 2 && aside < along + 4 && distance < least) [best, least] = [node, distance];
+  }
+  return best && tiles[best.dataset.tile];
+}

@@ -1,0 +1,26 @@
+"""The report of a study: results.csv, grid.png and index.html, made from its folders alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from disco.errors import SettingsError
+from disco.study.grid import write_grid
+from disco.study.page import write_page
+from disco.study.results import read_study, write_results
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write the report of the study (or runs, or single run) in a folder into it; the path of its page, index.html.
+
+    The study may be half finished. Each file is written whole, beside and renamed, in place of an older one.
+
+    Raises SettingsError where the folder holds no study and no run, or cannot be written.
+    """
+    study = read_study(folder)
+    try:
+        write_results(study)
+        write_grid(study)
+        return write_page(study)
+    except OSError as error:
+        raise SettingsError(f"the report cannot be written into {str(folder)!r}: {error.strerror or error}") from error
