@@ -75,7 +75,7 @@ def page_html(data: Mapping[str, Any]) -> str:
 @cache
 def asset(name: str) -> str:
     """A file of disco/study/assets."""
-    return resources.files("disco.study").joinpath("assets", name).read_text(encoding="utf-8")
+    return (resources.files("disco.study") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

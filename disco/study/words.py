@@ -16,8 +16,10 @@ from disco.overrides import from_arguments, quoted
 from disco.study.results import NO_AXES, Study
 
 #: Said of every study, even where they are the defaults.
-ALWAYS_SAID = ("prompt", "model.diffusion_model", "perceptors.clip_models", "model.width", "model.height")
-ALWAYS_SAID += ("sampler.diffusion_sampling_mode", "sampler.steps", "seed")
+ALWAYS_SAID = (
+    *("prompt", "model.diffusion_model", "perceptors.clip_models", "model.width", "model.height"),
+    *("sampler.diffusion_sampling_mode", "sampler.steps", "seed"),
+)
 
 
 def label(setting: str) -> str:
