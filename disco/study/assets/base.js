@@ -61,7 +61,7 @@ const svg = (tag, properties, ...children) =>
 
 /** A labelled <select>; options: [value, text] pairs. */
 function chooser(text, options, value, onchange, properties) {
-  const select = h("select", { onchange: () => onchange(select.value), ...properties },
+  const select = h("select", { "aria-label": text, onchange: () => onchange(select.value), ...properties },
     options.map(([key, name]) => h("option", { value: key, selected: String(key) === String(value) }, name)));
   return h("label", { class: "field" }, h("span", {}, text), select);
 }
