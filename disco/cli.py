@@ -46,6 +46,8 @@ disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
                                              a study: every combination, a folder each
 disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
 disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
+disco models list | fetch NAME | verify | path | import FILE
+                                             the models beside the embedded ones; disco models help says more
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
 disco help | --help | --version
@@ -59,7 +61,11 @@ Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --c
 SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
 TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn"}
 # What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
-VERBS = {"report": "disco.commands.report", "diff": "disco.commands.diff"}
+VERBS = {
+    "models": "disco.commands.models",
+    "report": "disco.commands.report",
+    "diff": "disco.commands.diff",
+}
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 # A study is a multirun by itself.
 STUDY_CHOICE = re.compile(r"\+?study=")

@@ -37,7 +37,7 @@ LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
     *("metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
     *("study.results", "study.cells", "study.worker", "study.sweeper", "study.devices"),
-    *("study.report", "study.compare", "commands.report", "commands.diff"),
+    *("study.report", "study.compare", "commands.report", "commands.diff", "commands.models"),
 )
 
 

@@ -45,6 +45,7 @@ __all__ = [
     "backbone",
     "files_of",
     "network",
+    "networks",
     "perceptor",
     "secondary",
     "unet",
@@ -94,10 +95,14 @@ def backbone(name: str) -> BackboneSpec:
     return _find("backbone", BACKBONES, name)
 
 
+def networks() -> list[NetworkSpec]:
+    """Every network that the catalog lists itself."""
+    return [*UNETS, *SECONDARIES, *BACKBONES, *PERCEPTORS]
+
+
 def network(name: str) -> NetworkSpec:
     """The network of that name, of whatever kind; `disco.errors.SettingsError` with the nearest names."""
-    specs: list[NetworkSpec] = [*UNETS, *SECONDARIES, *BACKBONES, *PERCEPTORS]
-    named = {spec.name: spec for spec in specs}
+    named = {spec.name: spec for spec in networks()}
     if name in named:
         return named[name]
     if name in SHORT_NAMES or ":" in name:

@@ -76,7 +76,7 @@ class Part:
 
     @property
     def note(self) -> Path:
-        return self.path.with_name(self.path.name + ".json")
+        return self.path.with_name(self.path.name + ".from")  # .json would be a card of a custom model
 
     def length(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0

@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from disco.errors import SettingsError
-from disco.models.download import Failed, Wrong, download
+from disco.models.download import Failed, Part, Wrong, download
 from disco.models.embedded_files import EMBEDDED_FOLDER
 from disco.models.places import models_folder
 from disco.models.specs import NetworkSpec, WeightsFile
@@ -107,20 +107,19 @@ def hash_of(path: Path) -> str:
     return _look_at(path)
 
 
-def _look_at(path: Path) -> str:
-    """Find the hash of a file now, and remember it."""
+def _look_at(path: Path, sha256: str | None = None) -> str:
+    """Find the hash of a file now, unless it was just found, and remember it."""
     at = path.stat()
-    sha256 = sha256_of(path)
+    sha256 = sha256 or sha256_of(path)
     with contextlib.suppress(OSError):  # a models folder that takes no records costs time, and no more
         _write_record(path, found={"sha256": sha256, "size": at.st_size, "mtime_ns": at.st_mtime_ns})
     return sha256
 
 
-def remember(path: Path, address: str) -> str:
-    """Keep in the records where a file came from, and its hash, which is returned."""
-    sha256 = _look_at(path)
+def remember(path: Path, address: str, sha256: str | None = None) -> None:
+    """Keep in the records where a file came from, and its hash, which is found unless it is given."""
+    sha256 = _look_at(path, sha256)
     _write_record(path, origin={"sha256": sha256, "address": address, "date": time.strftime("%Y-%m-%d")})
-    return sha256
 
 
 def record_of(path: Path) -> dict[str, Any]:
@@ -157,9 +156,9 @@ def verify(form: WeightsFile, path: Path) -> str:
     expected = form.sha256 or known.get("sha256")
     found = _look_at(path)
     if expected is None:
-        from disco.models.weights import check_weights
+        from disco.models.weights import shapes_of
 
-        check_weights(path)
+        shapes_of(path)
         remember(path, "")
         return "readable; no hash is published, the one it has now is kept"
     if found != expected:
@@ -228,14 +227,15 @@ def right(file: WeightsFile) -> Path | None:
 
 def _fetch(form: WeightsFile, sources: list[str], progress: bool) -> Path:
     target = models_folder() / form.name
-    part = target.with_name(target.name + ".part")
+    part = Part(target.with_name(target.name + ".part"))
+    found = []  # the hashes of what passed the check: the last is the file's
     with locked(form.name):
         if target.is_file() and is_right(form, target):
             return target  # another process fetched it while this one waited
         address = download(
             sources,
-            part,
-            lambda path, promised: _check(form, path, promised),
+            part.path,
+            lambda path, promised: found.append(_check(form, path, promised)),
             size=form.size,
             any_origin=form.sha256 is not None,
             progress=progress,
@@ -243,26 +243,27 @@ def _fetch(form: WeightsFile, sources: list[str], progress: bool) -> Path:
         if target.exists():
             os.replace(target, target.with_name(target.name + ".other"))
             print(f"disco: {target} was not the published file; it is kept as {target.name}.other", file=sys.stderr)
-        os.replace(part, target)
-        part.with_name(part.name + ".json").unlink(missing_ok=True)
-        remember(target, address)
+        os.replace(part.path, target)
+        part.remove()
+        remember(target, address, found[-1])
     return target
 
 
-def _check(form: WeightsFile, path: Path, promised: str | None) -> None:
-    """Raise `Wrong` unless the file has the published hash, or that which its server named, or else can be read."""
+def _check(form: WeightsFile, path: Path, promised: str | None) -> str:
+    """The hash of what came; `Wrong` unless it is the published one, or that which the server named, or can be read."""
     size, found, expected = path.stat().st_size, sha256_of(path), form.sha256 or promised
     if form.size not in (None, size):
         raise Wrong(f"it has {size} bytes instead of {form.size}")
     if expected is not None and found != expected:
         raise Wrong(f"what came is another file: its SHA-256 is {found[:16]}... instead of {expected[:16]}...")
     if form.sha256 is None:
-        from disco.models.weights import check_weights
+        from disco.models.weights import shapes_of
 
         try:
-            check_weights(path)
+            shapes_of(path)
         except SettingsError as error:
             raise Wrong(str(error)) from error
+    return found
 
 
 @contextlib.contextmanager

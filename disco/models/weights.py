@@ -58,20 +58,21 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]
         )
     with readable(path):
         if is_safetensors(path):
-            return load_file(path)
+            return bare(load_file(path))
         large = path.stat().st_size >= LARGE
         conversion = converted(path) if large else None
         return load_file(conversion) if conversion else read_state(path, mapped=large)
 
 
-def check_weights(path: Path) -> None:
-    """Read a file of weights to its end. Raises `disco.errors.SettingsError` as `load_state` does."""
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """The keys of `load_state` with their tensors' shapes; what of the file can be checked has been.
+
+    Nothing is converted, and of large files little is read. Raises `disco.errors.SettingsError` as `load_state` does.
+    """
     with readable(path):
-        if is_safetensors(path):
-            with safe_open(path, "pt") as file:  # which holds the header against the length of the file
-                file.keys()
-        else:
-            read_state(path)
+        # A file of safetensors is held against the lengths that its header names, whoever reads it.
+        state = bare(load_file(path)) if is_safetensors(path) else read_state(path, mapped=True)
+        return {key: tuple(value.shape) for key, value in state.items()}
 
 
 @contextmanager
@@ -94,10 +95,10 @@ def reason(error: Exception) -> str:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file says that it is one: by its name, or by the length and the brace it begins with."""
+    """Whether a file is one, by the length and the brace it begins with; its name may say anything."""
     with path.open("rb") as file:
         head = file.read(9)
-    return path.suffix == ".safetensors" or (head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000
 
 
 def read_state(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
@@ -195,19 +196,25 @@ def fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
 
     Raises `disco.errors.SettingsError` that says how the first of the others differ, and how many do.
     """
-    own = model.state_dict()
-    missing = [key for key in own if key not in state]
-    unexpected = [key for key in state if key not in own]
-    other = [
-        f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
-        for key, value in own.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    differences = {"missing": missing, "unexpected": unexpected, "of another shape": other}
-    if any(differences.values()):
-        said = "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in differences.items() if keys)
-        raise SettingsError(f"the weights do not fit {name}: {said}")
+    differences = compare(model, {key: tuple(value.shape) for key, value in state.items()})
+    if differences:
+        raise SettingsError(f"the weights do not fit {name}: {differences}")
     model.load_state_dict(state)
+
+
+def compare(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """How a state of these keys and shapes differs from the model's; nothing where it fits."""
+    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    differences = {
+        "missing": [key for key in own if key not in shapes],
+        "unexpected": [key for key in shapes if key not in own],
+        "of another shape": [
+            f"{key} {list(shapes[key])} instead of {list(shape)}"
+            for key, shape in own.items()
+            if shapes.get(key, shape) != shape
+        ],
+    }
+    return "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in differences.items() if keys)
 
 
 def few(names: Iterable[str], count: int = 3) -> str:

@@ -104,7 +104,7 @@ def test_without_a_published_hash_what_can_be_checked_is(file, faults, models, s
         faults.then = fault
         with pytest.raises(SettingsError):
             fetch(file)
-        assert left(models) in ([], ["a.safetensors.part", "a.safetensors.part.json"])
+        assert left(models) in ([], ["a.safetensors.part", "a.safetensors.part.from"])
     faults.then, faults.files["/a.safetensors"] = "serve", CONTENT
     path = fetch(file)
     assert store.record_of(path)["origin"]["sha256"] == SHA256
@@ -376,7 +376,7 @@ def test_a_full_disk(faults, models, small_disk):
     with pytest.raises(SettingsError, match="No space left on device"):
         fetch(replace(file, size=None))
     part = models / "big.safetensors.part"
-    assert left(models) == ["big.safetensors.part", "big.safetensors.part.json"]
+    assert left(models) == ["big.safetensors.part", "big.safetensors.part.from"]
     have = part.stat().st_size
     assert part.read_bytes() == content[:have] and have > 10000
     faults.then = "serve"

@@ -266,7 +266,7 @@ def test_a_truncated_file_is_refused(tmp_path, kind, share):
         torch.save(states()[0], path, _use_new_zipfile_serialization=kind == "zip")
     data = path.read_bytes()
     (tmp_path / "cut.pt").write_bytes(data[: int(len(data) * share)])
-    for refuse in (load_state, weights.check_weights):
+    for refuse in (load_state, weights.shapes_of):
         with pytest.raises(SettingsError, match="cut.pt cannot be read as weights"):
             refuse(tmp_path / "cut.pt")
 

@@ -1,0 +1,201 @@
+"""Files of the user's are recognised by hash or shapes, fit before they are taken, and never replace another."""
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from disco.errors import SettingsError
+from disco.models import adopt as module
+from disco.models import catalog, perceptors, store
+from disco.models.adopt import adopt
+from disco.models.clip import build_clip
+from disco.models.specs import WeightsFile
+from disco.models.unet import UNet, load_unet
+from disco.models.weights import load_state
+
+
+@pytest.fixture(autouse=True)
+def folder(models):
+    return models
+
+
+def small(**changes):
+    """A UNet of guided-diffusion's kind, small, unknown to the catalog."""
+    spec = catalog.unet("64x64_diffusion")
+    return replace(
+        spec, num_channels=32, channel_mult=(1, 2), num_res_blocks=1, num_classes=None, num_head_channels=16,
+        attention_downsampling=(2,), use_new_attention_order=False, **changes,
+    )  # fmt: skip
+
+
+def saved(spec, path):
+    torch.manual_seed(0)
+    torch.save(UNet(spec).net.state_dict(), path)
+    return path
+
+
+def left(models):
+    return sorted(path.name for path in models.glob("*") if path.is_file())
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A file, and a catalog whose secondary model was published as that file."""
+    path = tmp_path / "download (1).bin"
+    torch.save({"state_dict": {"a": torch.zeros(3)}}, path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    spec = catalog.secondary("secondary_model_imagenet_2")
+    spec = replace(spec, weights=WeightsFile("secondary_model_imagenet_2.pth", sha256))
+    monkeypatch.setattr(catalog, "SECONDARIES", (spec,))
+    return path, spec
+
+
+def test_a_published_file_is_known_by_its_hash_whatever_its_name(published, folder):
+    path, spec = published
+    assert adopt(path) == (spec, folder / spec.weights.name)
+    assert store.find(spec.weights) == folder / spec.weights.name
+    assert store.verify(spec.weights, folder / spec.weights.name) == "has the published hash"
+    assert adopt(path, "secondary_model_imagenet_2") == (spec, folder / spec.weights.name)
+    assert adopt(folder / spec.weights.name)[1] == folder / spec.weights.name, "once more, from where it is now"
+
+
+def test_a_file_is_not_copied_where_it_can_have_two_names(published, folder, monkeypatch):
+    path, spec = published
+    _, place = adopt(path)
+    assert place.samefile(path)
+    place.unlink()
+
+    def no_link(*_):
+        raise OSError("another disk")
+
+    monkeypatch.setattr(os, "link", no_link)
+    _, place = adopt(path)
+    assert not place.samefile(path) and place.read_bytes() == path.read_bytes()
+    assert left(folder) == [spec.weights.name]
+
+
+def test_a_link_to_a_file_brings_the_file(published, folder, tmp_path):
+    path, _ = published
+    (tmp_path / "link.pt").symlink_to(path)
+    _, place = adopt(tmp_path / "link.pt")
+    assert place.samefile(path) and not place.is_symlink()
+
+
+def test_another_file_is_not_the_published_one(published, folder, tmp_path):
+    torch.save({"a": torch.ones(3)}, tmp_path / "other.pt")
+    with pytest.raises(SettingsError, match="is not the published file of secondary_model_imagenet_2"):
+        adopt(tmp_path / "other.pt", "secondary_model_imagenet_2")
+    assert left(folder) == []
+
+
+def test_nothing_is_replaced(published, folder):
+    path, spec = published
+    folder.mkdir()
+    (folder / spec.weights.name).write_bytes(b"mine")
+    with pytest.raises(SettingsError, match="is there already and another file"):
+        adopt(path)
+    assert (folder / spec.weights.name).read_bytes() == b"mine"
+
+
+def tiny_perceptor(monkeypatch):
+    """ViT-B/32 of the catalog, as small as the embedded one."""
+    own = catalog.perceptor("embedded_vit")
+    spec = replace(own, name="ViT-B/32", weights=catalog.perceptor("ViT-B/32").weights)
+    monkeypatch.setattr(perceptors, "PERCEPTORS", (spec,))
+    monkeypatch.setattr(catalog, "PERCEPTORS", (spec,))
+    monkeypatch.setattr(module, "build_clip", lambda spec: build_clip(own))
+    return spec, build_clip(own).state_dict()
+
+
+def test_a_perceptor_whose_hash_nobody_published_is_held_to_its_shapes(folder, tmp_path, monkeypatch):
+    spec, state = tiny_perceptor(monkeypatch)
+    catalog.perceptor.cache_clear()
+    save_file(state, tmp_path / "open_clip_model.safetensors")
+    try:
+        assert adopt(tmp_path / "open_clip_model.safetensors", "ViTB32") == (spec, folder / "ViT-B-32.safetensors")
+        del state["logit_scale"]
+        save_file(state, tmp_path / "b.safetensors")
+        with pytest.raises(SettingsError, match="do not fit ViT-B/32: 1 missing: logit_scale"):
+            adopt(tmp_path / "b.safetensors", "ViTB32")
+        with pytest.raises(SettingsError, match="if it holds a perceptor, say which"):
+            adopt(tmp_path / "open_clip_model.safetensors")
+    finally:
+        catalog.perceptor.cache_clear()
+
+
+# UNets of the user's own
+
+
+def test_an_unknown_unet_becomes_a_custom_model(folder, tmp_path):
+    path = saved(small(), tmp_path / "my style.pt")
+    with pytest.raises(SettingsError, match="'my style' cannot be the name of a model"):
+        adopt(path)
+    spec, place = adopt(path, "my_style")
+    assert place == folder / "my_style.pt" and place.samefile(path)
+    assert left(folder) == ["my_style.json", "my_style.pt"]
+    assert catalog.unet("my_style") == spec
+    loaded = load_unet(spec, "cpu").net.state_dict()
+    for key, value in load_state(path).items():
+        assert torch.equal(loaded[key], value)
+
+
+def test_flags_say_what_shapes_do_not(folder, tmp_path):
+    path = saved(small(), tmp_path / "mine.pt")
+    spec, _ = adopt(path, flags={"noise_schedule": "cosine", "num_heads": 2, "num_head_channels": -1})
+    assert (spec.noise_schedule, spec.num_heads, spec.num_head_channels) == ("cosine", 2, None)
+    assert catalog.unet("mine") == spec
+    with pytest.raises(SettingsError, match="do you mean noise_schedule"):
+        adopt(path, flags={"noise_schedul": "cosine"})
+    with pytest.raises(SettingsError, match="do not fit mine: .*their shapes fit"):
+        adopt(path, flags={"num_channels": 64})
+    assert catalog.unet("mine") == spec
+
+
+def test_a_card_that_was_written_by_hand_stays(folder, tmp_path):
+    path = saved(small(), tmp_path / "mine.pt")
+    adopt(path)
+    card = json.loads((folder / "mine.json").read_text()) | {"about": "boats", "noise_schedule": "cosine"}
+    (folder / "mine.json").write_text(json.dumps(card))
+    spec, _ = adopt(path)
+    assert (spec.about, spec.noise_schedule) == ("boats", "cosine")
+    assert json.loads((folder / "mine.json").read_text()) == card
+
+
+def test_the_file_of_a_custom_model_is_held_to_its_hash(folder, tmp_path):
+    spec, place = adopt(saved(small(), tmp_path / "mine.pt"))
+    other = saved(small(learn_sigma=True), tmp_path / "other.pt")
+    place.unlink()
+    other.rename(place)
+    with pytest.raises(SettingsError, match="damaged or another file"):
+        load_unet(catalog.unet("mine"), "cpu")
+
+
+@pytest.mark.parametrize("name", ["../mine", "a/b", "RN50:mine", ".hidden", "a b", ""])
+def test_names_that_cannot_be(folder, tmp_path, name):
+    with pytest.raises(SettingsError):
+        adopt(saved(small(), tmp_path / "mine.pt"), name)
+    assert left(folder) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"<!doctype html>"])
+def test_rubbish_is_not_taken(folder, tmp_path, content):
+    (tmp_path / "a.pt").write_bytes(content)
+    for name in (None, "RN50", "mine"):
+        with pytest.raises(SettingsError, match="a.pt"):
+            adopt(tmp_path / "a.pt", name)
+    with pytest.raises(SettingsError, match="no file"):
+        adopt(tmp_path / "missing.pt")
+    assert left(folder) == []
+
+
+def test_what_is_shipped_or_catalogued_is_not_changed(folder, tmp_path, published):
+    path, _ = published
+    with pytest.raises(SettingsError, match="comes with disco"):
+        adopt(path, "embedded_vit")
+    with pytest.raises(SettingsError, match="is in the catalog, which knows its settings; leave out image_size"):
+        adopt(path, flags={"image_size": 64})
