@@ -1,13 +1,19 @@
-"""Perceptors see and read; tokenizers take any text; nothing heavy is needed to check a prompt."""
+"""Perceptors see and read as open_clip's do; tokenizers take any text; a prompt is checked without anything heavy."""
 
+import functools
 import subprocess
 import sys
+from dataclasses import replace
 
+import open_clip
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import nn
 
+from disco.errors import SettingsError
 from disco.models import catalog, clip
 
 EMBEDDED = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
@@ -87,3 +93,159 @@ def test_a_prompt_is_checked_without_torch():
     )
     said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[('lighthose', ['lighthouse'])] False"
+
+
+# Against open_clip, from files in the published forms
+
+
+def unhashed(spec):
+    """The perceptor with nothing to hold a file of random weights against."""
+    forms = [replace(form, sha256=None, size=None, instead=()) for form in spec.weights.forms]
+    return replace(spec, weights=replace(forms[0], instead=tuple(forms[1:])))
+
+
+def random_state(architecture: str) -> dict[str, torch.Tensor]:
+    """Weights of open_clip's network, none of them at what they are initialised to: every one has to arrive."""
+    torch.manual_seed(0)
+    with torch.random.fork_rng():
+        model = open_clip.create_model(architecture, load_weights=False)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    for value in state.values():
+        if value.is_floating_point():
+            value += 0.01 * torch.randn_like(value)
+    return {key: value.abs() if key.endswith("running_var") else value for key, value in state.items()}
+
+
+def openai_form(state):
+    """Half precision where the matrices are, and three numbers beside; `torch.save`d, as people keep OpenAI's files."""
+    half = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
+    notes = {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}
+    return half | {key: torch.tensor(number) for key, number in notes.items()}
+
+
+def training_form(state):
+    """A checkpoint of open_clip's training."""
+    return {"epoch": 32, "name": "x", "state_dict": {f"module.{key}": value for key, value in state.items()}}
+
+
+FAMILIES = [
+    pytest.param("ViT-B/32", "ViT-B-32.pt", openai_form, id="ViT, quick GELU, OpenAI's form"),
+    pytest.param("RN50:yfcc15m", "RN50-yfcc15m.pt", training_form, id="ModifiedResNet, a training checkpoint"),
+    pytest.param("ViTB32_laion2b_e16", "ViT-B-32-laion2b_e16.safetensors", None, id="ViT, GELU, safetensors"),
+    pytest.param(
+        "convnext_base:laion400m_s13b_b51k", "convnext_base-laion400m_s13b_b51k.bin", dict, id="ConvNeXt, bin"
+    ),
+    pytest.param("ViT-B-16-SigLIP:webli", "ViT-B-16-SigLIP-webli.safetensors", None, id="SigLIP, safetensors"),
+    pytest.param("coca_ViT-B-32:laion2b_s13b_b90k", "coca_ViT-B-32-laion2b_s13b_b90k.bin", dict, id="CoCa, bin"),
+    pytest.param("MobileCLIP2-S0:dfndr2b", "MobileCLIP2-S0-dfndr2b.safetensors", None, id="FastViT, safetensors"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "file", "form"), FAMILIES)
+def test_a_family_gives_what_open_clip_gives(name, file, form, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    spec = unhashed(catalog.perceptor(name))
+    architecture = spec.open_clip_name + ("-quickgelu" if spec.quick_gelu else "")
+    state = random_state(architecture)
+    path = tmp_path / file
+    if form is None:
+        save_file(state, path)
+    else:
+        torch.save(form(state), path)
+    del state
+    if form is openai_form:
+        theirs = open_clip.load_openai_model(str(path), precision="fp32", device="cpu").eval()
+    else:
+        theirs = open_clip.create_model(architecture, str(path)).eval()
+    own = clip.load_perceptor(spec, "cpu")
+    for leftover in tmp_path.rglob("*"):  # gigabytes, which pytest would keep
+        if leftover.is_file():
+            leftover.unlink()
+
+    pixels = torch.randn(2, 3, spec.resolution, spec.resolution, requires_grad=True)
+    tokens = torch.randint(1, 4000, (2, spec.context_length))
+    tokens[:, 5] = 49407 if spec.hub_tokenizer is None else 1  # an end, where towers read
+    for ours, reference in [
+        (own.encode_image(pixels), theirs.encode_image(pixels)),
+        (own.model.encode_text(tokens), theirs.encode_text(tokens)),
+    ]:
+        assert ours.shape == (2, spec.embed_dim)
+        assert reference.abs().max() > 1e-3
+        torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
+    pull = torch.randn(2, spec.embed_dim)
+    gradients = [
+        torch.autograd.grad((model.encode_image(pixels) * pull).sum(), pixels)[0] for model in (own.model, theirs)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", EMBEDDED, ids=lambda s: s.name)
+def test_half_precision_is_stored_in_matrices_alone_and_changes_nothing(spec):
+    """Autocast rounds a matrix to half precision before every use; stored so, it is what it would have been."""
+    half, full = clip.load_perceptor(spec, "cpu", torch.bfloat16), clip.load_perceptor(spec, "cpu")
+    # With a gradient to come, as in guidance; without, torch takes other ways through attention.
+    pixels = torch.randn(2, 3, spec.resolution, spec.resolution, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(half.encode_image(pixels), full.encode_image(pixels))
+    assert torch.equal(half.encode_text(["a red star"]), full.encode_text(["a red star"]))
+
+    image = dict(half.model.visual.named_modules())
+    kinds = {type(part): {p.dtype for p in part.parameters(recurse=False)} for part in image.values()}
+    assert {dtype for kind in (nn.Linear, nn.Conv2d) for dtype in kinds.get(kind, ())} == {torch.bfloat16}
+    assert all(dtypes == {torch.float32} for kind, dtypes in kinds.items() if "Norm" in kind.__name__ and dtypes)
+    text = [p for name, p in half.model.named_parameters() if not name.startswith("visual.")]
+    assert {p.dtype for p in text} == {torch.float32}
+
+
+def test_checkpointing_changes_no_gradient():
+    spec = catalog.perceptor("embedded_vit")
+    pixels = torch.randn(2, 3, 32, 32, requires_grad=True)
+    gradients = []
+    for enable in (False, True):
+        loaded = clip.load_perceptor(spec, "cpu")
+        loaded.set_grad_checkpointing(enable)
+        assert loaded.model.visual.transformer.grad_checkpointing is enable
+        gradients.append(torch.autograd.grad(loaded.encode_image(pixels).square().sum(), pixels)[0])
+    assert torch.equal(*gradients)
+
+
+# Tokenizers of the hub
+
+
+def test_a_tokenizer_that_is_not_here_is_refused_in_a_line(monkeypatch):
+    spec = catalog.perceptor("ViT-B-16-SigLIP:webli")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match="pip install transformers") as error:
+        clip.HubTokenizer(spec)
+    assert spec.name in str(error.value)
+
+
+def test_a_tokenizer_comes_from_the_hubs_cache_and_from_nowhere_else(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    spec = catalog.perceptor("ViT-B-16-SigLIP:webli")
+    cache = str(tmp_path)
+    monkeypatch.setattr("open_clip.get_tokenizer", functools.partial(open_clip.get_tokenizer, cache_dir=cache))
+    with pytest.raises(SettingsError, match="hf download timm/ViT-B-16-SigLIP"):
+        clip.HubTokenizer(spec)
+
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "red": 4, "star": 5}
+    core = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
+    core.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    core.post_processor = tokenizers.processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    kept = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    snapshot = tmp_path / "models--timm--ViT-B-16-SigLIP" / "snapshots" / "0"
+    kept.save_pretrained(snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0")
+
+    coder = clip.HubTokenizer(spec)
+    assert coder.limit == 63
+    assert coder.split("A red, star!") == ["a", "red", "star"]
+    rows = coder.encode(["a red star", "red " * 100])
+    assert rows.shape == (2, 64)
+    assert rows[0, :5].tolist() == [3, 4, 5, 1, 0]
+    assert coder.unknown("xyzzy") == []
