@@ -161,6 +161,8 @@ class OutputConfig:
     intermediate_saves: Any = _setting("a count of partial pictures, or a list of steps or shares such as 25%")
     video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
     fps: int = _setting("pictures a second of the film", low=1, high=120)
+    metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
+    tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
 
 
 @dataclass(frozen=True)

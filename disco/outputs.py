@@ -6,6 +6,7 @@
     steps.jsonl             a line a step
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
+    tensorboard/            TensorBoard's event files, on request
 
 Every PNG has the record of its making inside: the settings, its seed, the version and the hashes of the weights. Whole
 files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float tensors
@@ -30,6 +31,7 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from disco.errors import SettingsError
+from disco.extras import check_video
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -161,7 +163,16 @@ class RunFolder:
 
 
 #: What a run leaves in its folder, as patterns.
-LEFT_BY_A_RUN = ("image_*", "run.json", "steps.jsonl", "progress.png", "partials", "traceback.txt", ".*.part")
+LEFT_BY_A_RUN = (
+    "image_*",
+    "run.json",
+    "steps.jsonl",
+    "progress.png",
+    "partials",
+    "tensorboard",
+    "traceback.txt",
+    ".*.part",
+)
 
 
 def clear_run(folder: Path) -> None:
@@ -196,16 +207,6 @@ def _plain(value: Any) -> Any:
 
 
 # Videos
-
-
-def check_video(video: str) -> None:
-    """Raises SettingsError for a video that cannot be made here; no file is touched."""
-    if video not in ("none", "gif", "mp4"):
-        raise SettingsError(f"video={video!r} is unknown; choose one of none, gif, mp4")
-    if video == "mp4" and shutil.which("ffmpeg") is None:
-        raise SettingsError(
-            "video='mp4' needs the program ffmpeg, which is not installed; install it, or use video=gif"
-        )
 
 
 class _Video(Protocol):
