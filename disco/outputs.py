@@ -159,7 +159,7 @@ class RunFolder:
         return path
 
     def _write_record(self) -> None:
-        replace_file(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
+        write_record(self.path, self._record)
 
 
 #: What a run leaves in its folder, as patterns.
@@ -180,6 +180,11 @@ def clear_run(folder: Path) -> None:
     for pattern in LEFT_BY_A_RUN:
         for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json into a run folder, whole, in place of the one that is there. Raises OSError where it cannot be."""
+    replace_file(folder / "run.json", json.dumps(_plain(record), indent=2).encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:
