@@ -26,6 +26,9 @@ from disco.errors import SettingsError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+# Hydra's launchers that the package's extras bring.
+LAUNCHERS = ("joblib", "submitit", "ray")
+
 # What a timed setting may hold (number, switch, text, list, mapping) is for disco.schedule to say, not for a type.
 Timed = Any
 
@@ -358,7 +361,9 @@ def settings_error(error: BaseException) -> SettingsError:
     while cause is not None:
         if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
             group, _, choice = cause.missing_cfg_file.rpartition("/")
-            return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}")
+            extra = choice.partition("_")[0]
+            advice = f"; pip install 'disco-engine[{extra}]' adds it" if extra in LAUNCHERS else ""
+            return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}{advice}")
         if isinstance(cause, MissingConfigException) and str(cause).startswith("Cannot find primary config"):
             return SettingsError(
                 f"--config-name is {cause.missing_cfg_file!r}, but no folder of configs holds that file"
