@@ -145,7 +145,7 @@ def _value(spec: Spec, text: str, multirun: bool) -> str:
 
 
 def _quoted_texts(value: str) -> list[str]:
-    """The texts of "a, b","c" or choice("a, b","c"); none if any stands without quotes, for then it is all one text."""
+    """The texts of "a, b","c"; none if any stands without quotes, for then it is all one text."""
     from hydra.core.override_parser.types import ChoiceSweep, QuotedString
     from hydra.errors import HydraException
 
@@ -154,7 +154,8 @@ def _quoted_texts(value: str) -> list[str]:
     except HydraException:
         return []
     items = sweep.list if isinstance(sweep, ChoiceSweep) else []
-    return [item.text for item in items] if all(isinstance(item, QuotedString) for item in items) else []
+    texts = [item.text for item in items if isinstance(item, QuotedString)]
+    return texts if len(texts) == len(items) else []
 
 
 def _piece(spec: Spec, text: str, is_text: bool) -> str:

@@ -101,6 +101,9 @@ def test_every_command_is_one(command, monkeypatch):
     else:
         assert program == "disco"
         multirun = arguments[0] == "-m"
+        if arguments[0].startswith("study="):
+            assert (ROOT / "conf" / "study" / f"{arguments[0].partition('=')[2]}.yaml").exists()
+            return
         if arguments[0] in VERBS:
             return
         overrides = from_arguments(arguments[multirun:], multirun=multirun)

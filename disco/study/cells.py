@@ -287,10 +287,8 @@ def _check_axes(settings: Sequence[str], names: Sequence[str], sweeps: Sequence[
         if names.count(name) > 1:
             raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")
         if not override.is_discrete_sweep():
-            raise SettingsError(
-                f"{leaf} is {override.input_line.partition('=')[2]}, which only a search takes; list values, or add "
-                "hydra/sweeper=disco_optuna"
-            )
+            given = str(override.input_line).partition("=")[2]
+            raise SettingsError(f"{leaf} is {given}, for a search only; list values, or add hydra/sweeper=disco_optuna")
         if not _choices(override):
             raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
 

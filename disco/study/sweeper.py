@@ -18,7 +18,7 @@ from disco.errors import SettingsError
 from disco.overrides import quoted
 from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
 from disco.study.devices import gpus
-from disco.study.results import read_study, write_results
+from disco.study.results import RESULTS_FILE, read_study
 from disco.study.worker import Walk, bury, held, one_line
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 
 def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command: Sequence[str]) -> int:
-    """Render what is missing of a study and write its table; the exit code, 1 if a cell failed.
+    """Render what is missing of a study and write its report; the exit code, 1 if a cell failed.
 
     overrides: those that all cells share; they choose the launcher. command: as typed, for study.json.
 
-    Ctrl-C leaves everything finished, the table too, and goes on as a KeyboardInterrupt that says so.
+    Ctrl-C leaves everything finished, the report too, and goes on as a KeyboardInterrupt that says so.
     """
+    from disco.study.report import write_report
+
     write_declaration(sweep, command)
     jobs = [job for job in sweep.in_running_order() if not is_done(sweep.folder, job)]
     if len(jobs) < len(sweep.jobs):
@@ -39,12 +41,13 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
     try:
         _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt:
-        page = write_results(read_study(sweep.folder))
+        page = write_report(sweep.folder)
         done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
         raise KeyboardInterrupt(told) from None
-    page = write_results(read_study(sweep.folder))
+    page = write_report(sweep.folder)
     failed = _tell(sweep)
+    print(sweep.folder / RESULTS_FILE)
     print(page)
     return int(failed)
 

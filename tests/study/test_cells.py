@@ -194,7 +194,7 @@ def test_the_folder_is_the_commands_own():
         (["seed=1,1"], "seed has the value 1 twice"),
         (["sampler=ddim,plms,ddim"], 'diffusion_sampling_mode|sampler has the value "ddim" twice'),
         (["steps=range(5,5)"], "steps is an axis without values; give it some, such as steps=1,2"),
-        (["clamp_max=interval(0,1)"], "clamp_max is interval.*, which only a search takes"),
+        (["clamp_max=interval(0,1)"], "clamp_max is interval.*, for a search only"),
         (["batch_name=a,b"], "batch_name says where runs go .* is no axis"),
         (["steps=5,6", "steps=7"], "steps is an axis and given once more"),
         (
