@@ -449,4 +449,5 @@ def _frame(height: int, width: int) -> Tensor:
 def _noise_generator(picture: Tensor, generator: torch.Generator) -> torch.Generator:
     """A generator where the picture lives, seeded from its own: noise for every pixel is not worth carrying there."""
     seed = int(torch.randint(2**62, (), generator=generator))
-    return torch.Generator(picture.device).manual_seed(seed)
+    device = "cpu" if picture.is_meta else picture.device  # a picture without contents has no generators
+    return torch.Generator(device).manual_seed(seed)

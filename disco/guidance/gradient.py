@@ -39,12 +39,26 @@ class View:
     weights: Sequence[Tensor]
     generators: Sequence[torch.Generator]
 
-    def loss(self, pictures: Tensor, step: Step) -> Tensor:
-        """Weighted distance of one draw of cuts to the prompts. pictures [B, 3, H, W] in 0..1; returns [B]."""
-        cuts = self.cutouts(pictures, step.cuts, self.generators)
+    def pull(self, x_in: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
+        """The loss of one draw of cuts, [B], and its gradient with respect to x_in [B, 3, H, W].
+
+        at_once: how many cuts the perceptor looks at together, 0 = all. It holds the activations of those alone, since
+        the loss is a mean over cuts: the gradient is put together from theirs.
+        """
+        cuts = self.cutouts((x_in + 1) / 2, step.cuts, self.generators)
+        loss, pulls = torch.zeros(len(x_in), dtype=x_in.dtype, device=x_in.device), []
+        for some in cuts.detach().split(at_once or cuts.shape[1], dim=1):
+            some.requires_grad_()
+            share = self.distance(some, step).sum(-1) / cuts.shape[1] * scale
+            pulls += torch.autograd.grad(share.sum(), some)
+            loss += share.detach()
+        return loss, torch.autograd.grad(cuts, x_in, torch.cat(pulls, dim=1))[0]
+
+    def distance(self, cuts: Tensor, step: Step) -> Tensor:
+        """Weighted distance of cuts [B, C, 3, r, r] to the prompts: [B, C]."""
         embeddings = self.perceptor.embed(cuts.flatten(0, 1)).unflatten(0, cuts.shape[:2])
         distances = spherical_distance(embeddings[:, :, None], self.targets[step.stage][:, None])
-        return (distances * self.weights[step.stage]).sum(-1).mean(-1)
+        return (distances * self.weights[step.stage]).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Guidance:
     init_loss: distance to the init image; None without one.
     coupled: the original's way with a batch (`compat=disco57`): one RMS clamp, one NaN test and one saturation mean
         for all its pictures, and a range loss without effect.
+    cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
     report: after each call, what it saw.
     """
 
@@ -73,6 +88,7 @@ class Guidance:
     init_loss: InitLoss | None = None
     symmetry_axis: str = "horizontal"
     coupled: bool = False
+    cuts_at_once: int = 0
     report: Report | None = field(default=None, init=False)
 
     def wants(self, step: Step) -> bool:
@@ -99,9 +115,9 @@ class Guidance:
                 scale = step.clip_guidance_scale * weight / step.cuts.batches
                 total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
                 for _ in range(step.cuts.batches):
-                    loss = view.loss((leaf + 1) / 2, step) * scale
-                    pull += torch.autograd.grad(loss.sum(), leaf)[0]
-                    total += loss.detach()
+                    loss, gradient = view.pull(leaf, step, scale, self.cuts_at_once)
+                    pull += gradient
+                    total += loss
                 losses[f"clip/{view.perceptor.name}"] = total
 
         pictures = self.picture_losses(leaf, step)

@@ -260,6 +260,10 @@ class LoadedPerceptor:
         """
         return self.model.encode_image(pixels)
 
+    def set_checkpointing(self, on: bool) -> None:
+        """Hold the inputs of the image tower's blocks alone for the backward pass, or everything."""
+        set_tower_checkpointing(self.model.visual, on)
+
     def encode_text(self, texts: list[str]) -> Tensor:
         """Texts to float32 [N, d], of any length, without gradient. Longer ones are cut at the tokenizer's limit."""
         import torch
@@ -267,12 +271,20 @@ class LoadedPerceptor:
         with torch.no_grad():
             return self.model.encode_text(tokenizer(self.spec).encode(texts)).to(self.device)
 
-    def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Compute the image tower's blocks again in the backward pass instead of keeping what they computed.
 
-        Vision transformers and timm's networks obey; OpenAI's residual networks have no such thing.
-        """
-        self.model.visual.set_grad_checkpointing(enable)
+def set_tower_checkpointing(tower: Any, on: bool) -> None:
+    """Gradient checkpointing of an image tower: a ViT's layers, a ModifiedResNet's blocks; others know their own."""
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.transformer import VisionTransformer
+
+    from disco.models.checkpointing import set_checkpointing
+
+    if isinstance(tower, VisionTransformer):
+        set_checkpointing(tower.transformer.resblocks, on)
+    elif isinstance(tower, ModifiedResNet):
+        set_checkpointing([*tower.layer1, *tower.layer2, *tower.layer3, *tower.layer4], on)
+    else:
+        tower.set_grad_checkpointing(on)
 
 
 def load_perceptor(
@@ -286,15 +298,22 @@ def load_perceptor(
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
     import torch
-    from open_clip.model import convert_weights_to_lp
 
     from disco.models.weights import fill, load_state
 
     model = build_clip(spec)
     path = weights_path(spec)
     fill(model, as_built(model, load_state(path, spec.weights.form_at(path).sha256)), spec.name)
+    freeze_clip(model, dtype).visual.to(device)
+    return LoadedPerceptor(spec, model, torch.device(device))
+
+
+def freeze_clip(model: CLIP | CustomTextCLIP | CoCa, dtype: torch.dtype | None = None) -> CLIP | CustomTextCLIP | CoCa:
+    """The network in eval mode, without gradients to its parameters, its image tower stored in `dtype`."""
+    import torch
+    from open_clip.model import convert_weights_to_lp
+
     model.eval().requires_grad_(False)
     if dtype not in (None, torch.float32):
         convert_weights_to_lp(model.visual, dtype)
-    model.visual.to(device)
-    return LoadedPerceptor(spec, model, torch.device(device))
+    return model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn import functional as F
 
 from disco.errors import SettingsError
 from disco.models.catalog import UNetSpec
+from disco.models.checkpointing import set_checkpointing
 from disco.models.custom import what_they_are
 from disco.models.store import weights_path
 from disco.models.weights import fill, load_state
@@ -47,6 +47,10 @@ class UNet(nn.Module):
             resblock_updown=spec.resblock_updown,
         )
 
+    def set_checkpointing(self, on: bool) -> None:
+        """Hold the inputs of the blocks alone for the backward pass, or everything."""
+        set_checkpointing([*self.net.input_blocks, self.net.middle_block, *self.net.output_blocks], on)
+
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """The raw prediction (eps or v, then the variance channels where the model learned them).
 
@@ -71,6 +75,11 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
         fill(model.net, state, spec.name)
     except SettingsError as error:
         raise SettingsError(f"{error}; {what_they_are({key: value.shape for key, value in state.items()})}") from error
+    return freeze_unet(model, dtype).to(device)
+
+
+def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:
+    """The network in eval mode, without gradients to its parameters, its convolutions in `dtype`."""
     model.eval().requires_grad_(False)
     if dtype != torch.float32:
         model.net.dtype = dtype
@@ -78,4 +87,4 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
             for module in part.modules():
                 if isinstance(module, (nn.Conv1d, nn.Conv2d)):
                     module.to(dtype)
-    return cast(UNet, model.to(device))
+    return model

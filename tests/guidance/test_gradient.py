@@ -170,6 +170,46 @@ def test_cutn_batches_average():
     torch.testing.assert_close(two, sum(parts) / 2)
 
 
+def watched(perceptor, together):
+    """The perceptor's look, which notes how many cuts it gets at a time."""
+
+    def look(cuts):
+        together.append(len(cuts))
+        return perceptor.encode_image(cuts)
+
+    return look
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_cuts_in_turn_pull_as_cuts_at_once(at_once, batch):
+    """The loss is a mean over cuts; five of them come in shares of one to five."""
+    results, seen = [], []
+    for chunk in (0, at_once):
+        guide, together = guidance(batch, cuts_at_once=chunk), []
+        guide.views = [
+            replace(view, perceptor=replace(view.perceptor, encode_image=watched(view.perceptor, together)))
+            for view in guide.views
+        ]
+        x, x0 = leaf_pair(batch)
+        results.append((guide(x, x0, only(clip_guidance_scale=100.0)), guide.report.losses))
+        seen.append(max(together))
+    assert seen == [5 * batch, at_once * batch]
+    (whole, losses), (chunked, same) = results
+    torch.testing.assert_close(chunked, whole, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(dict(same), dict(losses), rtol=1e-12, atol=0)
+
+
+def test_cuts_in_turn_agree_in_float32():
+    perceptor = toy_perceptor("small", 16, 0, torch.float32)
+    gradients = []
+    for chunk in (0, 2):
+        view = View(perceptor, Cutouts(16), [torch.ones(1, 1, 12)], [torch.ones(1)], [torch.Generator().manual_seed(1)])
+        x = torch.linspace(-1, 1, 3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE).requires_grad_()
+        gradients.append(view.pull(x, STEP, 100.0, chunk)[1])
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
 def test_a_perceptor_of_weight_zero_is_not_asked():
     def refuse(_):
         raise AssertionError("asked")
