@@ -27,6 +27,7 @@ from disco.denoiser import GuidedDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.engine import Networks, load_networks, view_of
 from disco.guidance.gradient import Guidance, View
+from disco.memory import Arrangement
 from disco.noise import ImageNoise
 from disco.overrides import from_python
 from disco.plan import Step, build_plan
@@ -80,7 +81,7 @@ def main() -> None:
     given = dict(prompt="a red star over the sea", cut_overview=options.overview, cut_innercut=options.inner)
     plan = build_plan(load(from_python(given)))
     step = plan.steps[len(plan.steps) // 2]
-    networks = load_networks(plan, CPU, torch.float32)
+    networks = load_networks(plan, CPU, Arrangement("float32"))
     diffusion = Diffusion.spaced(plan.total_steps)
     noises = [ImageNoise(0)]
     views = [view_of(plan, perceptor, noises, CPU) for perceptor in networks.perceptors]

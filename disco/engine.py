@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -20,13 +22,11 @@ from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.errors import SettingsError
-from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
-from disco.judge import assess
-from disco.metrics import wanted
+from disco.memory import Arrangement, Estimate, arrange
 from disco.models import catalog, store
 from disco.models.clip import load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
@@ -35,10 +35,8 @@ from disco.models.unet import load_unet
 from disco.noise import ImageNoise, load_init, normal, overlay_noise, perlin_init, to_tensor
 from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
-from disco.plan import Plan, Stage, Step, build_plan
+from disco.plan import Plan, Stage, Step, build_plan, memory_limit
 from disco.samplers import sample
-
-PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 #: Both halves of a mirrored picture, by Disco's names: which dimension is halved.
 MIRRORS = {"horizontal": -1, "vertical": -2}
@@ -46,15 +44,11 @@ MIRRORS = {"horizontal": -1, "vertical": -2}
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture, the seed that makes it again, where it lies (None if it was not saved), what it measures.
-
-    metrics: what output.metrics asks for, by the names in `disco.metrics` and `disco.judge`.
-    """
+    """A finished picture, the seed that makes it again, and where it lies (None if it was not saved)."""
 
     image: Image.Image
     seed: int
     path: Path | None = None
-    metrics: dict[str, float | str | None] = field(default_factory=dict)
 
     def _repr_png_(self) -> bytes | None:
         return self.image._repr_png_()
@@ -79,37 +73,21 @@ class Run:
         return self.pictures[0]._repr_png_()
 
 
-#: What `disco.render` calls after every step.
-Follower = Callable[[StepEvent], object]
-
-
-def render(
-    prompt: str | None = None,
-    *,
-    folder: str | Path | None = None,
-    quiet: bool = True,
-    on_step: Follower | None = None,
-    **settings: Any,
-) -> Run:
+def render(prompt: str | None = None, *, folder: str | Path | None = None, quiet: bool = True, **settings: Any) -> Run:
     """Render a prompt.
 
     settings: any setting by its bare name, as on the command line (`steps=50, clamp_max=0.1, preset="disco57"`).
     folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
     quiet: no progress bar.
-    on_step: called after every step with a `disco.follow.StepEvent`, to watch the run or to send it somewhere; what it
-    returns is ignored, what it raises ends the run, which is recorded as failed.
 
     Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded.
     """
     if prompt is not None:
         settings["prompt"] = prompt
-    place = None if folder is None else Path(folder)
-    return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step)
+    return render_settings(load(from_python(settings)), None if folder is None else Path(folder), quiet=quiet)
 
 
-def render_settings(
-    settings: Settings, folder: Path | None = None, *, quiet: bool = False, on_step: Follower | None = None
-) -> Run:
+def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bool = False) -> Run:
     """Render settings into a run folder (see `disco.outputs`), or into memory alone.
 
     Ctrl-C keeps the last prediction as the picture, completes the records with the status "interrupted" and goes on
@@ -118,21 +96,20 @@ def render_settings(
     started = time.perf_counter()
     plan = build_plan(settings)
     with computing_on(plan.settings.model.threads):
-        return _rendered(plan, folder, quiet, on_step, started)
+        return _rendered(plan, folder, quiet, started)
 
 
-def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | None, started: float) -> Run:
+def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> Run:
     """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
-    dtype = choose_precision(plan.settings.model.precision, device)
+    arrangement, estimate = arrange(plan, device)
+    hold_to_limit(plan, device)
+    measured_peak = watch_memory(device)
     if wants_lpips(plan):
         check_lpips()
-    metrics = wanted(plan.settings.output.metrics)
-    board = tensorboard_of(plan, folder)
-    followers = [follower for follower in (on_step, board) if follower is not None]
     out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
     if out is not None:
-        out.start(record_of(plan, device, dtype))
+        out.start(record_of(plan, device, arrangement, estimate))
 
     lines: list[dict[str, Any]] = []
     latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
@@ -143,27 +120,20 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         """The present batch's predictions are its pictures."""
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
-            image = to_image(x0)
-            found = assess(image, metrics, plan.stages[-1].prompts, plan.settings.model.diffusion_model)
-            pictures.append(Picture(image, plan.seeds[number], path, found))
-            if board is not None:
-                board.measured(number, found)
+            pictures.append(Picture(to_image(x0), plan.seeds[number], path))
         latest.clear()
 
     def finish(status: str, **more: Any) -> None:
         unguided = sum(sum(line["skipped"]) for line in lines)
         if unguided:
             notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
-        if board is not None:
-            board.close()
         if out is not None:
-            if metrics:
-                more["metrics"] = [picture.metrics for picture in pictures]
-            out.finish(status, seconds=time.perf_counter() - started, notes=notes, **more)
+            memory = memory_record(arrangement, estimate, measured_peak())
+            out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
             notes.extend(out.notes)
 
     try:
-        networks = load_networks(plan, device, dtype)
+        networks = load_networks(plan, device, arrangement)
         size = plan.settings.batch_size
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
@@ -174,8 +144,6 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
                     bar.step(event.line["loss"])
                     if out is not None:
                         show(out, event.step, latest, plan.seeds, lines[-1])
-                    for follower in followers:
-                        follower(StepEvent(event.step, lines[-1], event.x0))
                 keep()
     except KeyboardInterrupt:
         keep()
@@ -188,15 +156,6 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         raise
     finish("finished")
     return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
-
-
-def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:
-    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder."""
-    if not plan.settings.output.tensorboard:
-        return None
-    if folder is None:
-        raise SettingsError("tensorboard=true needs a run folder to write into; name one with folder=...")
-    return TensorBoard(folder / "tensorboard", plan)
 
 
 def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], seeds: Sequence[int], line: dict[str, Any]) -> None:
@@ -241,14 +200,42 @@ def computing_on(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """What the networks compute in: auto is float16 on cuda, float32 elsewhere. Losses are float32 always."""
-    if name == "auto":
-        name = "float16" if device.type == "cuda" else "float32"
-    return PRECISIONS[name]
+def hold_to_limit(plan: Plan, device: torch.device) -> None:
+    """Let the allocator of cuda hand out no more than the setting memory_limit says."""
+    if device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+        limit = memory_limit(plan.settings) or total
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
 
 
-def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+def memory_record(arrangement: Arrangement, estimate: Estimate | None, peak: int | None = None) -> dict[str, Any]:
+    """How the run is laid out in memory and why; what it should take, and what it took, in bytes (None: not known)."""
+    planned = {} if estimate is None else {"parts": estimate.parts}
+    return asdict(arrangement) | {"planned_peak": estimate and estimate.peak, **planned, "measured_peak": peak}
+
+
+def watch_memory(device: torch.device) -> Callable[[], int | None]:
+    """What to ask, after a run, for the most bytes it held: on cuda its tensors, else what the process grew by.
+
+    The answer is None where the process does not say, or was larger before.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return lambda: torch.cuda.max_memory_allocated(device)
+    if sys.platform != "linux":
+        return lambda: None
+    before, now = largest_memory(), psutil.Process().memory_info().rss
+    return lambda: found - now if (found := largest_memory()) > before else None
+
+
+def largest_memory() -> int:
+    """The most bytes that the process has held in memory so far."""
+    import resource  # not on every system
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estimate: Estimate | None) -> dict[str, Any]:
     """What run.json says from the first second on."""
     return {
         "version": disco.__version__,
@@ -257,7 +244,8 @@ def record_of(plan: Plan, device: torch.device, dtype: torch.dtype) -> dict[str,
         "seeds": plan.seeds,
         "weights": {spec.name: sha256_of_weights(spec) for spec in specs_of(plan)},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-        "precision": str(dtype).removeprefix("torch."),
+        "precision": arrangement.precision,
+        "memory": memory_record(arrangement, estimate),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "machine": platform.machine(),
@@ -280,6 +268,7 @@ class Networks(NamedTuple):
     unet_spec: catalog.UNetSpec
     secondary: Callable[..., Tensor] | None
     perceptors: tuple[Perceptor, ...]
+    arrangement: Arrangement = Arrangement("float32")
 
 
 def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
@@ -290,19 +279,27 @@ def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors), *backbone]
 
 
-def load_networks(plan: Plan, device: torch.device, dtype: torch.dtype) -> Networks:
-    """The plan's networks; those of an earlier run in this process are used again."""
-    model = plan.settings.model
+def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement) -> Networks:
+    """The plan's networks, laid out as arranged; those of an earlier run in this process are used again."""
+    model, dtype = plan.settings.model, arrangement.dtype
     unet_spec = catalog.unet(model.diffusion_model)
-    return Networks(
-        _unet(unet_spec, device, dtype),
-        unet_spec,
-        _secondary(catalog.secondary(model.secondary_model), device, dtype) if model.use_secondary_model else None,
-        tuple(_perceptor(catalog.perceptor(name), device, dtype) for name in plan.perceptors),
-    )
+    unet = _unet(unet_spec, device, dtype)
+    unet.set_checkpointing(arrangement.checkpointing)
+    perceptors = []
+    for name in plan.perceptors:
+        loaded = _perceptor(catalog.perceptor(name), device, dtype)
+        loaded.set_checkpointing(arrangement.checkpointing)
+        look = in_precision(loaded.encode_image, device, dtype)
+        perceptors.append(Perceptor(name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text))
+    secondary = None
+    if model.use_secondary_model:
+        secondary = in_precision(_secondary(catalog.secondary(model.secondary_model), device), device, dtype)
+    return Networks(unet, unet_spec, secondary, tuple(perceptors), arrangement)
 
 
 _unet = lru_cache(maxsize=2)(load_unet)
+_secondary = lru_cache(maxsize=2)(load_secondary)
+_perceptor = lru_cache(maxsize=16)(load_perceptor)
 
 
 def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
@@ -315,18 +312,6 @@ def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: to
             return network(*given)
 
     return cast
-
-
-@lru_cache(maxsize=2)
-def _secondary(spec: catalog.SecondarySpec, device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
-    return in_precision(load_secondary(spec, device, torch.float32), device, dtype)
-
-
-@lru_cache(maxsize=16)
-def _perceptor(spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype) -> Perceptor:
-    loaded = load_perceptor(spec, device, dtype)
-    encode_image = in_precision(loaded.encode_image, device, dtype)
-    return Perceptor(spec.name, loaded.resolution, loaded.mean, loaded.std, encode_image, loaded.encode_text)
 
 
 # One batch
@@ -385,6 +370,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         init_loss=init_loss_of(plan, networks.perceptors, init, device),
         symmetry_axis=settings.guidance.symmetry_axis,
         coupled=compat,
+        cuts_at_once=networks.arrangement.cuts_at_once,
     )
     classes = networks.unet_spec.num_classes
     unet = UNetDenoiser(

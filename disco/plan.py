@@ -7,6 +7,7 @@ import difflib
 import math
 import re
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,6 @@ from typing import Any
 from disco import schedule
 from disco.config import SamplerConfig, Settings, specs
 from disco.errors import SettingsError
-from disco.extras import check_tensorboard, check_video
-from disco.metrics import wanted
 from disco.prompts import (
     ImagePrompt,
     Prompt,
@@ -32,6 +31,7 @@ from disco.schedule import Schedule
 __all__ = ["Cuts", "ImagePrompt", "Plan", "Prompt", "Stage", "Step", "build_plan"]
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
+MEMORY = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?) ?(?P<unit>[kmgt])(i?b)?", re.ASCII | re.IGNORECASE)
 MAX_SEED = 2**63 - 1
 
 
@@ -144,13 +144,36 @@ def build_plan(settings: Settings) -> Plan:
 # Names, sizes, files
 
 
+def memory_limit(settings: Settings) -> int | None:
+    """The setting memory_limit in bytes; None for auto."""
+    given = settings.model.memory_limit
+    if given == "auto":
+        return None
+    found = MEMORY.fullmatch(given)
+    if found is None or not float(found["number"]):
+        raise SettingsError(f"memory_limit is {given!r}, but must be auto, or a size such as 8GiB or 500MiB")
+    return int(float(found["number"]) * {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}[found["unit"].upper()])
+
+
+def cuts_at_once(settings: Settings) -> int | None:
+    """The setting cuts_at_once; None for auto."""
+    given = settings.model.cuts_at_once
+    if given == "auto":
+        return None
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise SettingsError(f"cuts_at_once is {given!r}, but must be auto or a count of at least 1")
+    return given
+
+
 def _check_names(settings: Settings) -> None:
-    """Refuse a model, perceptor, device, film or metric that does not exist."""
+    """Refuse a model, perceptor, device or film that does not exist."""
     from disco.models import catalog
 
     models = settings.model
     if models.use_secondary_model:
         catalog.secondary(models.secondary_model)
+    memory_limit(settings)
+    cuts_at_once(settings)
     if not DEVICE.fullmatch(models.device):
         raise SettingsError(f"device is {models.device!r}, but must be auto, cpu, cuda, cuda:N or mps")
     names = settings.perceptors.clip_models
@@ -170,10 +193,8 @@ def _check_names(settings: Settings) -> None:
     batch_name = settings.output.batch_name
     if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
         raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
-    check_video(settings.output.video)
-    if settings.output.tensorboard:
-        check_tensorboard()
-    wanted(settings.output.metrics)
+    if settings.output.video == "mp4" and shutil.which("ffmpeg") is None:
+        raise SettingsError("video is 'mp4', which takes the program ffmpeg, not found here; install it, or use gif")
 
 
 def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from disco.config import Settings, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
-from disco.plan import Plan, build_plan
+from disco.plan import Plan, build_plan, cuts_at_once, memory_limit
 from disco.prompts import ImagePrompt, Prompt, Stage
 
 
@@ -321,7 +321,7 @@ def test_names_that_do_not_exist(values: dict[str, Any], message: str) -> None:
 
 def test_video_needs_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(SettingsError, match="video='mp4' needs the program ffmpeg"):
+    with pytest.raises(SettingsError, match="video is 'mp4', which takes the program ffmpeg"):
         plan(video="mp4")
     assert plan(video="gif").settings.output.video == "gif"
 
@@ -353,3 +353,35 @@ def test_a_plan_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         ready.width = 1  # type: ignore[misc]
     assert hash(ready.steps[0]) == hash(plan().steps[0])
+
+
+# Memory
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ("auto", None),
+        ("8GiB", 8 * 2**30),
+        ("8GB", 8 * 2**30),
+        ("1.5 G", 3 * 2**29),
+        ("500MiB", 500 * 2**20),
+        ("64k", 2**16),
+    ],
+)
+def test_memory_limit_is_a_size(given: str, size: int | None) -> None:
+    assert memory_limit(plan(memory_limit=given).settings) == size
+
+
+@pytest.mark.parametrize("given", ["8", "0GiB", "-1GiB", "much", "8GiB 2", "GiB", ""])
+def test_a_memory_limit_that_is_none(given: str) -> None:
+    with pytest.raises(SettingsError, match="memory_limit is .*8GiB"):
+        plan(memory_limit=given)
+
+
+def test_cuts_at_once_is_a_count() -> None:
+    assert cuts_at_once(plan(cuts_at_once="auto").settings) is None
+    assert cuts_at_once(plan(cuts_at_once=4).settings) == 4
+    for wrong in (0, -1, True, 1.5, "some"):
+        with pytest.raises(SettingsError, match="cuts_at_once is"):
+            plan(cuts_at_once=wrong)

@@ -1,0 +1,686 @@
+"""How much memory a run takes, known before a weight is loaded, and how the run is arranged so that it fits.
+
+Nothing is estimated by formula. The networks are built from the catalog on tensors that have a shape and no contents,
+and run forward and backward as the engine runs them; a ledger follows every block of memory from the operation that
+makes it to its release. Then the guidance itself walks over a picture without contents, with stand-ins for the
+networks that enter in the ledger what those took. What such a run does not show was measured and is named below.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils.flop_counter import flop_registry
+
+from disco.config import Settings
+from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.diffusion import Diffusion
+from disco.errors import SettingsError
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.gradient import Guidance, View, likeness, number_of
+from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor
+from disco.models import catalog
+from disco.models.clip import build_clip, freeze_clip, set_tower_checkpointing
+from disco.models.lpips import BACKBONE, Lpips
+from disco.models.secondary import build_secondary
+from disco.models.unet import UNet, freeze_unet
+from disco.plan import Plan, Step, build_plan, cuts_at_once, memory_limit
+
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+#: What precision=auto may be, the preferred first; the later ones only where memory asks for them.
+AUTO_PRECISIONS = {"cuda": ("float16",), "cpu": ("float32", "bfloat16")}
+
+#: Memory is handed out in multiples of this many bytes: by the allocator of cuda, and by malloc.
+BLOCK = {"cuda": 512, "cpu": 64}
+
+#: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured.
+LIBRARIES = {"cuda": 64 * 2**20, "cpu": 48 * 2**20}
+
+#: Pictures that the engine keeps from step to step for each picture it renders: x, noise, predictions.
+KEPT_PICTURES = 6
+
+#: A plan fits if it does with this much to spare, for the estimate may be that far off.
+MARGIN = 1.15
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How a run is laid out in memory, which changes no picture but for rounding.
+
+    precision: "float32", "float16" or "bfloat16". checkpointing: of the UNet and of the perceptors' image towers.
+    cuts_at_once: how many cuts a perceptor looks at together, 0 = all. why: in a few words, for the record.
+    """
+
+    precision: str
+    checkpointing: bool = False
+    cuts_at_once: int = 0
+    why: str = field(default="", compare=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return PRECISIONS[self.precision]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a device is asked for: floating-point operations (a multiply-add is two), bytes read or written, calls."""
+
+    flops: float = 0
+    moved: float = 0
+    calls: float = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.flops + other.flops, self.moved + other.moved, self.calls + other.calls)
+
+    def __mul__(self, times: float) -> Work:
+        return Work(self.flops * times, self.moved * times, self.calls * times)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run takes.
+
+    parts: bytes by what holds them: the weights of each network, and the activations at their peak. peak: their sum.
+    flops: of a guided step, the mean over the run. work: the same with everything that takes time.
+    """
+
+    parts: dict[str, int]
+    peak: int
+    flops: int
+    work: Work
+
+
+# Following memory
+
+
+class Ledger(TorchDispatchMode):
+    """Follows the memory of the tensors on one device through everything that is done while it is entered.
+
+    live: bytes held now. peak: the most so far. work: what was computed.
+    """
+
+    def __init__(self, device: str, block: int, scratch: bool = False) -> None:
+        super().__init__()
+        self.device, self.block, self.scratch = device, block, scratch
+        self.live = self.peak = 0
+        self.work = Work()
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = tensors_in((out,))
+        for tensor in made:
+            self.enter(tensor)
+        if not func.is_view:
+            count = flop_registry.get(func.overloadpacket)
+            flops = 0 if count is None else count(*args, **(kwargs or {}), out_val=out)
+            self.work += Work(flops, sum(tensor.nbytes for tensor in [*tensors_in(args), *made]), 1)
+        if self.scratch:
+            self.spike(reordering(func, args, made))
+        self.spike(0)
+        return out
+
+    def enter(self, tensor: Tensor) -> None:
+        """Count the memory of a tensor until it is released."""
+        if tensor.device.type != self.device or (key := self._ignore(tensor)) is None:
+            return
+        size = -(-tensor.untyped_storage().nbytes() // self.block) * self.block
+        self.live += size
+        weakref.finalize(tensor.untyped_storage(), self._release, key, size)
+
+    def ignore(self, tensors: Iterator[Tensor]) -> None:
+        """Leave these out, with all their views: somebody else counts them. They must outlive the ledger's use."""
+        for tensor in tensors:
+            self._ignore(tensor)
+
+    def hold(self, size: int) -> None:
+        """Enter memory without a tensor; a negative size releases it."""
+        self.live += size
+        self.spike(0)
+
+    def spike(self, size: int) -> None:
+        """Note memory that was taken and given back."""
+        self.peak = max(self.peak, self.live + size)
+
+    def _ignore(self, tensor: Tensor) -> int | None:
+        key = tensor.untyped_storage()._cdata
+        if key in self._known:
+            return None
+        self._known.add(key)
+        return key
+
+    def _release(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
+
+
+def tensors_in(values: Sequence[Any]) -> list[Tensor]:
+    """The tensors among an operation's arguments or results, those in its lists included."""
+    found = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += [item for item in value if isinstance(item, Tensor)]
+    return found
+
+
+def reordering(func: Any, args: Any, made: Sequence[Tensor]) -> int:
+    """Bytes that oneDNN takes for a convolution's tensors in its own order of channels, beside the result.
+
+    Measured: source and weights are copied, the result is made in that order and copied back.
+    """
+    if func is torch.ops.aten.convolution.default:
+        source, weight, result = args[0], args[1], made[0]
+    elif func is torch.ops.aten.convolution_backward.default:
+        source, weight, result = args[0], args[2], made[0]
+    else:
+        return 0
+    return max(source.nbytes + weight.nbytes, result.nbytes)
+
+
+# What a network takes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one call of a network takes beside its weights and its input, in bytes counted from before the call.
+
+    forward: at most while it computes. held: afterwards, for the backward pass, without the output. backward: at most
+    during the backward pass. output: its shape and dtype. work: of both passes.
+    """
+
+    forward: int
+    held: int
+    backward: int
+    output: tuple[tuple[int, ...], torch.dtype]
+    work: Work
+
+
+class Shape(NamedTuple):
+    """A network without contents, and the mode that its tensors live in."""
+
+    mode: FakeTensorMode
+    network: nn.Module
+    other: int  # bytes of the weights that are loaded with it and compute nothing in a step
+
+
+@lru_cache(maxsize=64)
+def shape_of(spec: catalog.NetworkSpec, precision: str, device_type: str = "cpu") -> Shape:
+    """The network of a catalog entry as the engine loads it, without contents."""
+    mode, other = FakeTensorMode(allow_non_fake_inputs=True), 0
+    network: nn.Module
+    with torch.device("meta"):
+        if isinstance(spec, catalog.UNetSpec):
+            network = freeze_unet(UNet(spec), PRECISIONS[precision])
+        elif isinstance(spec, catalog.PerceptorSpec):
+            model = freeze_clip(build_clip(spec), PRECISIONS[precision])
+            network = model.visual
+            other = bytes_of(model) - bytes_of(network)
+        elif isinstance(spec, catalog.SecondarySpec):
+            network = build_secondary(spec)
+    with mode:
+        network = Lpips() if isinstance(spec, catalog.BackboneSpec) else network.to_empty(device="cpu")
+    if precision != "float32" and device_type == "cuda" and isinstance(spec, catalog.PerceptorSpec):
+        norm_in_float32(network)
+    return Shape(mode, network.requires_grad_(False).eval(), other)
+
+
+def norm_in_float32(network: nn.Module) -> None:
+    """Let a network that runs on the CPU do what autocast does on cuda: norms take and make float32."""
+
+    def in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        return forward(x.float()).to(x.dtype)
+
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.forward = partial(in_float32, module.forward)  # type: ignore[method-assign]
+
+
+def bytes_of(network: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in [*network.parameters(), *network.buffers()])
+
+
+@lru_cache(maxsize=1024)
+def cost_of(
+    spec: catalog.NetworkSpec,
+    shape: tuple[int, ...],
+    precision: str,
+    checkpointing: bool,
+    gradient: bool,
+    device_type: str,
+) -> Cost:
+    """Run a network forward and, with `gradient`, backward, on an input [B, 3, H, W] without contents."""
+    mode, network, _ = shape_of(spec, precision, device_type)
+    if isinstance(network, UNet):
+        network.set_checkpointing(checkpointing)
+    elif isinstance(spec, catalog.PerceptorSpec):
+        set_tower_checkpointing(network, checkpointing)
+    half = precision != "float32" and not isinstance(spec, catalog.UNetSpec)  # whose half is its own
+    ledger = Ledger("cpu", BLOCK.get(device_type, 64), scratch=device_type == "cpu")
+    ledger.ignore(iter([*network.parameters(), *network.buffers()]))
+    with _disable_current_modes(), mode, torch.set_grad_enabled(gradient):
+        x = torch.empty(shape).requires_grad_(gradient)
+        others = others_of(spec, x)
+        ledger.ignore(iter([x, *others]))
+        with ledger:
+            with torch.autocast("cpu", PRECISIONS[precision], enabled=half):
+                y = network(x, *others)
+            forward, held = ledger.peak, ledger.live - y.untyped_storage().nbytes()
+            output = tuple(y.shape), y.dtype
+            if not gradient:
+                return Cost(forward, 0, 0, output, ledger.work)
+            ledger.peak = 0
+            seed = torch.empty_like(y)
+            ledger.hold(-seed.untyped_storage().nbytes() - y.untyped_storage().nbytes())  # the caller's, both
+            torch.autograd.grad(y, x, seed)
+            return Cost(forward, held, ledger.peak, output, ledger.work)
+
+
+def others_of(spec: catalog.NetworkSpec, x: Tensor) -> list[Tensor]:
+    """What a network takes beside its picture."""
+    if isinstance(spec, catalog.UNetSpec):
+        labels = [] if spec.num_classes is None else [torch.zeros(len(x), dtype=torch.int64)]
+        return [torch.empty(len(x)), *labels]
+    if isinstance(spec, catalog.SecondarySpec):
+        return [torch.empty(len(x))]
+    return [] if isinstance(spec, catalog.PerceptorSpec) else [torch.empty_like(x)]
+
+
+def cost_of_cuts(
+    spec: catalog.PerceptorSpec, count: int, most: int, precision: str, checkpointing: bool, device_type: str
+) -> Cost:
+    """What `count` of at most `most` cuts take: on the line between one and all, which is never too little.
+
+    Each of a cost's figures is the largest of several that grow with the count in a straight line.
+    """
+
+    def cost(count: int) -> Cost:
+        side = spec.resolution
+        return cost_of(spec, (count, 3, side, side), precision, checkpointing, True, device_type)
+
+    if count >= most:
+        return cost(count)
+    one, all_cuts, share = cost(1), cost(most), (count - 1) / (most - 1)
+
+    def between(name: str) -> int:
+        low, high = getattr(one, name), getattr(all_cuts, name)
+        return round(low + share * (high - low))
+
+    (_, *shape), dtype = all_cuts.output
+    work = one.work * (1 - share) + all_cuts.work * share
+    return Cost(between("forward"), between("held"), between("backward"), ((count, *shape), dtype), work)
+
+
+# What a guided step takes
+
+
+class StandIn(torch.autograd.Function):
+    """In place of a network's call: nothing is computed, and the ledger is told what the network would have taken."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cost: Cost, ledger: Ledger) -> Tensor:
+        ctx.save_for_backward(x)  # as any network does
+        ctx.cost, ctx.ledger = cost, ledger
+        ledger.spike(cost.forward)
+        ledger.hold(cost.held)
+        shape, dtype = cost.output
+        return x.new_empty(shape, dtype=dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        ctx.ledger.hold(-ctx.cost.held)
+        ctx.ledger.spike(ctx.cost.backward)
+        return torch.empty_like(ctx.saved_tensors[0]), None, None
+
+
+@dataclass
+class Walk:
+    """A guided step on pictures without contents: what it holds, and what work each network and the rest had."""
+
+    plan: Plan
+    arrangement: Arrangement
+    device_type: str
+    ledger: Ledger = field(init=False)
+    most: int = field(init=False)  # cuts that a perceptor could look at together
+    works: dict[str, Work] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger("meta", BLOCK.get(self.device_type, 64))
+        with self.ledger:
+            self._step(heaviest(self.plan))
+
+    def network(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool = False) -> Callable[..., Tensor]:
+        """The stand-in for a network."""
+        precision = self.arrangement.precision
+
+        def call(x: Tensor, *_: Tensor) -> Tensor:
+            gradient = torch.is_grad_enabled() and x.requires_grad
+            if isinstance(spec, catalog.PerceptorSpec) and gradient:
+                cost = cost_of_cuts(spec, len(x), self.most, precision, checkpointing, self.device_type)
+            else:
+                cost = cost_of(spec, tuple(x.shape), precision, checkpointing, gradient, self.device_type)
+            self.works[name] = self.works.get(name, Work()) + cost.work
+            return StandIn.apply(x, cost, self.ledger)
+
+        return call
+
+    def _step(self, step: Step) -> None:
+        plan, settings = self.plan, self.plan.settings
+        model, compat = settings.model, settings.compat == "disco57"
+        batch = settings.batch_size if compat else 1  # otherwise its pictures are computed one by one
+        self.most = number_of(step.cuts) * batch
+        unet_spec = catalog.unet(model.diffusion_model)
+        diffusion = Diffusion.spaced(plan.total_steps, unet_spec.noise_schedule)
+        x = torch.empty(batch, 3, plan.height, plan.width, device="meta")
+        views = [self._view(name, batch) for name in plan.perceptors]
+        guidance = Guidance(
+            diffusion,
+            views,
+            self._init_loss([view.perceptor for view in views], x) if wants_init_loss(plan) else None,
+            settings.guidance.symmetry_axis,
+            coupled=compat,
+            cuts_at_once=self.arrangement.cuts_at_once,
+        )
+        unet = UNetDenoiser(
+            self.network("unet", unet_spec, self.arrangement.checkpointing), diffusion, unet_spec.predicts
+        )
+        secondary = None
+        if model.use_secondary_model:
+            spec = catalog.secondary(model.secondary_model)
+            secondary = SecondaryDenoiser(self.network("secondary", spec), diffusion)
+        GuidedDenoiser(unet, guidance, secondary, model.clip_denoised)(x, step)
+
+    def _view(self, name: str, batch: int) -> View:
+        plan, spec = self.plan, catalog.perceptor(name)
+        prompts = max(len(stage.prompts) for stage in plan.stages) + IMAGE_PROMPT_CUTS * len(plan.image_prompts)
+        prompts *= FUZZY_COPIES if plan.settings.guidance.fuzzy_prompt else 1
+        look = self.network(name, spec, self.arrangement.checkpointing)
+        perceptor = Perceptor(name, spec.resolution, spec.mean, spec.std, look, lambda texts: torch.empty(0))
+        targets = torch.empty(batch, prompts, spec.embed_dim, device="meta")
+        return View(
+            perceptor,
+            Cutouts(spec.resolution, plan.settings.compat == "disco57"),
+            [targets],
+            [torch.empty(prompts, device="meta")],
+            [torch.Generator() for _ in range(batch)],
+        )
+
+    def _init_loss(self, perceptors: Sequence[Perceptor], init: Tensor) -> Callable[[Tensor], Tensor]:
+        if self.plan.settings.init.init_loss == "perceptors":
+            return likeness(perceptors, init)
+        return self.network("lpips", BACKBONE)
+
+
+def wants_init_loss(plan: Plan) -> bool:
+    """Whether init_scale pulls towards a picture."""
+    has_target = plan.init_image is not None or (plan.settings.compat == "disco57" and plan.settings.init.perlin_init)
+    return has_target and any(step.init_scale for step in plan.steps)
+
+
+def heaviest(plan: Plan) -> Step:
+    """A step with all that any step of the plan does, looking once, with the most cuts."""
+    most = max(plan.steps, key=lambda step: number_of(step.cuts) if guides(step) else -1)
+    scales = ("clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "symmetry_loss_scale", "init_scale")
+    clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
+    return replace(
+        most,
+        **{scale: max((getattr(step, scale) for step in plan.steps), key=abs) for scale in scales},
+        perceptor_weights=tuple(map(max, zip(*(step.perceptor_weights for step in plan.steps), strict=True))),
+        clamp_grad=True,
+        clamp_max=1.0 if clamps else 0.0,
+        cuts=replace(most.cuts, batches=1, skip_augs=all(step.cuts.skip_augs for step in plan.steps)),
+        stage=0,
+    )
+
+
+def guides(step: Step) -> bool:
+    """Whether perceptors look at this step."""
+    pulls = not step.clamp_grad or step.clamp_max > 0
+    return bool(pulls and step.clip_guidance_scale and any(step.perceptor_weights))
+
+
+def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate:
+    """What the plan takes when it is laid out so, on a device of that type ("cpu", "cuda", "mps").
+
+    Right within 15 % where it was measured (benchmarks/memory.py; the README has the table), which was on the CPU only.
+    """
+    walk = Walk(plan, arrangement, device_type)
+    parts = weights_of(plan, arrangement.precision, device_type)
+    pictures = KEPT_PICTURES * plan.settings.batch_size * 3 * plan.width * plan.height * 4
+    parts |= {"activations": walk.ledger.peak, "pictures": pictures, "libraries": LIBRARIES.get(device_type, 0)}
+    works = [work_of(step, walk) for step in plan.steps]
+    work = sum(works, Work()) * (1 / len(works))
+    return Estimate(parts, sum(parts.values()), round(work.flops), work)
+
+
+def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
+    """Bytes of weights on the device, by network."""
+    model = plan.settings.model
+    specs: list[catalog.NetworkSpec] = [catalog.unet(model.diffusion_model)]
+    if model.use_secondary_model:
+        specs.append(catalog.secondary(model.secondary_model))
+    specs += map(catalog.perceptor, plan.perceptors)
+    if wants_init_loss(plan) and plan.settings.init.init_loss == "lpips":
+        specs.append(BACKBONE)
+    found = {}
+    for spec in specs:
+        _, network, other = shape_of(spec, precision)
+        found[spec.name] = bytes_of(network) + (other if device_type == "cpu" else 0)
+    return found
+
+
+def work_of(step: Step, walk: Walk) -> Work:
+    """The work of one step of the walk's plan: what it looks at, as a share of what the walk looked at."""
+    plan, works = walk.plan, dict(walk.works)
+    unet = works.pop("unet")
+    if not guides(step):
+        model, shape = plan.settings.model, (1, 3, plan.height, plan.width)
+        spec, precision = catalog.unet(model.diffusion_model), walk.arrangement.precision
+        return cost_of(spec, shape, precision, walk.arrangement.checkpointing, False, walk.device_type).work
+    most = heaviest(plan)
+    looks = number_of(step.cuts) * step.cuts.batches / number_of(most.cuts)
+    work = unet + walk.ledger.work * looks
+    for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):
+        work += works.pop(name, Work()) * (looks if weight else 0)
+    return sum(works.values(), work)
+
+
+# How it is arranged
+
+
+def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple[Arrangement, Estimate | None]:
+    """The first arrangement that fits, from the fastest on, and what it takes (None where nothing needs deciding).
+
+    limit: bytes; None = the setting memory_limit, or what the device has free. On the CPU, where the same settings make
+    the same bits, those come first that change no bit.
+
+    Raises SettingsError where none fits, with the cheapest changes of settings that would.
+    """
+    asked = limit if limit is not None else memory_limit(plan.settings)
+    room = available(device) if asked is None else asked
+    choices = list(candidates(plan, device.type))
+    if asked is None and len(plan.perceptors) and is_small(plan) and room > SMALL:
+        return replace(choices[0], why="small enough to need no planning"), None
+    there = f"{'memory_limit is' if asked is not None else 'free are'} {in_words(room)}"
+    found = estimate(plan, choices[0], device.type)
+    if found.peak * MARGIN <= room:
+        return replace(choices[0], why=f"{there}, enough for the fastest arrangement"), found
+    leanest = estimate(plan, choices[-1], device.type)
+    if leanest.peak * MARGIN > room:
+        raise SettingsError(refusal(plan, leanest, room, there, device.type))
+    for arrangement in choices[1:]:
+        found = estimate(plan, arrangement, device.type)
+        if found.peak * MARGIN <= room:
+            break
+    return replace(arrangement, why=f"{there}, too little for a faster arrangement"), found
+
+
+#: What the shipped models need less than (tests/test_memory.py), at no more than these pixels and cuts.
+SMALL = 2**29
+SMALL_PIXELS, SMALL_CUTS = 128 * 128, 64
+
+
+def is_small(plan: Plan) -> bool:
+    """Whether the shipped models do something so small that counting would take longer than it is worth."""
+    model = plan.settings.model
+    specs: list[Any] = [catalog.unet(model.diffusion_model), *map(catalog.perceptor, plan.perceptors)]
+    if model.use_secondary_model:
+        specs.append(catalog.secondary(model.secondary_model))
+    pixels = plan.width * plan.height * plan.settings.batch_size
+    cuts = max(number_of(step.cuts) for step in plan.steps)
+    shipped = all(spec.weights.shipped for spec in specs) and plan.settings.init.init_loss != "lpips"
+    return shipped and pixels <= SMALL_PIXELS and cuts * plan.settings.batch_size <= SMALL_CUTS
+
+
+def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
+    """The arrangements that the settings allow, in the order to be tried."""
+    model = plan.settings.model
+    precisions = AUTO_PRECISIONS.get(device_type, ("float32",)) if model.precision == "auto" else (model.precision,)
+    switch = {"auto": (False, True), "on": (True,), "off": (False,)}[model.checkpointing]
+    cuts = number_of(heaviest(plan).cuts)
+    given = cuts_at_once(plan.settings)
+    chunks = [0] if given is None else [given if given < cuts else 0]
+    while given is None and cuts > 1:
+        cuts = -(-cuts // 2)
+        chunks.append(cuts)
+    for precision in precisions:
+        pairs = [(on, chunk) for on in switch for chunk in chunks]
+        if device_type == "cpu":  # a chunk changes rounding, checkpointing nothing
+            pairs.sort(key=lambda pair: (chunks.index(pair[1]), pair[0]))
+        for on, chunk in pairs:
+            yield Arrangement(precision, on, chunk)
+
+
+def refusal(plan: Plan, leanest: Estimate, room: int, there: str, device_type: str) -> str:
+    """The line that says what is needed, what there is, and what would fit."""
+    found = []
+    for words, settings in alternatives(plan):
+        other = build_plan(settings)
+        *_, last = candidates(other, device_type)
+        peak = estimate(other, last, device_type).peak * MARGIN
+        if peak <= room:
+            found.append(f"{words} ({in_words(peak)})")
+        if len(found) == 2:
+            break
+    advice = f"this would fit: {', or '.join(found)}" if found else "nothing was found that would fit"
+    return f"the run needs {in_words(leanest.peak * MARGIN)} of memory at least, and {there}; {advice}"
+
+
+def alternatives(plan: Plan) -> Iterator[tuple[str, Settings]]:
+    """Changes of settings that take less memory, in words to type: each alone, then together."""
+    settings, model = plan.settings, plan.settings.model
+    changes: list[dict[str, Any]] = []
+    if model.checkpointing == "off" or cuts_at_once(settings) is not None:
+        changes.append({"checkpointing": "auto", "cuts_at_once": "auto"})
+    if model.precision == "float32":
+        changes.append({"precision": "auto"})
+    if not model.use_secondary_model:
+        changes.append({"use_secondary_model": True})
+    sizes = [{"width": int(plan.width * share), "height": int(plan.height * share)} for share in (0.75, 0.5)]
+    for change in [*changes, *sizes]:
+        yield in_settings(change), with_model(settings, change)
+    together = {name: value for change in changes for name, value in change.items()}
+    fewer = with_fewer_perceptors(settings)
+    words = f"clip_models=[{','.join(fewer.perceptors.clip_models)}]" if fewer != settings else ""
+    for change in (together, together | sizes[-1]):
+        yield f"{words} {in_settings(change)}".strip(), with_model(fewer, change)
+
+
+def with_fewer_perceptors(settings: Settings) -> Settings:
+    """The settings with the smallest of their perceptors alone."""
+    perceptors = settings.perceptors
+    smallest = min(
+        perceptors.clip_models, key=lambda name: bytes_of(shape_of(catalog.perceptor(name), "float32").network)
+    )
+    weights = {name: weight for name, weight in perceptors.perceptor_weights.items() if name == smallest}
+    return replace(settings, perceptors=replace(perceptors, clip_models=(smallest,), perceptor_weights=weights))
+
+
+def with_model(settings: Settings, change: dict[str, Any]) -> Settings:
+    return replace(settings, model=replace(settings.model, **change))
+
+
+def in_settings(change: dict[str, Any]) -> str:
+    return " ".join(f"{name}={str(value).lower()}" for name, value in change.items())
+
+
+def in_words(size: float) -> str:
+    """Bytes, as memory_limit takes them."""
+    return f"{size / 2**30:.1f}GiB" if size >= 2**30 else f"{max(size / 2**20, 1):.0f}MiB"
+
+
+@lru_cache(maxsize=8)
+def available(device: torch.device) -> int:
+    """Bytes that a run may take, asked once a process, so that all runs of a study are arranged alike."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    free = psutil.virtual_memory().available
+    group = Path("/sys/fs/cgroup")  # a container may have less than the machine
+    try:
+        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # no such limit
+        return free
+    return free
+
+
+# How long it takes
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a device does in a second: floating-point operations, bytes read or written, calls of an operation."""
+
+    flops: float
+    moved: float
+    calls: float
+
+    def seconds(self, work: Work) -> float:
+        return work.flops / self.flops + work.moved / self.moved + work.calls / self.calls
+
+
+@lru_cache(maxsize=8)
+def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
+    """Measure a device, in about a second."""
+    a, b = (torch.randn(1024, 1024, device=device).to(dtype) for _ in range(2))
+    large = torch.randn(2**23, device=device)
+    out = torch.empty_like(large)
+    small = torch.randn(16, device=device, requires_grad=True)
+    return Speed(
+        flops=2 * 1024**3 * rate(lambda: a @ b, device),
+        moved=2 * large.nbytes * rate(lambda: torch.neg(large, out=out), device),
+        calls=rate(lambda: small * small, device),
+    )
+
+
+def rate(call: Callable[[], object], device: torch.device, seconds: float = 0.3) -> float:
+    """How often a second something can be done: the best of a few stretches, since others may be at work here too."""
+    best, stretch = 0.0, 0
+    call()
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not stretch:
+        start, stretch = time.perf_counter(), stretch + 1
+        for _ in range(10):
+            call()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+        best = max(best, 10 / (time.perf_counter() - start))
+    return best
+
+
+def seconds(plan: Plan, estimate: Estimate, speed: Speed) -> float:
+    """How long a run takes, loading left out; see `disco doctor` for how far off this was here."""
+    batches = plan.settings.n_batches if plan.settings.compat == "disco57" else len(plan.seeds)
+    return speed.seconds(estimate.work) * len(plan.steps) * batches
