@@ -44,6 +44,8 @@ disco "a castle:2" "a red sky"               two prompts blended, the first with
 disco prompt="E = mc2" seed=7                a prompt that looks like a setting
 disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
                                              a study: every combination, a folder each
+disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +study=... is the same
+disco study=prompts --dry-run                what it would render, and how long that takes
 disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
 disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
 disco models list | fetch NAME | verify | path | import FILE
@@ -247,15 +249,20 @@ def _folder_in(config: DictConfig, kind: str) -> Path:
 def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
     """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
     from disco.study import cells, sweeper
+    from disco.study.outlook import outlook
 
     overrides = cells.axes_of(config, typed)
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     _folder_in(config, "sweep")
     sweep = cells.declare(config, overrides, line.config_name)
+    workers = sweeper.workers_of(config, sweep.jobs)
     for note in sweep.notes:
         print(f"disco: note: {note}", file=sys.stderr)
     check_folder(sweep.folder)
+    if line.dry:
+        print(outlook(sweep, workers))
+        return 0
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         for plan in sweep.kinds():
             check_machine(plan)

@@ -26,6 +26,9 @@ from disco.errors import SettingsError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+# Hydra's launchers that the package's extras bring.
+LAUNCHERS = ("joblib", "submitit", "ray")
+
 # What a timed setting may hold (number, switch, text, list, mapping) is for disco.schedule to say, not for a type.
 Timed = Any
 
@@ -167,6 +170,8 @@ class OutputConfig:
     intermediate_saves: Any = _setting("a count of partial pictures, or a list of steps or shares such as 25%")
     video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
     fps: int = _setting("pictures a second of the film", low=1, high=120)
+    metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
+    tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
 
 
 @dataclass(frozen=True)
@@ -362,7 +367,9 @@ def settings_error(error: BaseException) -> SettingsError:
     while cause is not None:
         if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
             group, _, choice = cause.missing_cfg_file.rpartition("/")
-            return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}")
+            extra = choice.partition("_")[0]
+            advice = f"; pip install 'disco-engine[{extra}]' adds it" if extra in LAUNCHERS else ""
+            return SettingsError(f"{group} is {choice!r}, but must be one of {', '.join(cause.options)}{advice}")
         if isinstance(cause, MissingConfigException) and str(cause).startswith("Cannot find primary config"):
             return SettingsError(
                 f"--config-name is {cause.missing_cfg_file!r}, but no folder of configs holds that file"

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +22,14 @@ from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.errors import SettingsError
+from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
+from disco.judge import assess
 from disco.memory import Arrangement, Estimate, arrange
+from disco.metrics import wanted
 from disco.models import catalog, store
 from disco.models.clip import load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
@@ -44,11 +47,15 @@ MIRRORS = {"horizontal": -1, "vertical": -2}
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture, the seed that makes it again, and where it lies (None if it was not saved)."""
+    """A finished picture, the seed that makes it again, where it lies (None if it was not saved), what it measures.
+
+    metrics: what output.metrics asks for, by the names in `disco.metrics` and `disco.judge`.
+    """
 
     image: Image.Image
     seed: int
     path: Path | None = None
+    metrics: dict[str, float | str | None] = field(default_factory=dict)
 
     def _repr_png_(self) -> bytes | None:
         return self.image._repr_png_()
@@ -73,21 +80,37 @@ class Run:
         return self.pictures[0]._repr_png_()
 
 
-def render(prompt: str | None = None, *, folder: str | Path | None = None, quiet: bool = True, **settings: Any) -> Run:
+#: What `disco.render` calls after every step.
+Follower = Callable[[StepEvent], object]
+
+
+def render(
+    prompt: str | None = None,
+    *,
+    folder: str | Path | None = None,
+    quiet: bool = True,
+    on_step: Follower | None = None,
+    **settings: Any,
+) -> Run:
     """Render a prompt.
 
     settings: any setting by its bare name, as on the command line (`steps=50, clamp_max=0.1, preset="disco57"`).
     folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
     quiet: no progress bar.
+    on_step: called after every step with a `disco.follow.StepEvent`, to watch the run or to send it somewhere; what it
+    returns is ignored, what it raises ends the run, which is recorded as failed.
 
     Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded.
     """
     if prompt is not None:
         settings["prompt"] = prompt
-    return render_settings(load(from_python(settings)), None if folder is None else Path(folder), quiet=quiet)
+    place = None if folder is None else Path(folder)
+    return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step)
 
 
-def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bool = False) -> Run:
+def render_settings(
+    settings: Settings, folder: Path | None = None, *, quiet: bool = False, on_step: Follower | None = None
+) -> Run:
     """Render settings into a run folder (see `disco.outputs`), or into memory alone.
 
     Ctrl-C keeps the last prediction as the picture, completes the records with the status "interrupted" and goes on
@@ -96,10 +119,10 @@ def render_settings(settings: Settings, folder: Path | None = None, *, quiet: bo
     started = time.perf_counter()
     plan = build_plan(settings)
     with computing_on(plan.settings.model.threads):
-        return _rendered(plan, folder, quiet, started)
+        return _rendered(plan, folder, quiet, on_step, started)
 
 
-def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> Run:
+def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | None, started: float) -> Run:
     """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
     arrangement, estimate = arrange(plan, device)
@@ -107,6 +130,9 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> R
     measured_peak = watch_memory(device)
     if wants_lpips(plan):
         check_lpips()
+    metrics = wanted(plan.settings.output.metrics)
+    board = tensorboard_of(plan, folder)
+    followers = [follower for follower in (on_step, board) if follower is not None]
     out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
     if out is not None:
         out.start(record_of(plan, device, arrangement, estimate))
@@ -120,14 +146,22 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> R
         """The present batch's predictions are its pictures."""
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
-            pictures.append(Picture(to_image(x0), plan.seeds[number], path))
+            image = to_image(x0)
+            found = assess(image, metrics, plan.stages[-1].prompts, plan.settings.model.diffusion_model)
+            pictures.append(Picture(image, plan.seeds[number], path, found))
+            if board is not None:
+                board.measured(number, found)
         latest.clear()
 
     def finish(status: str, **more: Any) -> None:
         unguided = sum(sum(line["skipped"]) for line in lines)
         if unguided:
             notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
+        if board is not None:
+            board.close()
         if out is not None:
+            if metrics:
+                more["metrics"] = [picture.metrics for picture in pictures]
             memory = memory_record(arrangement, estimate, measured_peak())
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
             notes.extend(out.notes)
@@ -144,6 +178,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> R
                     bar.step(event.line["loss"])
                     if out is not None:
                         show(out, event.step, latest, plan.seeds, lines[-1])
+                    for follower in followers:
+                        follower(StepEvent(event.step, lines[-1], event.x0))
                 keep()
     except KeyboardInterrupt:
         keep()
@@ -156,6 +192,15 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, started: float) -> R
         raise
     finish("finished")
     return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
+
+
+def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:
+    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder."""
+    if not plan.settings.output.tensorboard:
+        return None
+    if folder is None:
+        raise SettingsError("tensorboard=true needs a run folder to write into; name one with folder=...")
+    return TensorBoard(folder / "tensorboard", plan)
 
 
 def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], seeds: Sequence[int], line: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from disco.metrics import METRICS, measure
 from disco.models import catalog
 from disco.models.catalog import PerceptorSpec
 from disco.models.clip import load_perceptor
@@ -34,6 +35,10 @@ from disco.models.words import (
     named,
 )
 from disco.prompts import SMALLEST_SUM, Prompt
+
+#: Sentences whose mean stands for a label when a run is judged. All of them (9 to 80) take seven times as long and read
+#: no more of 1000 true pictures right (subject 99 %, colour 98 %, place 100 %).
+SENTENCES = 3
 
 #: How many pictures are looked at together.
 AT_ONCE = 256
@@ -64,20 +69,30 @@ def sentences(axis: str) -> list[list[str]]:
     }[axis]
 
 
-class Reader:
-    """A perceptor that names the labels of pictures, by the nearest of the labels' embeddings."""
+def spread(items: Sequence[str], count: int) -> list[str]:
+    """`count` items, or all where there are fewer, evenly spread from the first to the last."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[place] for place in places]
 
-    def __init__(self, perceptor: Perceptor) -> None:
-        self.perceptor = perceptor
+
+class Reader:
+    """A perceptor that names the labels of pictures, by the nearest of the labels' embeddings.
+
+    most: of how many sentences, evenly spread over those there are, a label's embedding is the mean; None takes all.
+    """
+
+    def __init__(self, perceptor: Perceptor, most: int | None = None) -> None:
+        self.perceptor, self.most = perceptor, most
         self._anchors: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def anchors(self, axis: str) -> Tensor:
         """[labels, d]: the unit vectors that stand for the labels of an axis; made when first asked for."""
         if axis not in self._anchors:
-            flat = [sentence for group in sentences(axis) for sentence in group]
-            embedded = F.normalize(self.perceptor.encode_text(flat), dim=-1).split([len(g) for g in sentences(axis)])
-            self._anchors[axis] = F.normalize(torch.stack([each.mean(0) for each in embedded]), dim=-1)
+            groups = [spread(group, self.most or len(group)) for group in sentences(axis)]
+            embedded = self.texts([sentence for group in groups for sentence in group])
+            means = [each.mean(0) for each in embedded.split([len(group) for group in groups])]
+            self._anchors[axis] = F.normalize(torch.stack(means), dim=-1)
         return self._anchors[axis]
 
     @torch.no_grad()
@@ -147,11 +162,29 @@ def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Ver
     return found
 
 
+def assess(image: Image.Image, names: Sequence[str], prompts: Sequence[Prompt], diffusion_model: str) -> Verdict:
+    """What is asked of a finished picture by `disco.metrics.NAMES`: its metrics, and the verdict under "judge".
+
+    prompts: the texts that held at the end. diffusion_model: what drew; there is no verdict on pictures by any other
+    than the embedded one, for the judge knows no others.
+    """
+    found: Verdict = dict(measure(image, [name for name in names if name in METRICS]))
+    if "judge" in names:
+        drawn_here = any(spec.name == diffusion_model and spec.weights.shipped for spec in catalog.UNETS)
+        found |= verdict(image, prompts, load_judge()) if drawn_here and _can_tell(prompts) else NO_VERDICT
+    return found
+
+
+def _can_tell(prompts: Sequence[Prompt]) -> bool:
+    """Whether the judge needs to be loaded for these."""
+    return any(named(prompt.text) for prompt in prompts)
+
+
 @lru_cache(maxsize=1)
 def load_judge() -> Reader:
     """The judge, on the CPU and in float32 wherever the run was, so that verdicts compare; loaded once a process."""
     with torch.random.fork_rng(devices=[]):  # building a network draws its first weights
-        return Reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
+        return Reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"), SENTENCES)
 
 
 def _six_digits(value: float | Tensor) -> float:

@@ -6,6 +6,7 @@
     steps.jsonl             a line a step
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
+    tensorboard/            TensorBoard's event files, on request
 
 Every PNG has the record of its making inside: the settings, its seed, the version and the hashes of the weights. Whole
 files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float tensors
@@ -30,6 +31,7 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from disco.errors import SettingsError
+from disco.extras import check_video
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -157,11 +159,20 @@ class RunFolder:
         return path
 
     def _write_record(self) -> None:
-        replace_file(self.path / "run.json", json.dumps(_plain(self._record), indent=2).encode())
+        write_record(self.path, self._record)
 
 
 #: What a run leaves in its folder, as patterns.
-LEFT_BY_A_RUN = ("image_*", "run.json", "steps.jsonl", "progress.png", "partials", "traceback.txt", ".*.part")
+LEFT_BY_A_RUN = (
+    "image_*",
+    "run.json",
+    "steps.jsonl",
+    "progress.png",
+    "partials",
+    "tensorboard",
+    "traceback.txt",
+    ".*.part",
+)
 
 
 def clear_run(folder: Path) -> None:
@@ -169,6 +180,11 @@ def clear_run(folder: Path) -> None:
     for pattern in LEFT_BY_A_RUN:
         for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write run.json into a run folder, whole, in place of the one that is there. Raises OSError where it cannot be."""
+    replace_file(folder / "run.json", json.dumps(_plain(record), indent=2).encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -196,16 +212,6 @@ def _plain(value: Any) -> Any:
 
 
 # Videos
-
-
-def check_video(video: str) -> None:
-    """Raises SettingsError for a video that cannot be made here; no file is touched."""
-    if video not in ("none", "gif", "mp4"):
-        raise SettingsError(f"video={video!r} is unknown; choose one of none, gif, mp4")
-    if video == "mp4" and shutil.which("ffmpeg") is None:
-        raise SettingsError(
-            "video='mp4' needs the program ffmpeg, which is not installed; install it, or use video=gif"
-        )
 
 
 class _Video(Protocol):

@@ -42,7 +42,8 @@ def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multi
 
     arguments: `name=value`, the name bare or full; any other word is a prompt, taken as it stands, as is all that
     follows `prompt=`. texts: more prompts, even if they look like overrides. multirun: whether commas between values
-    make a sweep; where they do not, paths may hold them.
+    make a sweep; where they do not, paths may hold them. There prompt="a, b","c" is two prompts to be rendered apart,
+    if each stands in quotes.
 
     Raises `SettingsError` for an unknown name, and for a value that cannot be read.
     """
@@ -52,11 +53,17 @@ def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multi
         match = ASSIGNMENT.fullmatch(argument)
         if match is None:
             prompts.append(argument)
+        elif match["key"] == "prompt" and multirun and (texts_apart := _quoted_texts(match["value"])):
+            overrides.append(f"prompt={','.join(quoted(text, 'prompt') for text in texts_apart)}")
         elif match["key"] == "prompt":
             prompts.append(match["value"])
         else:
             overrides.append(_override(match["sign"], match["key"], match["value"], multirun))
     prompts += texts
+    if prompts and any(override.startswith("prompt=") for override in overrides):
+        raise SettingsError(
+            f"prompt holds several texts to be rendered apart, and {prompts[0]!r} is one more; add it there"
+        )
     if len(prompts) == 1:
         overrides.append(f"prompt={quoted(prompts[0], 'prompt')}")
     elif prompts:
@@ -135,6 +142,20 @@ def _value(spec: Spec, text: str, multirun: bool) -> str:
     if len(pieces) > 1:
         pieces = [piece.strip() for piece in pieces]
     return ",".join(_piece(spec, piece, is_text) for piece in pieces)
+
+
+def _quoted_texts(value: str) -> list[str]:
+    """The texts of "a, b","c"; none if any stands without quotes, for then it is all one text."""
+    from hydra.core.override_parser.types import ChoiceSweep, QuotedString
+    from hydra.errors import HydraException
+
+    try:
+        sweep = _parser().parse_override(f"key={value}")._value
+    except HydraException:
+        return []
+    items = sweep.list if isinstance(sweep, ChoiceSweep) else []
+    texts = [item.text for item in items if isinstance(item, QuotedString)]
+    return texts if len(texts) == len(items) else []
 
 
 def _piece(spec: Spec, text: str, is_text: bool) -> str:

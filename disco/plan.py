@@ -7,7 +7,6 @@ import difflib
 import math
 import re
 import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 from disco import schedule
 from disco.config import SamplerConfig, Settings, specs
 from disco.errors import SettingsError
+from disco.extras import check_tensorboard, check_video
+from disco.metrics import wanted
 from disco.prompts import (
     ImagePrompt,
     Prompt,
@@ -166,7 +167,7 @@ def cuts_at_once(settings: Settings) -> int | None:
 
 
 def _check_names(settings: Settings) -> None:
-    """Refuse a model, perceptor, device or film that does not exist."""
+    """Refuse a model, perceptor, device, film or metric that does not exist."""
     from disco.models import catalog
 
     models = settings.model
@@ -193,8 +194,10 @@ def _check_names(settings: Settings) -> None:
     batch_name = settings.output.batch_name
     if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
         raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
-    if settings.output.video == "mp4" and shutil.which("ffmpeg") is None:
-        raise SettingsError("video is 'mp4', which takes the program ffmpeg, not found here; install it, or use gif")
+    check_video(settings.output.video)
+    if settings.output.tensorboard:
+        check_tensorboard()
+    wanted(settings.output.metrics)
 
 
 def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:

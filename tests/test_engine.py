@@ -16,11 +16,14 @@ from disco.config import load
 from disco.engine import Networks, mirror, render, render_settings, walk, walk_batch
 from disco.errors import SettingsError
 from disco.guidance.perceptor import Perceptor
+from disco.judge import assess, load_judge
 from disco.memory import Arrangement
+from disco.metrics import METRICS, measure
 from disco.models import catalog
 from disco.outputs import read_settings
 from disco.overrides import from_python
 from disco.plan import build_plan
+from disco.prompts import Prompt
 
 QUICK = dict(steps=6, width=32, height=32, cut_overview=2, cut_innercut=2)
 
@@ -60,6 +63,7 @@ def toys(monkeypatch):
         perceptors = [Perceptor(name, 16, (0.5,) * 3, (0.3,) * 3, tower, encode_text) for name in plan.perceptors]
         return Networks(unet, spec, secondary, tuple(perceptors))
 
+    load_judge()  # by its own hash and from its own place, and kept
     monkeypatch.setattr(engine, "load_networks", load_networks)
     monkeypatch.setattr(engine.store, "hash_of", lambda path: "0" * 64)
     monkeypatch.setattr(engine.store, "weights_path", lambda spec: Path(spec.weights.name))
@@ -202,6 +206,88 @@ def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):
         render("a red star", folder=tmp_path, **QUICK)
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "failed" and "out of memory" in record["error"]
+
+
+# --- what is measured ------------------------------------------------------------------------------------------------
+
+
+def test_finished_pictures_are_measured(toys, tmp_path):
+    run = render("a red star", folder=tmp_path, n_batches=2, batch_size=2, **QUICK)
+    assert json.loads((tmp_path / "run.json").read_text())["metrics"] == [picture.metrics for picture in run.pictures]
+    for picture in run.pictures:
+        assert picture.metrics.items() >= measure(Image.open(picture.path)).items()
+        assert picture.metrics["recognition"] in (0, 0.5, 1) and "recognition_colour" in picture.metrics
+    assert len({picture.metrics["judge"] for picture in run.pictures}) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "names"), [(True, {*METRICS, "judge"}), (False, set()), (["contrast", "judge"], {"contrast", "judge"})]
+)
+def test_what_is_measured_can_be_chosen(toys, tmp_path, given, names):
+    run = render("a red star", folder=tmp_path, metrics=given, **QUICK)
+    found = set(run.pictures[0].metrics)
+    assert {name for name in found if not name.startswith(("recognition", "seen"))} == names
+    assert ("metrics" in json.loads((tmp_path / "run.json").read_text())) == bool(names)
+
+
+def test_the_judge_hears_what_holds_at_the_end(toys):
+    run = render(prompts={"0": ["a castle by night"], "50%": ["a blue fish", "a red car:-0.5"]}, **QUICK)
+    asked = {name for name in run.pictures[0].metrics if name.startswith("recognition_")}
+    assert asked == {"recognition_subject", "recognition_colour"}
+
+
+def test_prompts_and_models_outside_the_judges_world_have_no_verdict(toys, tmp_path):
+    Image.new("RGB", (40, 30), (200, 30, 30)).save(tmp_path / "red.png")
+    from_image = render(image_prompts=[str(tmp_path / "red.png")], **QUICK).pictures[0].metrics
+    assert from_image["judge"] is from_image["recognition"] is None
+    found = assess(Image.new("RGB", (64, 64)), ["judge"], [Prompt("a red star", 1.0)], "another_unet")
+    assert found == {"judge": None, "recognition": None}
+
+
+def test_an_interrupted_run_is_measured_too(toys, tmp_path, monkeypatch):
+    def interrupt(out, step, *_):
+        if step.number == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "show", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        render("a red star", folder=tmp_path, **QUICK)
+    [metrics] = json.loads((tmp_path / "run.json").read_text())["metrics"]
+    assert metrics.items() >= measure(Image.open(tmp_path / "image_0.png")).items()
+
+
+# --- who follows -----------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_sees_every_step(toys, tmp_path):
+    events = []
+    run = render("a red star", folder=tmp_path, n_batches=2, batch_size=2, on_step=events.append, **QUICK)
+    assert [event.step.number for event in events] == [*range(6), *range(6)]
+    assert [event.line for event in events] == list(run.steps)
+    assert json.loads((tmp_path / "steps.jsonl").read_text().splitlines()[7])["pictures"] == events[7].line["pictures"]
+    assert list(events[-1].pictures) == [2, 3]
+    for number, image in events[-1].pictures.items():
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(run.pictures[number].image))
+    with pytest.raises(AttributeError):
+        events[0].line = {}
+
+
+def test_following_changes_no_picture(toys):
+    plain = render("a red star", **QUICK)
+    followed = render("a red star", on_step=lambda event: event.pictures, **QUICK)
+    np.testing.assert_array_equal(pixels(plain), pixels(followed))
+
+
+def test_an_error_in_a_hook_ends_the_run(toys, tmp_path):
+    def fail(event):
+        if event.step.number == 2:
+            raise ConnectionError("the tracker is away")
+
+    with pytest.raises(ConnectionError, match="the tracker is away"):
+        render("a red star", folder=tmp_path, on_step=fail, **QUICK)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "failed" and record["error"] == "ConnectionError: the tracker is away"
+    assert len((tmp_path / "steps.jsonl").read_text().splitlines()) == 3
 
 
 # --- what settings do ------------------------------------------------------------------------------------------------

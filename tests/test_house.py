@@ -15,11 +15,11 @@ ROOT = Path(__file__).parents[1]
 #: The parts from the ground up. A part imports earlier lines only, so the parts of one line do not know one another.
 LAYERS = (
     {"errors"},
-    {"images", "schedule", "prompts", "models", "metrics"},
+    {"images", "schedule", "prompts", "models", "metrics", "extras"},
     {"config"},
     {"overrides", "plan"},
     {"diffusion", "noise", "outputs", "judge"},
-    {"guidance", "samplers"},
+    {"guidance", "samplers", "follow"},
     {"denoiser"},
     {"memory"},
     {"engine"},
@@ -35,9 +35,9 @@ STRANGERS = {"models", "guidance", "samplers"}
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
-    *("metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
-    *("study.results", "study.cells", "study.worker", "study.sweeper", "study.devices"),
-    *("study.report", "study.compare", "commands.report", "commands.diff", "commands.models"),
+    *("extras", "metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
+    *("study.results", "study.measure", "study.cells", "study.outlook", "study.worker", "study.sweeper"),
+    *("study.devices", "study.report", "study.compare", "commands.report", "commands.diff", "commands.models"),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from disco.judge import NO_VERDICT, Reader, load_judge, sentences, verdict
+from disco.judge import NO_VERDICT, Reader, load_judge, sentences, spread, verdict
 from disco.models.words import AXES, LABELS, named
 from disco.prompts import Prompt
 from disco.training import pictures
@@ -77,6 +77,18 @@ def test_anchors_speak_of_their_own_label():
         assert len(sentences(axis)) == len(labels)
         for label, group in zip(labels, sentences(axis), strict=True):
             assert {named(sentence)[axis] for sentence in group} == {(label,)}
+
+
+def test_sentences_are_spread():
+    assert spread("abcdefg", 3) == ["a", "d", "g"]
+    assert spread("ab", 3) == ["a", "b"]
+    assert spread("abcdefg", 7) == list("abcdefg")
+
+
+def test_few_sentences_say_what_all_say(scenes):
+    images = pictures.drawn(scenes)
+    few, every = load_judge().read(images), Reader(load_judge().perceptor).read(images)
+    assert (few[:, :4] == every[:, :4]).mean() > 0.97
 
 
 @pytest.fixture(scope="module")

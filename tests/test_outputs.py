@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from disco.errors import SettingsError
 from disco.noise import to_tensor
-from disco.outputs import Progress, RunFolder, check_video, read_record, read_settings, to_image
+from disco.outputs import Progress, RunFolder, read_record, read_settings, to_image
 
 RECORD = {
     "version": "1.2.3",
@@ -199,7 +199,7 @@ def test_gif_holds_the_frames_in_order(tmp_path):
 
 def test_videos_that_cannot_be_made_are_refused_at_once(monkeypatch):
     with pytest.raises(SettingsError, match="video='avi'.*none, gif, mp4"):
-        check_video("avi")
+        RunFolder("somewhere", video="avi")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SettingsError, match="video='mp4' needs the program ffmpeg"):
         RunFolder("somewhere", video="mp4")

@@ -182,6 +182,7 @@ def test_values_as_typed(argument: str, name: str, value: Any) -> None:
         ("init_image=a (1).png, 'b, c.png'", ['"a (1).png"', "'b, c.png'"]),
         ("prompts=[a],[b]", ["[a]", "[b]"]),
         ("device=choice(cpu,cuda)", ["cpu", "cuda"]),
+        ('prompt="a, b: c","d (e)"', ['"a, b: c"', '"d (e)"']),
     ],
 )
 def test_sweeps(argument: str, values: list[str]) -> None:

@@ -321,7 +321,7 @@ def test_names_that_do_not_exist(values: dict[str, Any], message: str) -> None:
 
 def test_video_needs_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(SettingsError, match="video is 'mp4', which takes the program ffmpeg"):
+    with pytest.raises(SettingsError, match="video='mp4' needs the program ffmpeg"):
         plan(video="mp4")
     assert plan(video="gif").settings.output.video == "gif"
 

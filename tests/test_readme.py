@@ -14,6 +14,7 @@ import pytest
 
 from disco.config import groups, load, settings_table, specs
 from disco.overrides import from_arguments, full_name
+from disco.training.__main__ import arguments as training_arguments
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -90,6 +91,9 @@ def test_every_command_is_one(command, monkeypatch):
     program, *arguments = command
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    elif program == "python" and arguments[0] == "-m":
+        assert arguments[1] == "disco.training"
+        training_arguments().parse_args(arguments[2:])
     elif program == "python":
         assert (ROOT / arguments[0]).exists()
     elif program == "pip":
@@ -97,6 +101,9 @@ def test_every_command_is_one(command, monkeypatch):
     else:
         assert program == "disco"
         multirun = arguments[0] == "-m"
+        if arguments[0].startswith("study="):
+            assert (ROOT / "conf" / "study" / f"{arguments[0].partition('=')[2]}.yaml").exists()
+            return
         if arguments[0] in VERBS:
             return
         overrides = from_arguments(arguments[multirun:], multirun=multirun)

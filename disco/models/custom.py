@@ -2,7 +2,8 @@
 
 The card NAME.json holds guided-diffusion's flags by their names, as the training scripts and Disco's cell for custom
 models have them; what it leaves out has guided-diffusion's default. Beside these it may hold `file` (NAME.pt where it
-does not), `num_classes` (1000 where it does not, with class_cond), `sizes`, `about`, `licence`, `sha256`, `addresses`.
+does not), `num_classes` (1000 where it does not, with class_cond), `sizes`, `about`, `licence`, `sha256`, `addresses`,
+and what sets the embedded networks apart: `predicts` (eps or v) and `patch` (see `disco.models.unet.UNet`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ IGNORED = {
     *("diffusion_steps", "timestep_respacing", "rescale_timesteps", "rescale_learned_sigmas", "use_kl", "dropout"),
     *("use_checkpoint", "use_fp16", "num_heads_upsample"),
 }
-OURS = ("file", "num_classes", "sizes", "about", "licence", "sha256", "addresses")
+OURS = ("file", "num_classes", "sizes", "about", "licence", "sha256", "addresses", "predicts", "patch")
 #: ImageNet's, the number that guided-diffusion's class_cond means.
 CLASSES = 1000
 SUFFIXES = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
@@ -90,6 +91,9 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
     _check(
         "noise_schedule", flags["noise_schedule"], lambda value: value in ("linear", "cosine"), str, "linear or cosine"
     )
+    predicts, patch = card.get("predicts", "eps"), card.get("patch", 1)
+    _check("predicts", predicts, lambda value: value in ("eps", "v"), str, "eps or v")
+    _check("patch", patch, lambda value: value > 0, int, "a positive integer")
     image_size = flags["image_size"]
     mult = _numbers("channel_mult", flags["channel_mult"]) or CHANNEL_MULT.get(image_size)
     if mult is None:
@@ -103,8 +107,8 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         name=name,
         weights=_file(name, card),
         image_size=image_size,
-        multiple=max(2 ** (len(mult) - 1), 64 if image_size >= 256 else 1),
-        predicts="eps",
+        multiple=max(2 ** (len(mult) - 1) * patch, 64 if image_size >= 256 else 1),
+        predicts=predicts,
         learn_sigma=flags["learn_sigma"],
         noise_schedule=flags["noise_schedule"],
         num_channels=flags["num_channels"],
@@ -117,6 +121,7 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         num_heads=None if by_channels else flags["num_heads"],
         use_new_attention_order=flags["use_new_attention_order"],
         num_classes=card.get("num_classes", CLASSES) if flags["class_cond"] else None,
+        patch=patch,
         sizes=tuple((int(width), int(height)) for width, height in card.get("sizes", ()))
         or ((image_size, image_size),),
         about=str(card.get("about", "")),
@@ -166,6 +171,8 @@ def card_of(spec: UNetSpec) -> dict[str, Any]:
         "use_new_attention_order": spec.use_new_attention_order,
         "learn_sigma": spec.learn_sigma,
         "noise_schedule": spec.noise_schedule,
+        **({} if spec.predicts == "eps" else {"predicts": spec.predicts}),
+        **({} if spec.patch == 1 else {"patch": spec.patch}),
     }
 
 

@@ -23,6 +23,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 import disco
 from disco.config import (
     Settings,
@@ -69,7 +75,7 @@ class Job:
 
     def words(self) -> str:
         """What sets the cell apart, for a line on the screen."""
-        return " ".join(f"{name.rpartition('.')[2]}={value}" for name, _, value in map(_halves, self.overrides))
+        return " ".join(override[override.rfind(".", 0, override.index("=")) + 1 :] for override in self.overrides)
 
 
 @dataclass(frozen=True)
@@ -130,13 +136,19 @@ def is_finished(folder: Path, key: str) -> bool:
     return count > 0 and all((folder / f"image_{number}.png").exists() for number in range(count))
 
 
+def is_done(folder: Path, job: Job) -> bool:
+    """Whether a cell lies finished in the folder of its study."""
+    try:
+        return is_finished(folder / job.key, job.key)
+    except SettingsError:  # of a foreign run, which the worker will say when it comes there
+        return False
+
+
 # Declaring
 
 
 def sweeper_of(config: DictConfig) -> dict[str, Any]:
     """What a composed config says of the sweeper."""
-    from omegaconf import OmegaConf
-
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     return sweeper
 
@@ -147,19 +159,19 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
     In a file a list holds the values of an axis, whatever they are: prompts, schedules, lists of perceptors; a text is
     read as on the command line.
     """
-    given = {_halves(override)[0] for override in typed}
+    given = {_name(override) for override in typed}
     if given & {"prompt", "prompts"}:
         given |= {"prompt", "prompts"}
     declared = []
     for name, value in (sweeper_of(config).get("params") or {}).items():
-        if isinstance(value, list) and not value:
+        if value in ([], ""):
             raise SettingsError(f"{name} is an axis without values; give it some, such as {name}=1,2")
         if isinstance(value, str):
             declared += from_arguments([f"{name}={value}"], multirun=True)
         else:
             values = value if isinstance(value, list) else [value]
             declared.append(f"{full_name(name)}={','.join(quoted(item, name) for item in values)}")
-    return [override for override in declared if _halves(override)[0] not in given] + list(typed)
+    return [override for override in declared if _name(override) not in given] + list(typed)
 
 
 def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> Sweep:
@@ -170,9 +182,10 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     Raises SettingsError, one line, for an axis that does not exist, is empty or holds a value twice, and for the first
     cell that could not be rendered.
     """
+    names = [_name(override) for override in overrides]
     sweeps = [override for override in map(_parsed, overrides) if override.is_sweep_override()]
-    settings = [override.get_key_element().lstrip("+~") for override in sweeps]
-    _check_axes(settings, sweeps)
+    settings = [_name(override.get_key_element()) for override in sweeps]
+    _check_axes(settings, names, sweeps)
     choices = [_choices(override) for override in sweeps]
     composed = Composer(overrides, config_name)
     jobs, notes = [], list[str]()
@@ -204,31 +217,27 @@ def planned(settings: Settings) -> Plan:
 class Composer:
     """What a cell has of its own -> its settings, as Hydra would compose them, and much faster.
 
-    overrides: those of the study, its sweeps included.
+    overrides: those of the study, its sweeps included, no two of them for the same thing.
     """
 
     def __init__(self, overrides: Sequence[str], config_name: str) -> None:
-        # None marks the place of a sweep: Hydra applies overrides in their order.
-        self._overrides = [None if _parsed(text).is_sweep_override() else text for text in overrides]
+        self._fixed = [override for override in overrides if not _parsed(override).is_sweep_override()]
         self._config_name = config_name
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def __call__(self, own: Sequence[str]) -> Settings:
-        """own: one override for each of the sweeps, in their order. Raises SettingsError for what Hydra refuses."""
-        from hydra._internal.config_loader_impl import ConfigLoaderImpl
-        from hydra.errors import HydraException
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-
-        chosen = iter(own)
-        overrides = [next(chosen) if override is None else override for override in self._overrides]
-        files = tuple(override for override in overrides if not is_value(override))
+        """own: one override for each of the sweeps. Raises SettingsError for what Hydra refuses."""
+        files = tuple(override for override in own if not is_value(override))
         if files not in self._composed:
-            config = compose(files, config_name=self._config_name)
-            self._composed[files] = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        config = copy.deepcopy(self._composed[files])
+            config = compose([*self._fixed, *files], config_name=self._config_name)
+            config = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+            self._composed[files] = config
+        config = self._composed[files]
+        values = [_parsed(override) for override in own if is_value(override)]
+        # Laid over it in place, for the next cell's will cover them; but mappings merge, and what is added must be new.
+        if any(value.is_add() or value.is_delete() or isinstance(value.value(), dict) for value in values):
+            config = copy.deepcopy(config)
         try:
-            values = [_parsed(override) for override in overrides if is_value(override)]
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
         except (HydraException, OmegaConfBaseException) as error:
             raise settings_error(error) from error
@@ -246,7 +255,7 @@ def in_study(settings: Settings) -> Settings:
 
 def is_value(override: str) -> bool:
     """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
-    name = _halves(override)[0].lstrip("+~")
+    name = _name(override)
     spec = specs().get(name.rpartition(".")[2])
     return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
 
@@ -270,18 +279,16 @@ def folder_of(config: DictConfig, settings: Sequence[str]) -> Path:
     return Path(str(named.hydra.sweep.dir)).absolute()
 
 
-def _check_axes(settings: Sequence[str], sweeps: Sequence[Override]) -> None:
+def _check_axes(settings: Sequence[str], names: Sequence[str], sweeps: Sequence[Override]) -> None:
     for name, override in zip(settings, sweeps, strict=True):
         leaf = name.rpartition(".")[2]
         if name in NO_AXES:
             raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
-        if settings.count(name) > 1:
-            raise SettingsError(f"{leaf} is an axis twice; put all its values into one")
+        if names.count(name) > 1:
+            raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")
         if not override.is_discrete_sweep():
-            raise SettingsError(
-                f"{leaf} is {override.get_value_element_as_str()}, which only a search takes; list values, or add "
-                "hydra/sweeper=disco_optuna"
-            )
+            given = str(override.input_line).partition("=")[2]
+            raise SettingsError(f"{leaf} is {given}, for a search only; list values, or add hydra/sweeper=disco_optuna")
         if not _choices(override):
             raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
 
@@ -320,14 +327,13 @@ def _choices(override: Override) -> list[str]:
     return [f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()]
 
 
-def _halves(override: str) -> tuple[str, str, str]:
-    return override.partition("=")
+def _name(override: str) -> str:
+    """What an override is for."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 @cache
 def _parsed(override: str) -> Override:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     return OverridesParser.create().parse_override(override)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +134,7 @@ def distance(a: Image.Image, b: Image.Image) -> Distance:
 
 def in_text(found: Difference) -> str:
     """The difference as lines of text."""
-    first, second = _names(found.first, found.second)
-    lines = [f"A  {first}", f"B  {second}", ""]
+    lines = [f"A  {found.first.folder}", f"B  {found.second.folder}", ""]
     for cell, name in ((found.first, "A"), (found.second, "B")):
         if cell.status != "finished":
             lines += [f"{name} is {cell.status}{f': {cell.error}' if cell.error else ''}", ""]
@@ -145,10 +143,6 @@ def in_text(found: Difference) -> str:
     for pair in found.pairs:
         lines += [f"{pair.first.path.name} and {pair.second.path.name}", *_distance_in_text(pair)]
     return "\n".join(lines if found.pairs else [*lines, "no pictures to compare"])
-
-
-def _names(first: Cell, second: Cell) -> tuple[str, str]:
-    return os.path.relpath(first.folder), os.path.relpath(second.folder)
 
 
 def _table(title: str, rows: Mapping[str, tuple[Any, Any]]) -> list[str]:
@@ -185,7 +179,7 @@ def write_difference(found: Difference, path: str | Path) -> Path:
         reason = found.pairs[0].reason if found.pairs else "there are none"
         raise SettingsError(f"the pictures cannot be laid over each other: {reason}")
     a, b = (open_image(picture.path, "picture") for picture in (found.pairs[0].first, found.pairs[0].second))
-    apart = np.abs(np.asarray(a).astype(np.int16) - np.asarray(b))
+    apart = np.abs(np.asarray(a).astype(np.int32) - np.asarray(b))
     bright = Image.fromarray((apart * 255 // max(1, apart.max())).astype(np.uint8))
     sheet = Image.new("RGB", (3 * a.width + 2 * GAP, a.height), "white")
     for number, picture in enumerate((a, b, bright)):

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from disco.errors import SettingsError
 from disco.study.grid import write_grid
+from disco.study.measure import complete
 from disco.study.page import write_page
-from disco.study.results import read_study, write_results
+from disco.study.results import write_results
 
 
 def write_report(folder: str | Path) -> Path:
     """Write the report of the study (or runs, or single run) in a folder into it; the path of its page, index.html.
 
-    The study may be half finished. Each file is written whole, beside and renamed, in place of an older one.
+    The study may be half finished. Pictures that were not measured yet are measured now. Each file is written whole,
+    beside and renamed, in place of an older one.
 
     Raises SettingsError where the folder holds no study and no run, or cannot be written.
     """
-    study = read_study(folder)
+    study = complete(folder)
     try:
         write_results(study)
         write_grid(study)

@@ -24,8 +24,8 @@ from disco.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
 
-#: Settings that say where a run goes and how it is watched. Runs that differ in nothing else are the same cell.
-NO_AXES = ("output.folder", "output.batch_name", "output.display_rate")
+#: Settings that say where a run goes and how it is followed. Runs that differ in nothing else are the same cell.
+NO_AXES = tuple(f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard"))
 
 #: How deep below the folder run folders are looked for; runs/disco/TIME_OF_STUDY/NUMBER is three.
 DEPTH = 3

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from disco.config import hydra_at_hand
 from disco.errors import SettingsError
 from disco.overrides import quoted
-from disco.study.cells import Job, Sweep, is_finished, sweeper_of, write_declaration
+from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
 from disco.study.devices import gpus
-from disco.study.results import read_study, write_results
+from disco.study.results import RESULTS_FILE, read_study
 from disco.study.worker import Walk, bury, held, one_line
 
 if TYPE_CHECKING:
@@ -26,41 +26,37 @@ if TYPE_CHECKING:
 
 
 def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command: Sequence[str]) -> int:
-    """Render what is missing of a study and write its table; the exit code, 1 if a cell failed.
+    """Render what is missing of a study and write its report; the exit code, 1 if a cell failed.
 
     overrides: those that all cells share; they choose the launcher. command: as typed, for study.json.
 
-    Ctrl-C leaves everything finished, the table too, and goes on as a KeyboardInterrupt that says so.
+    Ctrl-C leaves everything finished, the report too, and goes on as a KeyboardInterrupt that says so.
     """
+    from disco.study.report import write_report
+
     write_declaration(sweep, command)
-    jobs = [job for job in sweep.in_running_order() if not _done(sweep, job)]
+    jobs = [job for job in sweep.in_running_order() if not is_done(sweep.folder, job)]
     if len(jobs) < len(sweep.jobs):
         print(f"disco: {len(sweep.jobs) - len(jobs)} of {len(sweep.jobs)} cells are there already", file=sys.stderr)
     try:
         _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt:
-        page = write_results(read_study(sweep.folder))
-        done = sum(_done(sweep, job) for job in sweep.jobs)
+        page = write_report(sweep.folder)
+        done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
         raise KeyboardInterrupt(told) from None
-    page = write_results(read_study(sweep.folder))
+    page = write_report(sweep.folder)
     failed = _tell(sweep)
+    print(sweep.folder / RESULTS_FILE)
     print(page)
     return int(failed)
-
-
-def _done(sweep: Sweep, job: Job) -> bool:
-    try:
-        return is_finished(sweep.folder / job.key, job.key)
-    except SettingsError:  # of a foreign run; the worker will say so
-        return False
 
 
 def _tell(sweep: Sweep) -> bool:
     """Say what is not done; whether anything failed."""
     cells = {cell.key: cell for cell in read_study(sweep.folder).cells}
-    missing = [job for job in sweep.jobs if not _done(sweep, job)]
-    busy = [job for job in missing if cells[job.key].status == "running"]
+    missing = [job for job in sweep.jobs if not is_done(sweep.folder, job)]
+    busy = [job for job in missing if not _is_free(sweep, job)]
     failed = [job for job in missing if job not in busy]
     if busy:
         print(f"disco: note: {len(busy)} cells are in the hands of another command", file=sys.stderr)
@@ -72,6 +68,11 @@ def _tell(sweep: Sweep) -> bool:
             file=sys.stderr,
         )
     return bool(failed)
+
+
+def _is_free(sweep: Sweep, job: Job) -> bool:
+    with held(sweep.folder, job.key) as free:
+        return free
 
 
 def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], config_name: str) -> None:
@@ -107,7 +108,8 @@ def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]
     with hydra_at_hand():
         config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
-        walk = replace(walk, workers=workers_of(config, len(walk.jobs)), apart=_is(config, "JoblibLauncher"))
+        apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
+        walk = replace(walk, workers=workers_of(config, walk.jobs), apart=apart)
         launcher = Plugins.instance().instantiate_launcher(context, walk, config)
         try:
             returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
@@ -116,24 +118,28 @@ def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]
     return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
 
 
-def workers_of(config: DictConfig, jobs: int) -> int:
-    """How many workers a study has use for: as many as its launcher runs at once, where that is not given.
+def workers_of(config: DictConfig, jobs: Sequence[Job]) -> int:
+    """How many workers these jobs have use for: as many as the launcher runs at once, where that is not given.
 
-    config: Hydra's part included.
+    config: Hydra's part included. Raises SettingsError for a number that is none.
     """
     given = sweeper_of(config).get("workers", "auto")
     if given != "auto" and not (isinstance(given, int) and given > 0):
         raise SettingsError(f"hydra.sweeper.workers is {given!r}, but must be auto or a number of at least 1")
     if given == "auto":
         cores = os.cpu_count() or 1
-        at_once = config.hydra.launcher.get("n_jobs")  # joblib's; -1 is all cores, -2 all but one
+        given = len(gpus()) if on_gpus(jobs) else cores
         if _is(config, "BasicLauncher"):
             given = 1
-        elif at_once is not None:
-            given = at_once if at_once > 0 else max(1, cores + 1 + at_once)
-        else:
-            given = len(gpus()) or cores
-    return min(given, jobs)
+        elif _is(config, "JoblibLauncher"):
+            at_once = config.hydra.launcher.n_jobs  # -1 is all cores, -2 all but one
+            given = min(given, at_once if at_once > 0 else max(1, cores + 1 + at_once))
+    return max(1, min(given, len(jobs)))
+
+
+def on_gpus(jobs: Sequence[Job]) -> bool:
+    """Whether each worker is to have one of this machine's GPUs to itself."""
+    return all(job.settings.model.device in ("auto", "cuda") for job in jobs) and bool(gpus())
 
 
 def _is(config: DictConfig, launcher: str) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from disco.models import catalog
 from disco.models.store import sha256_of
-from disco.training import world
+from disco.training import loop, world
 
 # Which part of a training's state is the network; the label heads stay behind.
 PARTS = {
@@ -48,8 +47,7 @@ def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]
         raise FileNotFoundError(f"no trained run in {runs}; train one first")
     for run, path in found.items():
         file, prefix = PARTS[run]
-        state = torch.load(path, map_location="cpu", weights_only=True)["average"]
-        save_file(halved(state, prefix), folder / file)
+        save_file(halved(loop.averaged(path.parent), prefix), folder / file)
     hashes = {file: sha256_of(folder / file) for file, _ in PARTS.values() if (folder / file).exists()}
     (folder / "sha256.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     return hashes

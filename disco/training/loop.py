@@ -1,14 +1,19 @@
-"""The one training loop: resumable, deterministic, with an exponential moving average of the weights.
+"""The one training loop: resumable, deterministic, with moving averages of the weights and curves of the losses.
 
-A step depends on the seed and its own number alone, so that a run interrupted and resumed ends in the same
-state as one that was not.
+A step's chance depends on the seed and its own number alone, so that a run of so many steps, interrupted and resumed,
+ends in the same state as one that was not. A run of so many minutes instead fits its learning rate to the clock.
+
+The averages are power-function averages (Karras et al. 2024, arXiv:2312.02696, eq. 121 to 126): their length is a share
+of the run so far, so that one setting suits runs of any length and the random start is soon forgotten.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,95 +21,205 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from disco.training.curves import draw_curves
+
+#: `(model, numpy generator, torch generator on the device)` -> the loss, and figures to report; without a host sync.
+LossAt = Callable[[nn.Module, np.random.Generator, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]]
+#: `model` -> figures on pictures that are never trained on.
+HeldOut = Callable[[nn.Module], Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast: `steps` optimiser steps, a peak learning rate, where checkpoints go."""
+    """How long, how fast and where.
+
+    run: the folder of the run's state and curves. steps, minutes: the length; where both are given, what ends first.
+    emas: lengths of the averages (standard deviation over the run's length), the preferred first.
+    precision: "bfloat16" computes in autocast, "float32" without. warmup: steps of rising learning rate.
+    decay_share: the last share of the run, over which the learning rate falls to zero.
+    save_seconds: from one saved state to the next; 0 saves after every step. deadline: a time of `time.monotonic` at
+    which the run stops where it is, its state saved, to be resumed by another call.
+    """
 
     run: Path
-    steps: int
+    steps: int | None = None
+    minutes: float | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    ema: float = 0.999
+    emas: tuple[float, ...] = (0.05,)
     seed: int = 0
     device: str = "cpu"
+    precision: str = "bfloat16"
     warmup: int = 200
     decay_share: float = 0.4
-    save_every: int = 500
+    save_seconds: float = 120.0
     report_every: int = 100
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.minutes is None:
+            raise ValueError("a run is given its length in steps or in minutes")
+
+    def share(self, step: int, seconds: float) -> float:
+        """How much of the run is over after so many steps in so many seconds."""
+        by_steps = 0.0 if self.steps is None else step / max(1, self.steps)
+        by_time = 0.0 if self.minutes is None else seconds / max(1e-9, 60 * self.minutes)
+        return max(by_steps, by_time)
+
+    def learning_rate_at(self, step: int, seconds: float) -> float:
+        """Linear warm-up, a plateau, and a linear fall to zero at the end."""
+        left = (1 - self.share(step, seconds)) / max(1e-9, self.decay_share)
+        return self.learning_rate * max(0.0, min((step + 1) / max(1, self.warmup), 1.0, left))
+
+    def autocast(self) -> torch.autocast:
+        """The context in which networks compute."""
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
-def learning_rate_factor(step: int, plan: Plan) -> float:
-    """Linear warm-up, a plateau, and a linear fall to zero over the last `decay_share` of the steps."""
-    left = (plan.steps - step) / max(1, round(plan.steps * plan.decay_share))
-    return max(0.0, min((step + 1) / plan.warmup, 1.0, left))
+@dataclass(frozen=True)
+class Trained:
+    """Where a run stands: the averaged models by their length, and whether it is at its end."""
+
+    averages: dict[float, nn.Module]
+    step: int
+    seconds: float
+    finished: bool
+
+    @property
+    def model(self) -> nn.Module:
+        """The average of the preferred length."""
+        return next(iter(self.averages.values()))
 
 
-def ema_factor(step: int, plan: Plan) -> float:
-    """The average forgets faster while it is young, or the random start would linger in it."""
-    return min(plan.ema, (1 + step) / (10 + step))
+def power_of(length: float) -> float:
+    """The exponent gamma of an average of a relative length: length^2 = (gamma + 1) / ((gamma + 2)^2 (gamma + 3))."""
+    inverse = length**-2
+    return float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max())
 
 
-def autocast(device: str) -> torch.autocast:
-    return torch.autocast(torch.device(device).type, torch.bfloat16)
+def kept_share(step: int, length: float) -> float:
+    """How much of the average stays when step number `step`, from 0, joins it: (1 - 1/t)^(gamma + 1), t = step + 1."""
+    return (1 - 1 / (step + 1)) ** (power_of(length) + 1)
+
+
+def averaged(run: Path) -> dict[str, Tensor]:
+    """The averaged weights of a run's saved state; FileNotFoundError when there is none yet."""
+    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
+    return next(iter(state["averages"].values()))
 
 
 def train(
     model: nn.Module,
-    loss_at: Callable[[nn.Module, np.random.Generator, torch.Generator], tuple[Tensor, dict[str, float]]],
+    loss_at: LossAt,
     plan: Plan,
-) -> nn.Module:
-    """Runs the plan from where its run folder stands and returns the averaged model.
+    *,
+    held_out: HeldOut | None = None,
+    on_save: Callable[[Trained], None] | None = None,
+) -> Trained:
+    """Run the plan from where its folder stands.
 
-    `loss_at(model, numpy_rng, torch_rng)` draws a batch from generators that belong to the step and returns
-    the loss and figures to print. The checkpoint `state.pt` in the run folder is replaced atomically.
+    `state.pt` in the run folder is replaced atomically, `losses.jsonl` gains a line every `report_every` steps (means
+    since the line before), and `losses.png` shows them. `on_save` is handed the averages with every saved state, and
+    `held_out` is asked of the first of them.
+
+    Raises FloatingPointError when the loss is no longer a number; the state saved before is kept.
     """
     plan.run.mkdir(parents=True, exist_ok=True)
-    state_path = plan.run / "state.pt"
+    state_path, log = plan.run / "state.pt", Log(plan.run)
     model.to(plan.device)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    averages = {length: copy.deepcopy(model).eval().requires_grad_(False) for length in plan.emas}
+    fused = torch.device(plan.device).type == "cuda"
     optimiser = torch.optim.AdamW(
-        model.parameters(), plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay
+        model.parameters(), plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=fused
     )
-    start = 0
+    step, before = 0, 0.0
     if state_path.exists():
         state = torch.load(state_path, map_location=plan.device, weights_only=True)
         model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
+        for length, average in averages.items():
+            average.load_state_dict(state["averages"][length])
         optimiser.load_state_dict(state["optimiser"])
-        start = state["step"]
+        step, before = state["step"], state["seconds"]
+    log.forget_after(step)
+    clock = saved = time.monotonic()
 
-    def save(step: int) -> None:
+    def seconds() -> float:
+        return before + time.monotonic() - clock
+
+    def save() -> Trained:
+        state = {
+            "model": model.state_dict(),
+            "averages": {length: average.state_dict() for length, average in averages.items()},
+            "optimiser": optimiser.state_dict(),
+        }
         part = state_path.with_suffix(".part")
-        state = {"model": model.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
-        torch.save({**state, "step": step}, part)
+        torch.save({**state, "step": step, "seconds": seconds()}, part)
         part.replace(state_path)
+        trained = Trained(averages, step, seconds(), plan.share(step, seconds()) >= 1)
+        if held_out is not None:
+            with torch.no_grad(), plan.autocast():
+                log.write(step, seconds(), {f"held_out_{k}": v.item() for k, v in held_out(trained.model).items()})
+        draw_curves(log.lines, plan.run / "losses.png")
+        if on_save is not None:
+            on_save(trained)
+        return trained
 
     model.train()
-    clock = time.monotonic()
-    figures: dict[str, float] = {}
-    for step in range(start, plan.steps):
+    sums: dict[str, Tensor] = {}
+    summed, first = 0, step
+    while plan.share(step, seconds()) < 1 and (plan.deadline is None or time.monotonic() < plan.deadline):
         for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * learning_rate_factor(step, plan)
-        torch_rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-        loss, values = loss_at(model, np.random.default_rng((plan.seed, step)), torch_rng)
+            group["lr"] = plan.learning_rate_at(step, seconds())
+        torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
+        loss, figures = loss_at(model, np.random.default_rng((plan.seed, step)), torch_rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         with torch.no_grad():
-            keep = ema_factor(step, plan)
-            for mean, now in zip(average.parameters(), model.parameters(), strict=True):
-                mean.lerp_(now, 1 - keep)
-            for kept, fresh in zip(average.buffers(), model.buffers(), strict=True):
-                kept.copy_(fresh)
-        for name, value in {"loss": loss.item(), **values}.items():
-            figures[name] = value if name not in figures else 0.98 * figures[name] + 0.02 * value
-        done = step + 1
-        if done % plan.report_every == 0 or done == plan.steps:
-            pace = (time.monotonic() - clock) / (done - start)
-            told = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            print(f"step {done}/{plan.steps} {told} {pace:.3f} s/step", flush=True)
-        if done % plan.save_every == 0 or done == plan.steps:
-            save(done)
-    return average
+            for length, average in averages.items():
+                torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - kept_share(step, length))
+                for kept, fresh in zip(average.buffers(), model.buffers(), strict=True):
+                    kept.copy_(fresh)
+            for name, value in {"loss": loss, **figures}.items():
+                sums[name] = value.detach() + sums.get(name, 0.0)
+        step, summed = step + 1, summed + 1
+        over = plan.share(step, seconds()) >= 1
+        due = over or time.monotonic() - saved >= plan.save_seconds
+        if due or step % plan.report_every == 0:
+            means = {name: value.item() / summed for name, value in sums.items()}
+            if not math.isfinite(means["loss"]):
+                raise FloatingPointError(f"the loss is {means['loss']} before step {step}; try a lower learning rate")
+            log.write(step, seconds(), means)
+            log.tell(plan, step, seconds(), (seconds() - before) / (step - first), means)
+            sums, summed = {}, 0
+        if due and not over:
+            save()
+            saved = time.monotonic()
+    return save()
+
+
+class Log:
+    """The lines of `losses.jsonl`: step, seconds, and the means of what was reported."""
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / "losses.jsonl"
+        self.lines: list[dict[str, float]] = []
+
+    def forget_after(self, step: int) -> None:
+        """Read what there is, and drop what belongs to steps that a resumed run takes again."""
+        if self.path.exists():
+            lines = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+            self.lines = [line for line in lines if line["step"] <= step]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
+
+    def write(self, step: int, seconds: float, means: Mapping[str, float]) -> None:
+        self.lines.append({"step": step, "seconds": round(seconds, 2), **means})
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self.lines[-1]) + "\n")
+
+    @staticmethod
+    def tell(plan: Plan, step: int, seconds: float, pace: float, means: Mapping[str, float]) -> None:
+        told = " ".join(f"{name} {value:.4f}" for name, value in means.items())
+        share = 100 * min(1.0, plan.share(step, seconds))
+        print(f"step {step} ({share:.0f} %) {told} {pace:.3f} s/step", flush=True)

@@ -69,7 +69,7 @@ JUDGE_VIEW = View(whole=0.5, smallest=0.85, grey=0.0, noisy=0.0, degrees=5.0)
 def trained_secondary(runs: Path) -> nn.Module:
     """The averaged secondary model of a folder of runs; FileNotFoundError when it was not trained yet."""
     model = build_secondary(catalog.secondary("embedded_secondary"))
-    model.load_state_dict(torch.load(runs / "secondary" / "state.pt", map_location="cpu", weights_only=True)["average"])
+    model.load_state_dict(loop.averaged(runs / "secondary"))
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -162,15 +162,17 @@ def train(
     view = view or (GUIDE_VIEW if spec.guides else JUDGE_VIEW)
     mean, std = (torch.tensor(v)[:, None, None] for v in (spec.mean, spec.std))
     torch.manual_seed(0)
+    plan = loop.Plan(run, steps, learning_rate=learning_rate, weight_decay=0.05, device=device)
 
-    def seen(index: np.ndarray, rng: np.random.Generator, torch_rng: torch.Generator) -> Tensor:
+    def seen(index: np.ndarray, rng: np.random.Generator) -> Tensor:
+        torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
         x0 = to_model_range(images[index])
         noisy = int(round(view.noisy * batch))
         if noisy:
             assert secondary is not None, f"{name} learns from the secondary model's predictions"
             t = torch.from_numpy(rng.random(noisy)).float()
             noise = torch.randn(x0[:noisy].shape, generator=torch_rng)
-            with torch.no_grad(), loop.autocast("cpu"):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 x0[:noisy] = sampler_view(x0[:noisy], secondary, t, noise)
         pixels = cut((x0 + 1) / 2, spec.resolution, view, rng)
         pixels = pixels + 0.01 * torch.randn(pixels.shape, generator=torch_rng)
@@ -178,7 +180,7 @@ def train(
 
     def loss_at(
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(model, Student)
         index = rng.choice(len(scenes), batch, replace=False)
         wording = [int(v) for v in rng.integers(2**32, size=batch)]
@@ -187,19 +189,18 @@ def train(
         captions = [world.describe(s, random.Random(w)) for s, w in zip(chosen + rivals, wording * 2, strict=True)]
         labels = torch.from_numpy(labels_of_all[index]).to(device)
         told = torch.from_numpy(told_indices(captions)).to(device)
-        pixels, tokens = seen(index, rng, torch_rng).to(device), words.encode([c.text for c in captions]).to(device)
-        with loop.autocast(device):
+        pixels, tokens = seen(index, rng).to(device), words.encode([c.text for c in captions]).to(device)
+        with plan.autocast():
             image, text = model.clip.encode_image(pixels), model.clip.encode_text(tokens)
         image, text = image.float(), text.float()
         scale = model.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         contrast, first = contrastive_loss(image, text, scale, holds(labels, told))
         named, by_axis = label_loss(model.image_heads, image, labels)
         read, _ = label_loss(model.text_heads, text, told)
-        figures = {"contrast": contrast.item(), "first": first.item(), "read": read.item()}
-        figures |= {axis: loss.item() for axis, loss in zip(AXES, by_axis, strict=True)}
+        figures = {"contrast": contrast, "first": first, "read": read}
+        figures |= dict(zip(AXES, by_axis, strict=True))
         return contrast + named + 0.5 * read, figures
 
-    plan = loop.Plan(run, steps, learning_rate, weight_decay=0.05, ema=0.998, device=device)
-    average = loop.train(Student(spec), loss_at, plan)
+    average = loop.train(Student(spec), loss_at, plan).model
     assert isinstance(average, Student)
     return average

@@ -20,17 +20,19 @@ def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: st
     torch.manual_seed(0)
     model = build_secondary(catalog.secondary("embedded_secondary"))
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plan = loop.Plan(run, steps, learning_rate=learning_rate, device=device)
 
     def loss_at(
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
-        x0 = random_batch(images, batch, rng)
-        t = torch.from_numpy((rng.permutation(batch) + rng.random(batch)) / batch).float()
-        noise = torch.randn(x0.shape, generator=torch_rng)
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        x0 = random_batch(images, batch, rng).to(device)
+        parts = torch.randperm(batch, generator=torch_rng, device=device)
+        t = (parts + torch.rand(batch, generator=torch_rng, device=device)) / batch
+        noise = torch.randn(x0.shape, generator=torch_rng, device=device)
         angle = t[:, None, None, None] * (math.pi / 2)
         x, v = angle.cos() * x0 + angle.sin() * noise, angle.cos() * noise - angle.sin() * x0
-        with loop.autocast(device):
-            out = model(x.to(device).contiguous(memory_format=torch.channels_last), t.to(device))
-        return (out.float() - v.to(device)).square().mean(), {}
+        with plan.autocast():
+            out = model(x.contiguous(memory_format=torch.channels_last), t)
+        return (out.float() - v).square().mean(), {}
 
-    return loop.train(model, loss_at, loop.Plan(run, steps, learning_rate, ema=0.998, device=device))
+    return loop.train(model, loss_at, plan).model

@@ -52,7 +52,7 @@ def test_discos_own_flags_make_a_card(folder):
         catalog.unet("mime")
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in catalog.UNETS if not spec.weights.shipped])
+@pytest.mark.parametrize("name", [spec.name for spec in catalog.UNETS])
 def test_a_card_says_all_there_is_to_say(name):
     spec = catalog.unet(name)
     again = custom.from_card(name, custom.card_of(spec))
@@ -68,6 +68,8 @@ def test_a_card_says_all_there_is_to_say(name):
         ({"learn_sigma": "yes"}, "learn_sigma is 'yes'.*true or false"),
         ({"noise_schedule": "sigmoid"}, "linear or cosine"),
         ({"image_size": 96}, "channel_mult is needed"),
+        ({"predicts": "x0"}, "predicts is 'x0'.*eps or v"),
+        ({"patch": 0}, "patch is 0"),
         ({"attention_resolutions": "24"}, "attention_resolutions holds 24"),
         ({"attention_resolutions": "all"}, "must be numbers"),
         ({"predict_xstart": True}, "predict_xstart"),

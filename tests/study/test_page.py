@@ -67,6 +67,8 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     yield open_page
     for page in pages:
+        if re.search(r"\b(null|undefined|NaN|\[object)", page.locator("body").inner_text()):
+            complaints.append("a value that is none is shown")
         page.close()
     assert complaints == []
     assert [url for url in fetched if not url.startswith("data:") and not url.endswith("/index.html")] == []

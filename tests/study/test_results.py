@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from disco.config import by_path, load, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
-from disco.study.results import Axis, identity, read_study, write_results
+from disco.study.results import NO_AXES, Axis, identity, read_study, write_results
 
 USUAL = load(from_python({"prompt": "a red star"}))
 
@@ -88,9 +88,7 @@ def test_a_declared_study_with_cells_in_every_state(tmp_path):
     # What is not there is known by what was meant to be.
     assert by_key["ee"].settings == {**study.held, "guidance.clamp_max": 0.4}
     assert study.held == {
-        name: value
-        for name, value in by_path(USUAL).items()
-        if name not in ("guidance.clamp_max", "output.folder", "output.batch_name", "output.display_rate")
+        name: value for name, value in by_path(USUAL).items() if name not in ("guidance.clamp_max", *NO_AXES)
     }
 
     rows = table(study)

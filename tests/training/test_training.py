@@ -1,56 +1,15 @@
-"""Training is resumable to the bit, and its losses are what they say."""
+"""What the trainers learn from, and what is exported."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from disco.models import catalog, clip, store
 from disco.models.secondary import build_secondary
 from disco.models.words import LABELS
-from disco.training import export, loop, perceptor, pictures, secondary, unet, world
-
-
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path):
-    def model():
-        torch.manual_seed(1)
-        return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-
-    def loss_at(model, rng, torch_rng):
-        x = torch.from_numpy(rng.random((16, 4))).float() + torch.randn(16, 4, generator=torch_rng)
-        return (model(x) - x.sum(1, keepdim=True)).square().mean(), {}
-
-    plan = loop.Plan(tmp_path / "whole", steps=12, warmup=3, save_every=5)
-    whole = loop.train(model(), loss_at, plan)
-    # Interrupted after 5 steps: the checkpoint of step 5 is all that is left.
-    cut = dataclasses.replace(plan, run=tmp_path / "cut")
-
-    class Interrupted(Exception):
-        pass
-
-    def until_seven(model, rng, torch_rng, count=[0]):  # noqa: B006
-        count[0] += 1
-        if count[0] > 7:
-            raise Interrupted
-        return loss_at(model, rng, torch_rng)
-
-    with pytest.raises(Interrupted):
-        loop.train(model(), until_seven, cut)
-    resumed = loop.train(model(), loss_at, cut)
-    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_learning_rate_rises_stays_and_falls():
-    plan = loop.Plan(run=None, steps=100, warmup=10, decay_share=0.5)
-    factors = [loop.learning_rate_factor(step, plan) for step in range(100)]
-    assert factors[0] == pytest.approx(0.1)
-    assert factors[30] == 1.0
-    assert factors[75] == pytest.approx(0.5)
-    assert min(factors) > 0
+from disco.training import export, perceptor, pictures, secondary, unet, world
 
 
 @pytest.mark.parametrize("trainer", [unet.train, secondary.train])
@@ -110,7 +69,7 @@ def test_what_is_exported_loads_again(tmp_path, monkeypatch):
     spec = catalog.perceptor("embedded_resnet")
     student = perceptor.Student(spec)
     (tmp_path / "runs" / "embedded_resnet").mkdir(parents=True)
-    torch.save({"average": student.state_dict()}, tmp_path / "runs" / "embedded_resnet" / "state.pt")
+    torch.save({"averages": {0.05: student.state_dict()}}, tmp_path / "runs" / "embedded_resnet" / "state.pt")
     hashes = export.export(tmp_path / "runs", tmp_path / "out")
     monkeypatch.setattr(store, "EMBEDDED_FOLDER", tmp_path / "out")
     weights = dataclasses.replace(spec.weights, sha256=hashes["resnet.safetensors"])

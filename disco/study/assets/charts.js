@@ -60,7 +60,7 @@ const MARKERS = [
 ];
 
 /**
- * A chart as an <svg>. lines: [{colour, marker, points: [{x, y, low, high, title}], faint, onclick, title}].
+ * A chart as an <svg>. lines: [{colour, marker, points: [{x, y, low, high, title}], apart, faint, onclick, title}].
  * options: width, height, ticks ([{at, text}], else round numbers), xLabel, yLabel, text (what it says, in words).
  */
 function chart(lines, options) {
@@ -101,7 +101,7 @@ function lineOf(line, aside, X, Y) {
   const at = (point) => [X(point.x) + aside, Y(point.y)];
   const path = line.points.map((point, i) => `${i ? "L" : "M"}${at(point).map((value) => value.toFixed(1)).join(" ")}`).join("");
   const group = svg("g", { class: line.faint ? "line faint" : "line", style: { "--colour": line.colour }, onclick: line.onclick });
-  group.append(svg("path", { class: "stroke", d: path }, line.title ? svg("title", {}, line.title) : null));
+  if (!line.apart) group.append(svg("path", { class: "stroke", d: path }, line.title ? svg("title", {}, line.title) : null));
   if (line.marker === undefined) return group;
   for (const point of line.points) {
     const [x, y] = at(point);

@@ -2,6 +2,8 @@
 
 const VIEWS = { pictures: ["Pictures", drawPictures], plot: ["Plot", drawPlot], heat: ["Heat map", drawHeat], curves: ["Curves", drawCurves], table: ["Table", drawTable] };
 
+const PLURALS = new Set(["seed", "repeat", "prompt"]); // names of settings that are words
+
 function drawHead() {
   const counts = new Map();
   cells.forEach((cell) => counts.set(cell.status, (counts.get(cell.status) ?? 0) + 1));
@@ -9,12 +11,12 @@ function drawHead() {
   const seconds = cells.reduce((sum, cell) => sum + (cell.seconds ?? 0), 0);
   const duration = seconds >= 5400 ? `${number(Number((seconds / 3600).toPrecision(2)))} h` : seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`;
   const pictures = tiles.filter((tile) => tile.file).length;
-  $("head").append(
+  put($("head"),
     h("h1", {}, data.name),
     data.description ? h("p", { class: "lead" }, data.description) : null,
     h("p", { class: "facts" },
       h("span", {}, plural(pictures, "picture")),
-      h("span", {}, axes.map((axis, i) => (i === data.repeats ? plural(axis.texts.length, axis.label) : `${axis.texts.length} ${axis.label}`)).join(" × ")),
+      h("span", {}, axes.map(({ texts, label }) => (PLURALS.has(label) ? plural(texts.length, label) : `${texts.length} ${label}`)).join(" × ")),
       odd.map(([status, count]) => h("span", { class: `status ${status}` }, `${count} ${status}`)),
       seconds ? h("span", {}, `${duration} of rendering`) : null),
     h("details", { class: "about" },
@@ -32,7 +34,7 @@ function drawHead() {
 function drawBar() {
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, Object.entries(VIEWS).map(([view, [text]]) =>
     h("button", { type: "button", role: "tab", id: `tab-${view}`, "aria-selected": String(state.view === view), "aria-controls": "view", tabindex: state.view === view ? 0 : -1,
-      onclick: () => change({ view }) }, text)));
+      onclick: () => turnTo(view) }, text)));
   const count = shownTiles().length;
   const filtered = count < tiles.length;
   const open = !$("filters").hidden;
@@ -41,6 +43,11 @@ function drawBar() {
     h("button", { type: "button", class: filtered ? "filter on" : "filter", id: "filter", "aria-expanded": String(open), "aria-controls": "filters",
       onclick: () => { $("filters").hidden = open; drawFilters(); drawBar(); } }, filtered ? `Filter: ${count} of ${tiles.length}` : "Filter"));
   if (focused && $("bar").contains($(focused))) $(focused).focus(); // what was in use has been made anew
+}
+
+function turnTo(view) {
+  change({ view });
+  $("view").scrollTo(0, 0);
 }
 
 const change = (changes) => { Object.assign(state, changes); draw(); };
@@ -179,7 +186,7 @@ function pick(on) {
   state.picking = on;
   document.body.classList.toggle("picking", on);
   say(on ? "Choose the picture to compare with; Escape gives up" : "");
-  if (on && state.view !== "pictures" && state.view !== "table") change({ view: "pictures" });
+  if (on && state.view !== "pictures" && state.view !== "table") turnTo("pictures");
 }
 
 function chosen(tile, event) {
@@ -243,7 +250,7 @@ function pressed(event) {
 function nextTab(step) {
   const names = Object.keys(VIEWS);
   const view = names[(names.indexOf(state.view) + step + names.length) % names.length];
-  change({ view });
+  turnTo(view);
   $(`tab-${view}`).focus();
 }
 

@@ -113,14 +113,19 @@ function block(own, among, rest) {
 
 const SIZES = [28, 640];
 
-/** Pictures small enough that a row fits the window, if that leaves them something. */
+/** The largest size at which all blocks fit the window, however many of them stand side by side, within reason. */
 function fittingSize(among) {
   const repeats = data.repeats === null || [state.rows, state.columns].includes(data.repeats) ? 1 : placesOf(data.repeats, among).length;
-  const across = placesOf(state.columns, among).length;
-  const wide = Number($("view").style.getPropertyValue("--wide"));
-  const room = $("view").clientWidth - (state.rows === null ? 40 : 130) - 12 * across;
-  const fits = (room / (repeats * across) - 3) / wide;
-  return Math.max(56, Math.min(across * repeats === 1 ? 320 : 192, Math.floor(fits)));
+  const [across, down] = [placesOf(state.columns, among).length, placesOf(state.rows, among).length];
+  const count = restAxes().reduce((product, axis) => product * placesOf(axis, among).length, 1);
+  const view = $("view");
+  const [wide, high] = ["--wide", "--high"].map((name) => Number(view.style.getPropertyValue(name)));
+  const sizes = Array.from({ length: Math.min(count, 6) }, (_, i) => i + 1).map((beside) => {
+    const width = (view.clientWidth - 24) / beside - (state.rows === null ? 24 : 120) - 11 * across;
+    const height = Math.max(500, view.clientHeight) / Math.ceil(count / beside) - 110 - 8 * down;
+    return Math.min((width / (repeats * across) - 3) / wide, height / down / high);
+  });
+  return Math.max(72, Math.min(tiles.length === 1 ? 400 : 192, Math.floor(Math.max(...sizes))));
 }
 
 function zoom(size) {

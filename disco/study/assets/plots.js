@@ -4,11 +4,15 @@ const metricOptions = () => data.metrics.map((metric) => [metric, metric]);
 const axisOptions = (none) => [...(none ? [["", none]] : []), ...axes.map((axis, index) => [index, axis.label])];
 const chosenAxis = (value) => (value === "" ? null : Number(value));
 const roomFor = (view) => Math.max(280, Math.min(980, view.clientWidth - 48));
-const intervalText = () =>
-  data.repeats === null
-    ? "There are no repeats, so there are no intervals: render more seeds."
-    : `Points are means over ${plural(axes[data.repeats].texts.length, axisLabel(data.repeats))}; bars are 95 % t-intervals. ` +
-      "The other axes are averaged first, so that n counts what is independent.";
+
+/** What the numbers of a view are that lays out some of the axes. */
+function intervalText(laidOut, numbers, bars) {
+  if (data.repeats === null) return "There are no repeats, so there are no intervals: render more seeds.";
+  if (laidOut.includes(data.repeats)) return `The ${plural(2, axisLabel(data.repeats)).slice(2)} are told apart here, so there are no intervals.`;
+  const others = axes.length - 1 > laidOut.filter((axis) => axis !== null).length;
+  return `${numbers} are means over ${plural(axes[data.repeats].texts.length, axisLabel(data.repeats))}, ${bars} 95 % t-intervals.` +
+    (others ? " The axes not shown are averaged within each, so that n counts what is independent." : "");
+}
 
 const interval = (entry) => (entry.low === null ? "no interval" : `${number(entry.low)} to ${number(entry.high)}`);
 
@@ -22,6 +26,7 @@ function drawPlot(view) {
   const lines = placesOf(series, among).map((place, index) => ({
     colour: colourOf(series, place ?? 0),
     marker: index,
+    apart: !axes[x].numbers, // between names there is no way
     points: entries.filter((entry) => entry.at[1] === place).sort((a, b) => a.at[0] - b.at[0]).map((entry) => ({
       x: scale.at(entry.at[0]), y: entry.mean, low: entry.low, high: entry.high,
       title: `${axisLabel(x)} ${axes[x].short[entry.at[0]]}${place === null ? "" : `, ${axisLabel(series)} ${axes[series].short[place]}`}: ` +
@@ -34,7 +39,7 @@ function drawPlot(view) {
     series === null ? null : h("p", { class: "by" }, axisLabel(series)),
     series === null ? null : legend(placesOf(series, among).map((place) => [axes[series].short[place], colourOf(series, place)])),
     chart(lines, { width: roomFor(view), height: Math.min(460, Math.max(260, view.clientHeight - 220)), ticks: scale.ticks, xLabel: axisLabel(x) + (scale.kind === "log" ? " (logarithmic)" : ""), text }),
-    h("p", { class: "note" }, intervalText()),
+    h("p", { class: "note" }, intervalText([x, series], "Points", "bars")),
     numbersOf(entries, [x, series])));
 }
 
@@ -85,7 +90,7 @@ function drawHeat(view) {
         h("tr", {}, h("td", { class: "corner" }, axisLabel(rows)), across.map((place) => h("th", { scope: "col" }, axes[columns].short[place])))),
       h("tbody", {}, placesOf(rows, among).map((row) => h("tr", {}, h("th", { scope: "row" }, axes[rows].short[row]), across.map((column) => cell(by.get(`${row},${column}`))))))),
     range ? h("p", { class: "scale" }, number(range[0], state.metric), h("i", { style: { background: `linear-gradient(to right, ${HEAT.join(", ")})` } }), number(range[1], state.metric)) : null,
-    h("p", { class: "note" }, data.repeats === null ? intervalText() : intervalText().replace("Points", "Numbers").replace("bars are", "± is half of the"))));
+    h("p", { class: "note" }, intervalText([rows, columns], "Numbers", "± half of their"))));
 }
 
 // Curves of the losses

@@ -1,0 +1,111 @@
+"""Measuring what runs left unmeasured: older folders, runs without metrics, and distances between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from disco.errors import SettingsError
+from disco.images import open_image
+from disco.metrics import METRICS, NAMES, distance, measure
+from disco.outputs import write_record
+from disco.prompts import Prompt, parse_stages
+from disco.study.results import Cell, Picture, Study, identity, read_study
+
+
+def complete(folder: str | Path) -> Study:
+    """The study in a folder (see `read_study`), every finished picture with every metric, and its distance.
+
+    What is missing is measured and written into the cell's run.json, so that it is measured once; a run that is still
+    going on is left alone. distance: see `with_distances`. A picture or folder that cannot be read or written becomes
+    a note. Torch is loaded only where the judge has something to say.
+
+    Raises SettingsError as `read_study` does.
+    """
+    study = read_study(folder)
+    notes: list[str] = []
+    cells = tuple(_completed(cell, notes) for cell in study.cells)
+    return with_distances(replace(study, cells=cells, notes=(*study.notes, *notes)))
+
+
+def _completed(cell: Cell, notes: list[str]) -> Cell:
+    """The cell with all metrics, its run.json brought up to date."""
+    if cell.status in ("running", "missing", "damaged"):
+        return cell
+    pictures = tuple(_measured(picture, cell, notes) for picture in cell.pictures)
+    if pictures == cell.pictures:
+        return cell
+    by_number = {picture.number: picture.metrics for picture in pictures}
+    record = cell.record | {"metrics": [by_number.get(number, {}) for number in range(max(by_number) + 1)]}
+    try:
+        write_record(cell.folder, record)
+    except OSError as error:
+        notes.append(f"{cell.key}: its metrics could not be written into run.json: {error.strerror or error}")
+    return replace(cell, pictures=pictures, record=record)
+
+
+def _measured(picture: Picture, cell: Cell, notes: list[str]) -> Picture:
+    """The picture with the metrics that it lacked."""
+    lacking = [name for name in NAMES if name not in picture.metrics]
+    if not lacking:
+        return picture
+    try:
+        image = open_image(picture.path, "picture")
+    except SettingsError as error:
+        notes.append(f"{cell.key}: not measured, {error}")
+        return picture
+    found: dict[str, Any] = dict(measure(image, [name for name in lacking if name in METRICS]))
+    if "judge" in lacking:
+        from disco.judge import assess
+
+        found |= assess(image, ["judge"], _last_prompts(cell.settings), str(cell.settings.get("model.diffusion_model")))
+    return replace(picture, metrics={**picture.metrics, **found})
+
+
+def _last_prompts(settings: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """The texts that held at the end of a run; none where the settings are not to be understood."""
+    given = settings.get("prompts") if settings.get("prompt") is None else [settings["prompt"]]
+    try:
+        return parse_stages(given)[-1].prompts if given else ()
+    except SettingsError:
+        return ()
+
+
+# Distances
+
+
+def with_distances(study: Study) -> Study:
+    """The study with the metric "distance" for every picture: how far it is from that of its seed in the reference.
+
+    The reference are the cells with the first value of every axis but seed; they have 0. None where the reference has
+    no picture of that seed or size. A study without such an axis has no distances.
+    """
+    axes = [(place, axis) for place, axis in enumerate(study.axes) if axis.setting != "seed" and axis.values]
+    if not axes:
+        return study
+    first = [identity(axis.values[0]) for _, axis in axes]
+
+    def is_reference(cell: Cell) -> bool:
+        return [identity(cell.values[place]) for place, _ in axes] == first
+
+    references = {picture.seed: picture for cell in study.cells if is_reference(cell) for picture in cell.pictures}
+    images = {seed: _opened(picture) for seed, picture in references.items()}
+
+    def compared(picture: Picture) -> Picture:
+        reference, image = images.get(picture.seed), _opened(picture)
+        apart = None if reference is None or image is None else distance(image, reference)
+        return replace(picture, metrics={**picture.metrics, "distance": apart})
+
+    cells = [replace(cell, pictures=tuple(map(compared, cell.pictures))) for cell in study.cells]
+    return replace(study, cells=tuple(cells))
+
+
+def _opened(picture: Picture) -> Image.Image | None:
+    try:
+        return open_image(picture.path, "picture")
+    except SettingsError:  # said where it was measured
+        return None

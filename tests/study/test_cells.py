@@ -1,0 +1,289 @@
+"""A study before it runs: axes, cells, keys; and what is wrong with it, said in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from disco.config import Settings, by_path, compose, from_dict, load, to_dict
+from disco.errors import SettingsError
+from disco.overrides import from_arguments, from_python, is_sweep
+from disco.study.cells import (
+    Sweep,
+    axes_of,
+    declare,
+    in_study,
+    is_finished,
+    key_of,
+    write_declaration,
+)
+from disco.study.results import Axis, read_study
+
+STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
+USUAL = load(from_python({"prompt": "a red star"}))
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def sweep_of(*arguments: str) -> Sweep:
+    """The study that a line means, as the command reads it."""
+    typed = from_arguments(arguments, multirun=True)
+    config = compose([override for override in typed if not is_sweep(override)])
+    overrides = axes_of(config, typed)
+    return declare(
+        compose([override for override in overrides if not is_sweep(override)]), overrides, config_name="config"
+    )
+
+
+def study_file(folder: Path, text: str) -> list[str]:
+    """The arguments that choose a study of one's own."""
+    (folder / "study").mkdir(exist_ok=True)
+    (folder / "study" / "own.yaml").write_text(f"# @package _global_\n{text}")
+    return ["study=own", f"hydra.searchpath=[file://{folder}]"]
+
+
+def with_params(folder: Path, params: str) -> list[str]:
+    return study_file(folder, f"hydra:\n  sweeper:\n    params:\n      {params}\nprompt: a red star\n")
+
+
+# Cells
+
+
+def test_every_combination_the_last_axis_fastest():
+    sweep = sweep_of("a red star", "clamp_max=0.1,0.2", "steps=5", "cut_overview=[1]*1000,2", "seed=0,1")
+    assert sweep.axes == (
+        Axis("guidance.clamp_max", (0.1, 0.2)),
+        Axis("cutouts.cut_overview", ("[1]*1000", 2)),
+        Axis("seed", (0, 1)),
+    )
+    values = [job.values for job in sweep.jobs]
+    assert values == [(c, o, s) for c in (0.1, 0.2) for o in ("[1]*1000", 2) for s in (0, 1)]
+    assert sweep.jobs[5].settings == in_study(
+        load(from_python({"prompt": "a red star", "clamp_max": 0.2, "steps": 5, "cut_overview": "[1]*1000", "seed": 1}))
+    )
+    assert sweep.jobs[5].words() == 'clamp_max=0.2 cut_overview="[1]*1000" seed=1'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a, ${b}: c", "sampler=ddim,plms", "clamp_max=0.1,0.2"],
+        ["preset=default,disco57", "a star", "steps=5,10", "model=embedded"],
+        ['prompt="a, b","c: d","e ${f} \\"g\\""', "clip_models=[embedded_vit],[embedded_vit,embedded_resnet]"],
+        ["a star", "perceptor_weights={embedded_vit: 2},{embedded_resnet: 3}", "seed=1,2"],
+        ["a star", "+perceptors.perceptor_weights.embedded_vit=0.5,2"],
+        ["a star", "steps=range(5,20,5)", "cutouts=random,scheduled", "cutn=4"],
+        ["a star", "skip_steps=0,10%", "perlin_init=true,false"],
+    ],
+)
+def test_cells_are_what_hydra_composes(arguments):
+    """The quick way gives what Hydra gives, which is slow: each cell composed whole."""
+    typed = from_arguments(arguments, multirun=True)
+    fixed = [override for override in typed if not is_sweep(override)]
+    for job in sweep_without_plans(arguments):
+        assert job.settings == in_study(load([*fixed, *job.overrides]))
+
+
+def sweep_without_plans(arguments: list[str]) -> Any:
+    """The jobs, without a look at models that this machine lacks."""
+    import disco.study.cells as cells
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cells, "planned", lambda settings: type("Plan", (), {"notes": ()}))
+        return sweep_of(*arguments).jobs
+
+
+def test_whole_prompts_and_lists_as_axes(tmp_path):
+    params = "prompt: ['a star, b: c', boat]\n      clip_models: [[embedded_vit], [embedded_vit, embedded_resnet]]"
+    sweep = sweep_of(
+        *study_file(tmp_path, f"hydra:\n  sweeper:\n    params:\n      {params}\ntruncate_prompts: true\n")
+    )
+    assert sweep.axes == (
+        Axis("prompt", ("a star, b: c", "boat")),
+        Axis("perceptors.clip_models", (["embedded_vit"], ["embedded_vit", "embedded_resnet"])),
+    )
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_studies_that_come_along(name):
+    sweep = sweep_of(f"study={name}")
+    assert sweep.name == name and len(sweep.description) > 40
+    assert len(sweep.jobs) >= 20
+    assert {axis.setting for axis in sweep.axes} > {"seed"}  # seeds paired: every other cell has each of them
+
+
+def test_what_is_typed_takes_the_place_of_an_axis():
+    sweep = sweep_of("study=cut_ic_pow_by_clamp_max", "seed=7", "cut_ic_pow=1,2", "a blue boat", "steps=5")
+    assert [axis.setting for axis in sweep.axes] == ["guidance.clamp_max", "cutouts.cut_ic_pow"]
+    assert {job.settings.seed for job in sweep.jobs} == {7} and len(sweep.jobs) == 10
+    assert {job.settings.prompt for job in sweep.jobs} == {"a blue boat"}
+    assert {job.settings.prompt for job in sweep_of("study=perceptors", "a blue boat").jobs} == {"a blue boat"}
+
+
+def test_networks_change_least():
+    sweep = sweep_of("a star", "seed=0,1", "clip_models=[embedded_vit],[embedded_resnet]", "width=64,128")
+    running = [(job.settings.perceptors.clip_models, job.settings.model.width) for job in sweep.in_running_order()]
+    assert sum(one != other for one, other in zip(running, running[1:], strict=False)) == 3
+    assert sorted(job.key for job in sweep.jobs) == sorted(job.key for job in sweep.in_running_order())
+
+
+# Keys and folders
+
+
+def test_the_key_is_of_the_settings_alone():
+    key = key_of(USUAL)
+    tree = to_dict(USUAL)
+    assert key_of(from_dict(json.loads(json.dumps(tree)))) == key
+    for name in ("folder", "batch_name"):
+        assert key_of(changed(output={name: "elsewhere"})) == key
+    assert key_of(changed(output={"display_rate": 1})) == key
+    assert key_of(changed(cutouts={"cut_ic_pow": 1.0})) == key_of(changed(cutouts={"cut_ic_pow": 1})) == key
+
+
+def changed(**groups: dict[str, Any]) -> Settings:
+    tree = to_dict(USUAL)
+    return from_dict({name: {**value, **groups[name]} if name in groups else value for name, value in tree.items()})
+
+
+@given(st.sampled_from(sorted(by_path(USUAL))), st.one_of(st.integers(2, 9), st.text(max_size=3)))
+def test_every_other_setting_is_in_the_key(path, value):
+    group, _, name = path.rpartition(".")
+    tree = to_dict(USUAL)
+    place = tree[group] if group else tree
+    if path in ("output.folder", "output.batch_name", "output.display_rate") or place[name] == value:
+        return
+    place[name] = value
+    try:
+        other = from_dict(tree)
+    except SettingsError:
+        return
+    assert key_of(other) != key_of(USUAL)
+
+
+def test_the_folder_is_the_commands_own():
+    first = sweep_of("a star", "clamp_max=0.1,0.2", "seed=0,1")
+    assert first.folder.parent == Path("runs/disco").absolute()
+    assert first.folder.name.startswith("clamp_max-seed-")
+    assert sweep_of("a star", "clamp_max=0.3,0.2,0.1", "seed=0,1").folder == first.folder
+    assert sweep_of("a star", "clamp_max=0.1,0.2", "seed=0,1", "display_rate=3").folder == first.folder
+    assert sweep_of("a star", "clamp_max=0.1,0.2", "seed=0,1", "steps=9").folder != first.folder
+    assert sweep_of("a star", "clamp_max=0.1,0.2", "seed=0,1", "batch_name=b").folder.parent.name == "b"
+    assert sweep_of("a star", "seed=0,1", "hydra.sweep.dir=here").folder == Path("here").absolute()
+    assert sweep_of("study=eta", "eta=0,1").folder.name.startswith("eta-")
+    wide = {key_of(job.settings) for job in sweep_of("a star", "clamp_max=0.3,0.2,0.1", "seed=0,1").jobs}
+    assert {job.key for job in first.jobs} < wide
+
+
+# Wrong studies
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["clampmax=1,2"], "there is no setting 'clampmax'; did you mean clamp_max"),
+        (["clamp_max=0.1,0.2,0.10"], "clamp_max has the value 0.1 twice; give it once"),
+        (["seed=1,1"], "seed has the value 1 twice"),
+        (["sampler=ddim,plms,ddim"], 'diffusion_sampling_mode|sampler has the value "ddim" twice'),
+        (["steps=range(5,5)"], "steps is an axis without values; give it some, such as steps=1,2"),
+        (["clamp_max=interval(0,1)"], "clamp_max is interval.*, for a search only"),
+        (["batch_name=a,b"], "batch_name says where runs go .* is no axis"),
+        (["steps=5,6", "steps=7"], "steps is an axis and given once more"),
+        (
+            ["sampler=ddim,plms", "diffusion_sampling_mode=ddim"],
+            "two cells are the same: sampler=ddim, and sampler=plms",
+        ),
+        (["steps=5,0"], "steps is 0, but must be an integer"),
+        (["seed=random", "steps=5,6"], "seed is random, but the cells of a study share their seeds"),
+        (["clip_models=[embedded_vit],[embedded_judge]"], "only judges"),
+        (["sampler=ddim,plmz"], "sampler is 'plmz', but must be one of"),
+    ],
+)
+def test_wrong_axes(arguments, said):
+    with pytest.raises(SettingsError, match=said) as refusal:
+        sweep_of("a red star", *arguments)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("clampmax: 1,2", "there is no setting 'clampmax'; did you mean clamp_max"),
+        ("clamp_max: []", "clamp_max is an axis without values"),
+        ("clamp_max: ''", "clamp_max is an axis without values"),
+        ("steps: [5, many]", "steps is 'many', but must be an integer"),
+        ("cut_overview: ['[1]*10', 2]", "cut_overview has 10 entries"),
+        ("clamp_max: [0.1, 0.1]", "clamp_max has the value 0.1 twice"),
+    ],
+)
+def test_wrong_study_files(params, said, tmp_path):
+    with pytest.raises(SettingsError, match=said):
+        sweep_of(*with_params(tmp_path, params))
+
+
+def test_a_study_that_is_not_there():
+    with pytest.raises(SettingsError, match="study is 'nope', but must be one of .*cut_ic_pow_by_clamp_max"):
+        sweep_of("study=nope")
+
+
+# Folders
+
+
+def run_folder(folder: Path, settings: Settings, status: str = "finished", pictures: int = 1) -> Path:
+    folder.mkdir(parents=True)
+    seeds = list(range(settings.n_batches))
+    (folder / "run.json").write_text(json.dumps({"settings": to_dict(settings), "status": status, "seeds": seeds}))
+    for number in range(pictures):
+        (folder / f"image_{number}.png").touch()
+    return folder
+
+
+def test_what_counts_as_finished(tmp_path):
+    two = dataclasses.replace(USUAL, n_batches=2)
+    assert is_finished(run_folder(tmp_path / "whole", USUAL), key_of(USUAL))
+    assert is_finished(run_folder(tmp_path / "both", two, pictures=2), key_of(two))
+    assert not is_finished(run_folder(tmp_path / "one is gone", two), key_of(two))
+    assert not is_finished(run_folder(tmp_path / "killed", USUAL, "running"), key_of(USUAL))
+    assert not is_finished(run_folder(tmp_path / "stopped", USUAL, "interrupted"), key_of(USUAL))
+    assert not is_finished(tmp_path / "nowhere", key_of(USUAL))
+    (tmp_path / "whole" / "run.json").write_text('{"settings": {')
+    assert not is_finished(tmp_path / "whole", key_of(USUAL))
+    with pytest.raises(SettingsError, match="holds a run of other settings; move it away"):
+        is_finished(tmp_path / "both", key_of(USUAL))
+
+
+def test_a_wider_and_a_narrower_grid():
+    def declared(*axes: str) -> dict[str, Any]:
+        sweep = sweep_of("a star", *axes)
+        write_declaration(sweep, ["disco", *axes])
+        return json.loads((sweep.folder / "study.json").read_text())
+
+    first = declared("clamp_max=0.1,0.4", "seed=0,1")
+    wide = declared("clamp_max=0.2,0.4", "seed=0,1,2")
+    assert [axis["values"] for axis in wide["axes"]] == [[0.1, 0.2, 0.4], [0, 1, 2]]
+    assert len(wide["cells"]) == 8 and wide["command"] == ["disco", "clamp_max=0.2,0.4", "seed=0,1,2"]
+    assert {cell["key"] for cell in first["cells"]} < {cell["key"] for cell in wide["cells"]}
+    assert wide["started"] == first["started"]
+    again = declared("clamp_max=0.1,0.4", "seed=0,1")
+    assert again["axes"] == wide["axes"] and len(again["cells"]) == 8
+    study = read_study(sweep_of("a star", "clamp_max=0.1,0.4", "seed=0,1").folder)
+    assert len(study.cells) == 8 and study.notes == ()
+
+
+def test_a_folder_that_holds_another_study():
+    write_declaration(sweep_of("a star", "seed=0,1", "hydra.sweep.dir=here"), [])
+    with pytest.raises(SettingsError, match="holds a study of other axes"):
+        write_declaration(sweep_of("a star", "steps=5,6", "hydra.sweep.dir=here"), [])
+    with pytest.raises(SettingsError, match="holds a study of other fixed settings"):
+        write_declaration(sweep_of("a star", "seed=0,1", "steps=5", "hydra.sweep.dir=here"), [])
+    Path("here/study.json").write_text("{ no json")
+    write_declaration(sweep_of("a star", "steps=5,6", "hydra.sweep.dir=here"), [])
+    assert len(read_study("here").cells) == 2

@@ -1,0 +1,138 @@
+"""What a worker does with a cell: renders it once, whatever was left of it, and goes on when one fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+
+from disco.config import Settings, load, to_dict
+from disco.errors import SettingsError
+from disco.overrides import from_python
+from disco.study.cells import Job, key_of
+from disco.study.worker import Walk, bury, held, one_line
+
+
+def job_of(seed: int) -> Job:
+    settings = load(from_python({"prompt": "a red star", "seed": seed}))
+    return Job(key_of(settings), (seed,), (f"seed={seed}",), settings)
+
+
+JOBS = tuple(job_of(seed) for seed in range(6))
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The seeds that were rendered. Seed 3 fails late, seed 4 early, as a setting does."""
+    import disco.engine
+
+    seeds: list[int] = []
+
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> None:
+        if settings.seed == 4:
+            raise SettingsError("the picture is gone")
+        record: dict[str, Any] = {"settings": to_dict(settings), "seeds": [settings.seed], "status": "finished"}
+        folder.mkdir(parents=True, exist_ok=True)
+        assert not (folder / "run.json").exists()
+        seeds.append(settings.seed)
+        if settings.seed == 3:
+            record |= {"status": "failed", "error": "RuntimeError: out of memory"}
+        else:
+            (folder / "image_0.png").touch()
+        (folder / "run.json").write_text(json.dumps(record))
+        if settings.seed == 3:
+            raise RuntimeError("out of memory\nwith details")
+
+    monkeypatch.setattr(disco.engine, "render_settings", render_settings)
+    return seeds
+
+
+def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int = 0, **more: Any) -> int:
+    """Walk as a launcher would call it."""
+    config = type("Config", (), {"job": type("Job", (), {"num": number})})
+    monkeypatch.setattr(HydraConfig, "get", lambda: config)
+    given = {"session": "one", "place": str(Path.cwd())} | more
+    return Walk(folder, JOBS, **given)(None)
+
+
+def test_every_cell_once_and_failures_marked(rendered, tmp_path, monkeypatch, capsys):
+    assert walk(tmp_path, monkeypatch) == 4
+    assert rendered == [0, 1, 2, 3, 5]
+    said = capsys.readouterr().err
+    assert "disco: cell 1 of 6: seed=0\n" in said
+    assert f"disco: cell {JOBS[3].key} (seed=3) failed: RuntimeError: out of memory\n" in said
+    assert "(seed=4) failed: the picture is gone\n" in said and "Traceback" not in said
+    record = json.loads((tmp_path / JOBS[4].key / "run.json").read_text())
+    assert (record["status"], record["error"], record["settings"]["seed"]) == ("failed", "the picture is gone", 4)
+    assert "out of memory" in (tmp_path / JOBS[3].key / "traceback.txt").read_text()
+    assert not (tmp_path / JOBS[4].key / "traceback.txt").exists()
+
+    assert walk(tmp_path, monkeypatch) == 0  # another worker of the same command tries nothing again
+    assert walk(tmp_path, monkeypatch, session="two") == 0
+    assert rendered == [0, 1, 2, 3, 5, 3]
+
+
+def test_what_is_left_of_a_run_is_cleared_and_foreign_files_stay(rendered, tmp_path, monkeypatch, capsys):
+    left, odd, other = (tmp_path / JOBS[seed].key for seed in (0, 1, 2))
+    (left / "partials").mkdir(parents=True)
+    (left / "partials" / "image_0_at_025.png").touch()
+    (left / "run.json").write_text('{"status": "running", "settings": {}}')
+    (left / "steps.jsonl").write_text("{}\n")
+    (left / "notes of mine.txt").write_text("keep")
+    odd.mkdir()
+    (odd / "run.json").write_text('{"sta')
+    other.mkdir()
+    (other / "run.json").write_text(json.dumps({"settings": to_dict(JOBS[5].settings), "status": "finished"}))
+    walk(tmp_path, monkeypatch)
+    assert rendered == [0, 1, 3, 5]
+    assert sorted(path.name for path in left.iterdir()) == ["image_0.png", "notes of mine.txt", "run.json"]
+    assert "holds a run of other settings; move it away" in capsys.readouterr().err
+    assert json.loads((other / "run.json").read_text())["settings"]["seed"] == 5
+
+
+def test_a_cell_in_other_hands_is_left_alone(rendered, tmp_path, monkeypatch):
+    """In a process of its own, which holds the lock until it is killed."""
+    program = (
+        f"from disco.study.worker import held\nfrom pathlib import Path\n"
+        f"with held(Path({str(tmp_path)!r}), {JOBS[1].key!r}) as free:\n    print(free, flush=True)\n    input()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "True\n"
+        walk(tmp_path, monkeypatch)
+        assert rendered == [0, 2, 3, 5]
+    finally:
+        holder.kill()
+        holder.wait()
+    walk(tmp_path, monkeypatch)
+    assert rendered == [0, 2, 3, 5, 1]
+    with held(tmp_path, JOBS[1].key) as free:
+        assert free
+
+
+def test_workers_begin_apart_and_leave_nothing(tmp_path):
+    walks = Walk(tmp_path, JOBS, "one", "", workers=4)
+    shares = [walks.share(number) for number in range(4)]
+    assert [share[0] for share in shares] == [JOBS[0], JOBS[1], JOBS[3], JOBS[4]]
+    assert all(sorted(share, key=JOBS.index) == list(JOBS) for share in shares)
+
+
+def test_a_death_is_recorded(tmp_path):
+    for status in ("running", "finished"):
+        (tmp_path / status).mkdir()
+        (tmp_path / status / "run.json").write_text(json.dumps({"settings": {}, "status": status}))
+        bury(tmp_path / status, "its worker died: killed")
+    assert json.loads((tmp_path / "running" / "run.json").read_text())["error"] == "its worker died: killed"
+    assert json.loads((tmp_path / "finished" / "run.json").read_text())["status"] == "finished"
+    bury(tmp_path / "nowhere", "it never came so far")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_errors_in_one_line():
+    assert one_line(SettingsError("steps is 0")) == "steps is 0"
+    assert one_line(ValueError("several\nlines")) == "ValueError: several"
