@@ -239,6 +239,7 @@ def test_a_tokenizer_comes_from_the_hubs_cache_and_from_nowhere_else(tmp_path, m
     )
     snapshot = tmp_path / "models--timm--ViT-B-16-SigLIP" / "snapshots" / "0"
     kept.save_pretrained(snapshot)
+    (snapshot / "config.json").write_text("{}")
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("0")
 

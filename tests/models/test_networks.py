@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from guided_diffusion.script_util import create_model
+from torch.nn import functional as F
 
 from disco.errors import SettingsError
 from disco.models import catalog, unet
@@ -46,19 +47,6 @@ def test_in_pure_noise_both_models_see_v_as_the_mean_picture_turned_round():
         assert (v - v.mean(0)).square().mean() < 0.25 * x.square().mean()
 
 
-@pytest.mark.parametrize("image_size", [256, 512])
-def test_openai_unets_have_the_published_shape(image_size):
-    name = {256: "256x256_diffusion_uncond", 512: "512x512_diffusion_uncond_finetune_008100"}[image_size]
-    spec = dataclasses.replace(catalog.unet(name), num_channels=64, num_head_channels=32)
-    oracle = create_model(
-        image_size, 64, 2, attention_resolutions="32, 16, 8", num_head_channels=32, resblock_updown=True,
-        use_scale_shift_norm=True, learn_sigma=True,
-    )  # fmt: skip
-    assert {k: v.shape for k, v in UNet(spec).net.state_dict().items()} == {
-        k: v.shape for k, v in oracle.state_dict().items()
-    }
-
-
 def test_the_published_512_model_has_its_parameters():
     with torch.device("meta"):
         model = UNet(catalog.unet("512x512_diffusion_uncond_finetune_008100"))
@@ -70,6 +58,79 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, monkeypatch):
     spec = dataclasses.replace(catalog.unet("embedded"), channel_mult=(1, 2, 2))
     with pytest.raises(SettingsError, match="do not fit embedded"):
         load_unet(spec, "cpu")
+
+
+@pytest.mark.slow
+def test_the_full_512_model_predicts_what_guided_diffusions_does(tmp_path, monkeypatch):
+    """All 558 M parameters, from a file in half precision, on a picture as small as its levels allow."""
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    oracle = create_model(
+        512, 256, 2, attention_resolutions="32, 16, 8", num_head_channels=64, resblock_updown=True,
+        use_scale_shift_norm=True, learn_sigma=True,
+    ).eval().requires_grad_(False)  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    for name, value in oracle.named_parameters():  # many start at zero, where nothing could be told apart
+        start = 1.0 if name.endswith("weight") and value.ndim == 1 else 0.0
+        value.copy_(value.normal_(start, 0.02, generator=generator).half())
+    name = "512x512_diffusion_uncond_finetune_008100"
+    torch.save({key: value.half() for key, value in oracle.state_dict().items()}, tmp_path / f"{name}.pt")
+    x, t = torch.randn(1, 3, 64, 128, generator=generator), torch.tensor([371.0])
+    expected = oracle(x, t)
+    del oracle
+
+    published = catalog.unet(name)
+    spec = dataclasses.replace(published, weights=dataclasses.replace(published.weights, sha256=None))
+    predicted = load_unet(spec, "cpu")(x, t)
+    for leftover in tmp_path.rglob("*"):  # gigabytes, which pytest would keep
+        if leftover.is_file():
+            leftover.unlink()
+    assert predicted.shape == (1, 6, 64, 128)
+    assert expected.std() > 0.05
+    torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-4)
+
+
+def second_writing(state: dict[str, torch.Tensor], x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Crowson's secondary model written straight along, from the weights: down five levels, up again, skips beside.
+
+    Follows the network of Disco Diffusion's cell 1.6, whose levels are nested; their weights are found by the nesting.
+    """
+    angles = 2 * torch.pi * t[:, None] * state["timestep_embed.weight"][:, 0]
+    planes = torch.cat([torch.cos(angles), torch.sin(angles)], 1)[:, :, None, None].repeat(1, 1, *x.shape[2:])
+
+    def conv(prefix: str, h: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(h, state[f"{prefix}.weight"], state[f"{prefix}.bias"], padding=1)
+
+    def block(prefix: str, h: torch.Tensor) -> torch.Tensor:
+        return conv(f"{prefix}.0", h).relu()
+
+    h = block("net.1", block("net.0", torch.cat([x, planes], 1)))
+    prefix, skips = "net.2.main", []
+    for level in range(5):
+        skips.append(h)
+        h = block(f"{prefix}.2", block(f"{prefix}.1", F.avg_pool2d(h, 2)))
+        if level < 4:
+            prefix += ".3.main"
+    h = block(f"{prefix}.4", block(f"{prefix}.3", h))
+    for level in range(5):
+        h = torch.cat([F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False), skips.pop()], 1)
+        if level < 4:
+            prefix = prefix.removesuffix(".3.main")
+            h = block(f"{prefix}.5", block(f"{prefix}.4", h))
+    return conv("net.4", block("net.3", h))
+
+
+def test_the_secondary_model_is_its_second_writing(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    published = catalog.secondary("secondary_model_imagenet_2")
+    spec = dataclasses.replace(published, weights=dataclasses.replace(published.weights, sha256=None))
+    torch.manual_seed(0)
+    state = SecondaryDiffusionImageNet2().state_dict()
+    torch.save(state, tmp_path / "secondary_model_imagenet_2.pth")
+    x, t = torch.randn(2, 3, 64, 96), torch.tensor([0.1, 0.8])
+    expected = second_writing(state, x, t)
+    predicted = load_secondary(spec, "cpu")(x, t)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(predicted, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_published_secondary_model_has_its_keys():
