@@ -389,6 +389,33 @@ def test_classes_are_drawn_where_a_model_has_them(toys, again):
     assert (len({tuple(labels) for labels in toys.seen_classes}) > 1) == again
 
 
+@pytest.mark.slow
+def test_a_class_conditional_unet_of_ones_own_draws(tmp_path, monkeypatch):
+    """The flags of OpenAI's 64x64 model, smaller: classes, a cosine schedule, learnt variance, its order of heads."""
+    from guided_diffusion.script_util import create_model
+
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    flags = dict(
+        image_size=64, num_channels=32, num_res_blocks=1, attention_resolutions="32,16,8", num_head_channels=32,
+        resblock_updown=True, use_scale_shift_norm=True, use_new_attention_order=True, class_cond=True,
+        learn_sigma=True,
+    )  # fmt: skip
+    (tmp_path / "mine.json").write_text(json.dumps(flags | {"noise_schedule": "cosine"}))
+    torch.manual_seed(0)
+    model = create_model(**flags)
+    state = {key: value + 0.05 * torch.randn_like(value) for key, value in model.state_dict().items()}
+    torch.save(state, tmp_path / "mine.pt")
+
+    def draw(**settings):
+        given = dict(diffusion_model="mine", steps=3, cut_overview=1, cut_innercut=1, seed=3) | settings
+        return np.asarray(render("a red star", **given).pictures[0].image, dtype=float)
+
+    first = draw(randomize_class=True)
+    assert np.array_equal(first, draw(randomize_class=True))
+    assert not np.array_equal(first, draw(randomize_class=False))
+    assert not np.array_equal(first, draw(randomize_class=True, diffusion_sampling_mode="ddpm"))
+
+
 def test_one_unet_evaluation_a_step(toys):
     predictions()
     assert toys.calls == 6
