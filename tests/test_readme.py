@@ -1,6 +1,6 @@
 """The README keeps its word: its settings, files, commands and code are those of the project.
 
-python tests/test_readme.py     writes the README's table of settings anew, from the schema
+python tests/test_readme.py     writes the README's tables of settings and models anew
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from disco.config import groups, load, settings_table, specs
+from disco.models import catalog
 from disco.overrides import from_arguments, full_name
 from disco.training.__main__ import arguments as training_arguments
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)
+MODELS = re.compile(r"(<!-- models: .*? -->\n).*?(<!-- end of models -->)", re.DOTALL)
 
 #: Words that `disco` takes as its first argument and that are no prompt.
 VERBS = ("models", "replay", "import", "report", "diff", "doctor")
@@ -51,6 +53,17 @@ def in_yaml(value: object) -> str:
     return f"`{value}`"
 
 
+def models_in_markdown() -> str:
+    """A row a published diffusion model."""
+    lines = ["| name | draws | trained at | suits | MB | licence |", "|---|---|---|---|---|---|"]
+    for spec in catalog.UNETS:
+        sizes = ", ".join(f"{width} x {height}" for width, height in spec.sizes)
+        size = "" if spec.weights.size is None else f"{spec.weights.size / 1e6:.0f}"
+        licence = spec.weights.licence or "not said"
+        lines.append(f"| `{spec.name}` | {spec.about} | {spec.image_size} | {sizes} | {size} | {licence} |")
+    return "\n".join([*lines, "", ""])
+
+
 def section(title: str) -> str:
     return re.split(rf"^## {re.escape(title)}\n", README.read_text(), flags=re.MULTILINE)[1].split("\n## ")[0]
 
@@ -69,6 +82,12 @@ def test_the_settings_are_those_of_the_schema():
     written = TABLE.search(README.read_text())
     assert written, "the README has lost the marks around its settings"
     assert written[0] == written[1] + settings_in_markdown() + written[2], "run: python tests/test_readme.py"
+
+
+def test_the_models_are_those_of_the_catalog():
+    written = MODELS.search(README.read_text())
+    assert written, "the README has lost the marks around its models"
+    assert written[0] == written[1] + models_in_markdown() + written[2], "run: python tests/test_readme.py"
 
 
 def test_the_file_map_names_what_is_there():
@@ -134,4 +153,5 @@ def test_the_demo_renders_the_prompt_of_the_readme():
 
 
 if __name__ == "__main__":
-    README.write_text(TABLE.sub(lambda found: found[1] + settings_in_markdown() + found[2], README.read_text()))
+    text = TABLE.sub(lambda found: found[1] + settings_in_markdown() + found[2], README.read_text())
+    README.write_text(MODELS.sub(lambda found: found[1] + models_in_markdown() + found[2], text))

@@ -41,7 +41,7 @@ IGNORED = {
     *("diffusion_steps", "timestep_respacing", "rescale_timesteps", "rescale_learned_sigmas", "use_kl", "dropout"),
     *("use_checkpoint", "use_fp16", "num_heads_upsample"),
 }
-OURS = ("file", "num_classes", "sizes", "about", "licence", "sha256", "addresses", "predicts", "patch")
+OURS = ("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses", "predicts", "patch")
 #: ImageNet's, the number that guided-diffusion's class_cond means.
 CLASSES = 1000
 SUFFIXES = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
@@ -124,6 +124,7 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         patch=patch,
         sizes=tuple((int(width), int(height)) for width, height in card.get("sizes", ()))
         or ((image_size, image_size),),
+        unused=tuple(map(str, card.get("unused", ()))),
         about=str(card.get("about", "")),
     )
 

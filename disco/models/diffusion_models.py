@@ -204,7 +204,12 @@ UNETS: tuple[UNetSpec, ...] = (
         WeightsFile(
             "portrait_generator_v1.5.pt",
             "3bc39e28fd9690dafbbee83cc08d089a3640eca8ed4d14280c4a9d342c56fd7f",
-            addresses=("hf://felipe3dartist/portrait_generator_v1.5/ema_0.9999_165000.pt",),
+            558448487,
+            "CC-BY-NC-4.0",
+            (
+                "hf://WAS/portrait-diffusion/ema_0.9999_165000.pt",
+                "hf://felipe3dartist/portrait_generator_v1.5/ema_0.9999_165000.pt",
+            ),
         ),
         about="portraits",
     ),
@@ -214,8 +219,11 @@ UNETS: tuple[UNetSpec, ...] = (
         WeightsFile(
             "FeiArt-Handpainted-CG-Diffusion.pt",
             "85f95f0618f288476ffcec9f48160542ba626f655b3df963543388dcd059f86a",
-            addresses=("hf://Feiart/FeiArt-Handpainted-CG-Diffusion/FeiArt-Handpainted-CG-Diffusion.pt",),
+            2236121575,
+            "CC",
+            ("hf://Feiart/FeiArt-Handpainted-CG-Diffusion/FeiArt-Handpainted-CG-Diffusion.pt",),
         ),
+        unused=("label_emb.weight",),  # its author loads it with strict=False
         about="painted landscapes and scenes",
     ),
     _small(

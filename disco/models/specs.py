@@ -49,7 +49,8 @@ class UNetSpec:
     runs (image_size / attention_resolutions). Attention has heads of `num_head_channels` channels each, or `num_heads`
     heads; `use_new_attention_order` tells how their channels lie in the weights. `num_classes`: of a network that was
     trained with class labels. `patch`: pixels of a patch folded into channels before the network, see
-    `disco.models.unet.UNet`. `about`: what it draws, in a few words.
+    `disco.models.unet.UNet`. `unused`: keys of its file that the network does not have, such as the classes of the one
+    it was fine-tuned from. `about`: what it draws, in a few words.
     """
 
     name: str
@@ -71,6 +72,7 @@ class UNetSpec:
     num_classes: int | None = None
     patch: int = 1
     sizes: tuple[tuple[int, int], ...] = ()
+    unused: tuple[str, ...] = ()
     about: str = ""
 
     def __post_init__(self) -> None:

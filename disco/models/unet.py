@@ -71,6 +71,7 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     model = UNet(spec)
     path = weights_path(spec)
     state = load_state(path, spec.weights.form_at(path).sha256)
+    state = {key: value for key, value in state.items() if key not in spec.unused}
     try:
         fill(model.net, state, spec.name)
     except SettingsError as error:

@@ -56,7 +56,7 @@ def test_discos_own_flags_make_a_card(folder):
 def test_a_card_says_all_there_is_to_say(name):
     spec = catalog.unet(name)
     again = custom.from_card(name, custom.card_of(spec))
-    assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="")
+    assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="", unused=())
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,18 @@ def test_the_catalogs_own_shapes_are_recognised(spec):
 def test_other_shapes_are_not_guessed_at(shapes):
     assert custom.guess_unet(shapes) is None
     assert "not of a UNet" in custom.what_they_are(shapes)
+
+
+def test_what_a_file_holds_too_much_has_to_be_said(folder):
+    flags = {"image_size": 64, "num_channels": 32, "channel_mult": "1,2", "attention_resolutions": "16", "num_heads": 1}
+    model = create_model(**flags, num_res_blocks=2, class_cond=True, use_scale_shift_norm=True)
+    torch.save(model.state_dict(), folder / "mine.pt")
+    (folder / "mine.json").write_text(json.dumps(flags))
+    with pytest.raises(SettingsError, match="label_emb.weight.*class_cond=True"):
+        load_unet(catalog.unet("mine"), "cpu")
+    (folder / "mine.json").write_text(json.dumps(flags | {"unused": ["label_emb.weight"]}))
+    out = load_unet(catalog.unet("mine"), "cpu")(torch.zeros(1, 3, 16, 16), torch.zeros(1))
+    assert out.shape == (1, 3, 16, 16)
 
 
 def test_a_wrong_architecture_is_answered_with_the_right_one(folder, monkeypatch):
