@@ -15,7 +15,6 @@ from disco import schedule
 from disco.config import SamplerConfig, Settings, specs
 from disco.errors import SettingsError
 from disco.extras import check_tensorboard, check_video
-from disco.metrics import wanted
 from disco.prompts import (
     ImagePrompt,
     Prompt,
@@ -197,7 +196,10 @@ def _check_names(settings: Settings) -> None:
     check_video(settings.output.video)
     if settings.output.tensorboard:
         check_tensorboard()
-    wanted(settings.output.metrics)
+    if not isinstance(settings.output.metrics, bool):
+        from disco.metrics import wanted  # which loads numpy
+
+        wanted(settings.output.metrics)
 
 
 def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
