@@ -306,6 +306,8 @@ def test_devices(device: str) -> None:
         ({"clip_models": []}, "clip_models is empty"),
         ({"clip_models": ["ViT-B/33"]}, "ViT-B/33.* ViT-B/32"),
         ({"clip_models": ["embedded_vit", "embedded_vit"]}, "clip_models names 'embedded_vit' twice"),
+        ({"clip_models": ["ViTB32", "RN50", "ViT-B-32:openai"]}, "one perceptor as 'ViTB32' and 'ViT-B-32:openai'"),
+        ({"clip_models": ["ViT-B-32:laion5b"]}, "no weights 'laion5b' for ViT-B-32; it has openai, laion400m_e31"),
         ({"batch_name": "../x"}, "batch_name is '../x', but must be the name of one folder"),
         ({"batch_name": ""}, "batch_name is ''"),
         ({"init_image": "nowhere.png"}, "init_image='nowhere.png'"),

@@ -68,7 +68,9 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     Half precision follows guided-diffusion: the convolutions run in it, normalisation and embeddings stay float32.
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
-    model = UNet(spec)
+    with torch.device("meta"):  # drawing half a billion random numbers takes longer than reading the right ones
+        model = UNet(spec)
+    model.to_empty(device="cpu")
     path = weights_path(spec)
     state = load_state(path, spec.weights.form_at(path).sha256)
     state = {key: value for key, value in state.items() if key not in spec.unused}
