@@ -164,7 +164,7 @@ def _cell(cell: Cell, study: Study, common: Mapping[str, Any]) -> dict[str, Any]
         "error": cell.error,
         "settings": own,
         "replay": replay_command(cell.settings) if "prompt" in cell.settings else None,
-        "again": shlex.join(["disco", "replay", str(cell.folder.absolute() / "run.json")]) if cell.record else None,
+        "again": shlex.join(["disco", "replay", _beside(cell.folder / "run.json", study)]) if cell.record else None,
         "seconds": cell.seconds,
         "memory": cell.memory,
         "notes": [str(note) for note in notes] if isinstance(notes := cell.record.get("notes"), list) else [],
@@ -174,7 +174,12 @@ def _cell(cell: Cell, study: Study, common: Mapping[str, Any]) -> dict[str, Any]
 
 def _link(path: Path, study: Study) -> str:
     """A relative address, seen from the page."""
-    return "./" + quote(Path(os.path.relpath(path, study.folder)).as_posix())
+    return quote(_beside(path, study))
+
+
+def _beside(path: Path, study: Study) -> str:
+    """Seen from the page, and never to be taken for a flag or for an address of another kind."""
+    return "./" + Path(os.path.relpath(path, study.folder)).as_posix()
 
 
 def _tile(tile: Tile, cell: int, study: Study, side: int, partial_side: int) -> dict[str, Any]:

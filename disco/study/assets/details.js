@@ -20,7 +20,7 @@ function drawDetails() {
     run.notes.length ? h("ul", { class: "notes" }, run.notes.map((note) => h("li", {}, note))) : null,
     run.replay || run.again ? h("section", { class: "replay" }, h("h3", {}, run.again ? "Render it again" : "Render it"),
       run.replay ? command(run.replay) : null,
-      run.again ? [run.replay ? h("p", { class: "note" }, "Or from its record, on this machine:") : null, command(run.again)] : null) : null,
+      run.again ? [run.replay ? h("p", { class: "note" }, "Or from its record, in the folder of this page:") : null, command(run.again)] : null) : null,
     metricsOf(tile),
     lossesOf(tile),
     settingsOf(tile),

@@ -176,7 +176,7 @@ function select(tile) {
   for (const changed of [before, tile]) if (changed && buttons.has(changed)) tileButton(changed);
   hint(null);
   drawDetails();
-  if (state.view === "table") draw();
+  if (state.view !== "pictures") drawView(); // the room has changed, or the row that is marked
   if (tile && buttons.get(tile)?.isConnected) buttons.get(tile).scrollIntoView({ block: "nearest", inline: "nearest" });
   else if (!tile && before) buttons.get(before)?.focus();
   if (tile) say(`${nameOf(tile)}: ${statusOf(tile)}`);
@@ -265,7 +265,7 @@ function refresh() {
 function drawView() {
   const view = $("view");
   view.className = "";
-  view.setAttribute("aria-label", VIEWS[state.view][0]);
+  view.setAttribute("aria-labelledby", `tab-${state.view}`);
   hint(null);
   VIEWS[state.view][1](view);
 }
