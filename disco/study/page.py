@@ -187,7 +187,9 @@ def _tile(tile: Tile, cell: int, study: Study, side: int, partial_side: int) -> 
     if tile.picture is None:
         return found
     picture = read_picture(tile.picture.path)
-    found |= {"number": tile.picture.number, "seed": tile.picture.seed, "file": _link(tile.picture.path, study)}
+    seed = tile.picture.seed  # as text: a script's numbers are exact up to 2^53 only
+    found |= {"number": tile.picture.number, "seed": None if seed is None else str(seed)}
+    found |= {"file": _link(tile.picture.path, study)}
     if picture is None:
         return found | {"problem": f"{tile.picture.path.name} cannot be read"}
     runs = {"seconds": tile.cell.seconds, "memory": tile.cell.memory}

@@ -272,10 +272,13 @@ def test_losses_over_the_run(opened, study):
 
 @needs_chromium
 def test_a_single_run_is_open_at_once(opened, tmp_path, run_of):
-    page = opened(read_study(run_of(tmp_path / "run", {"seed": 3})))
-    expect(page.get_by_role("complementary")).to_be_visible()
+    seed = 2**62 + 1  # more than a script's numbers hold
+    page = opened(read_study(run_of(tmp_path / "run", {"seed": seed})))
+    expect(page.get_by_role("complementary")).to_contain_text(f"seed {seed}")
     for view in ("Plot", "Heat map", "Curves", "Table", "Pictures"):
         page.get_by_role("tab", name=view).click()
+        if view == "Table":
+            assert str(seed) in page.locator(".rows tbody td").all_inner_texts()
 
 
 # Numbers

@@ -101,7 +101,7 @@ function number(value, name = "") {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);
   if (name === "memory") return value >= 2 ** 30 ? `${(value / 2 ** 30).toPrecision(3)} GiB` : `${Math.round(value / 2 ** 20)} MiB`;
-  return String(Number(value.toPrecision(4)));
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 }
 
 const axisLabel = (axis) => axes[axis].label;

@@ -132,7 +132,7 @@ function tableColumns() {
   const numbers = (axis) => axes[axis].numbers !== null;
   return [
     ...axes.map((axis, i) => ({ name: axis.label, key: (tile) => tile.at[i], text: (tile) => axis.short[tile.at[i]], number: numbers(i) })),
-    ...(axes.some((axis) => axis.label === "seed") ? [] : [{ name: "seed", key: (tile) => tile.seed ?? -1, text: (tile) => number(tile.seed), number: true }]),
+    ...(axes.some((axis) => axis.label === "seed") ? [] : [{ name: "seed", key: (tile) => Number(tile.seed ?? -1), text: (tile) => number(tile.seed), number: true }]),
     { name: "status", key: statusOf, text: statusOf },
     ...data.metrics.map((name) => ({ name, key: (tile) => tile.metrics[name], text: (tile) => number(tile.metrics[name], name), number: true })),
     ...texts.map((name) => ({ name, key: (tile) => tile.metrics[name], text: (tile) => String(tile.metrics[name] ?? "–") })),
