@@ -339,6 +339,27 @@ def test_other_axes_are_averaged_within_a_seed(opened, study):
 
 
 @needs_chromium
+def test_changes_are_paired_by_seed(opened, study):
+    page = opened(study)
+    page.get_by_role("tab", name="Plot").click()
+    page.get_by_label("Show", exact=True).select_option("change from the first")
+    expect(page.locator("h2")).to_have_text("Change of detail from clamp_max 0.01")
+    assert "0" in page.locator(".chart > text").all_text_contents()
+    found = numbers(page)
+    measured = {cell.values: cell.pictures[0].metrics["detail"] for cell in study.cells if cell.pictures}
+    for power in POWERS:
+        assert found["0.01", str(power)][:1] == [0]
+        for clamp in CLAMPS[1:]:
+            seeds = [seed for seed in SEEDS if (power, clamp, seed) in measured and (power, 0.01, seed) in measured]
+            first, then = ([measured[power, value, seed] for seed in seeds] for value in (0.01, clamp))
+            within = stats.ttest_rel(then, first).confidence_interval(0.95)
+            change = mean(b - a for a, b in zip(first, then, strict=True))
+            assert found[str(clamp), str(power)] == pytest.approx(
+                [change, within.low, within.high, len(seeds)], rel=1e-6, abs=1e-9
+            )
+
+
+@needs_chromium
 def test_one_seed_has_no_interval(opened, tmp_path, study_of):
     page = opened(study_of(tmp_path, {"guidance.clamp_max": [0.05, 0.1]}))
     page.get_by_role("tab", name="Plot").click()
@@ -383,7 +404,7 @@ def test_the_heat_map(opened, study):
 def test_curves_of_all_runs(opened, study):
     page = opened(study)
     page.get_by_role("tab", name="Curves").click()
-    assert page.locator(".chart .line").count() == 34
+    assert page.locator(".chart .line.faint").count() == 34 and page.locator(".chart .line.strong").count() == 3
     page.locator(".chart .line .stroke").nth(3).dispatch_event("click", {"bubbles": True})
     expect(page.get_by_role("complementary")).to_be_visible()
 
@@ -463,7 +484,7 @@ def test_two_pictures_compared(opened, study):
     rows = table_of(page, f"#compare .tables section:nth-of-type({tables['Settings that differ'] + 1})")
     assert sorted(rows[1:]) == [["cut_ic_pow", "0.5", "20"], ["seed", "1", "2"]]
     rows = table_of(page, f"#compare .tables section:nth-of-type({tables['Measured'] + 1})")
-    assert ["detail", "1.75", "21.45", "+19.7"] in rows
+    assert ["detail", "1.761", "22.25", "+20.49"] in rows
 
     dialog.get_by_text("Swipe").click()
     dialog.get_by_label("Where A ends and B begins").fill("20")

@@ -31,6 +31,7 @@ const state = {
   metric: data.metrics[0] ?? "",
   x: null,
   series: null,
+  change: false, // whether a plot shows the change from its first value
   curve: "loss",
   sort: { column: -1, descending: false },
 };

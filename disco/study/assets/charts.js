@@ -35,9 +35,8 @@ function niceTicks(low, high, most) {
   const rough = (high - low) / Math.max(1, most) || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.999);
-  const ticks = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) ticks.push(Number(tick.toPrecision(12)));
-  return ticks;
+  const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 /** How an axis is laid out: by its numbers, by their logarithms, or evenly. Returns value of a place, and ticks. */
@@ -60,7 +59,7 @@ const MARKERS = [
 ];
 
 /**
- * A chart as an <svg>. lines: [{colour, marker, points: [{x, y, low, high, title}], apart, faint, onclick, title}].
+ * A chart as an <svg>. lines: [{colour, marker, points: [{x, y, low, high, title}], apart, faint, strong, onclick, title}].
  * options: width, height, ticks ([{at, text}], else round numbers), xLabel, yLabel, text (what it says, in words).
  */
 function chart(lines, options) {
@@ -92,7 +91,7 @@ function chart(lines, options) {
   }
   if (xLabel) drawing.append(svg("text", { class: "name", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, xLabel));
   if (yLabel) drawing.append(svg("text", { class: "name", x: left, y: 10 }, yLabel));
-  lines.forEach((line, at) => drawing.append(lineOf(line, (at - (lines.length - 1) / 2) * (options.ticks ? 3 : 0), X, Y)));
+  lines.forEach((line, at) => drawing.append(lineOf(line, (at - (lines.length - 1) / 2) * (options.ticks ? Math.min(8, 32 / lines.length) : 0), X, Y)));
   return drawing;
 }
 
@@ -100,7 +99,7 @@ function chart(lines, options) {
 function lineOf(line, aside, X, Y) {
   const at = (point) => [X(point.x) + aside, Y(point.y)];
   const path = line.points.map((point, i) => `${i ? "L" : "M"}${at(point).map((value) => value.toFixed(1)).join(" ")}`).join("");
-  const group = svg("g", { class: line.faint ? "line faint" : "line", style: { "--colour": line.colour }, onclick: line.onclick });
+  const group = svg("g", { class: `line${line.faint ? " faint" : ""}${line.strong ? " strong" : ""}`, style: { "--colour": line.colour }, onclick: line.onclick });
   if (!line.apart) group.append(svg("path", { class: "stroke", d: path }, line.title ? svg("title", {}, line.title) : null));
   if (line.marker === undefined) return group;
   for (const point of line.points) {

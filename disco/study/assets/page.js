@@ -116,6 +116,7 @@ function plotChoices() {
   return [metricChoice(),
     chooser("Along", axisOptions(), x, (value) => change({ x: Number(value) }), { id: "along" }),
     chooser("Lines", axisOptions("one"), series ?? "", (value) => change({ series: value }), { id: "lines" }),
+    chooser("Show", [["", "values"], ["change", "change from the first"]], state.change ? "change" : "", (value) => change({ change: value !== "" }), { id: "show" }),
     ...restChoices([x, series])];
 }
 

@@ -3,7 +3,7 @@
 const metricOptions = () => data.metrics.map((metric) => [metric, metric]);
 const axisOptions = (none) => [...(none ? [["", none]] : []), ...axes.map((axis, index) => [index, axis.label])];
 const chosenAxis = (value) => (value === "" ? null : Number(value));
-const roomFor = (view) => Math.max(280, Math.min(980, view.clientWidth - 48));
+const roomFor = (view) => Math.max(280, Math.min(1180, view.clientWidth - 48));
 
 /** What the numbers of a view are that lays out some of the axes. */
 function intervalText(laidOut, numbers, bars) {
@@ -21,8 +21,10 @@ function drawPlot(view) {
   if (!axes.length) return nothing(view, "One picture makes no plot.");
   const [x, series] = plotAxes();
   const among = shownTiles();
-  const entries = summaries(state.metric, [x, series], among);
-  const scale = scaleOf(x, placesOf(x, among));
+  const places = placesOf(x, among);
+  const change = state.change && places.length > 1;
+  const entries = change ? changes(state.metric, [x, series], among, places[0]) : summaries(state.metric, [x, series], among);
+  const scale = scaleOf(x, places);
   const lines = placesOf(series, among).map((place, index) => ({
     colour: colourOf(series, place ?? 0),
     marker: index,
@@ -35,11 +37,11 @@ function drawPlot(view) {
   }));
   const text = `${state.metric} by ${axisLabel(x)}${series === null ? "" : `, a line for each ${axisLabel(series)}`}; the numbers are in the table below`;
   put(view, h("section", { class: "figure" },
-    h("h2", {}, `${state.metric} by ${axisLabel(x)}`),
+    h("h2", {}, change ? `Change of ${state.metric} from ${axisLabel(x)} ${axes[x].short[places[0]]}` : `${state.metric} by ${axisLabel(x)}`),
     series === null ? null : h("p", { class: "by" }, axisLabel(series)),
     series === null ? null : legend(placesOf(series, among).map((place) => [axes[series].short[place], colourOf(series, place)])),
-    chart(lines, { width: roomFor(view), height: Math.min(460, Math.max(260, view.clientHeight - 220)), ticks: scale.ticks, xLabel: axisLabel(x) + (scale.kind === "log" ? " (logarithmic)" : ""), text }),
-    h("p", { class: "note" }, intervalText([x, series], "Points", "bars")),
+    chart(lines, { width: roomFor(view), height: Math.min(520, Math.max(260, view.clientHeight - 220)), ticks: scale.ticks, xLabel: axisLabel(x) + (scale.kind === "log" ? " (logarithmic)" : ""), text }),
+    h("p", { class: "note" }, intervalText([x, series], "Points", "bars"), change ? ` Each ${data.repeats === null ? "picture" : axisLabel(data.repeats)} is compared with itself.` : ""),
     numbersOf(entries, [x, series])));
 }
 
@@ -105,19 +107,34 @@ function drawCurves(view) {
   const among = shownTiles().filter((tile) => curvePoints(tile, state.curve).length);
   if (!among.length) return nothing(view, "No steps have been recorded.");
   const [, series] = curveAxes();
+  const colour = (place) => colourOf(series, place ?? 0);
+  const placeOf = (tile) => (series === null ? null : tile.at[series]);
   const lines = among.map((tile) => ({
-    colour: colourOf(series, series === null ? 0 : tile.at[series]),
+    colour: colour(placeOf(tile)),
     points: curvePoints(tile, state.curve),
     faint: among.length > 4,
     title: nameOf(tile),
     onclick: () => select(tile),
   }));
+  if (among.length > 4) {
+    for (const place of placesOf(series, among)) {
+      const points = meanCurve(among.filter((tile) => placeOf(tile) === place).map((tile) => curvePoints(tile, state.curve)));
+      if (points) lines.push({ colour: colour(place), points, strong: true });
+    }
+  }
   put(view, h("section", { class: "figure" },
     h("h2", {}, `${state.curve} over the run`),
     series === null ? null : h("p", { class: "by" }, axisLabel(series)),
     series === null ? null : legend(placesOf(series, among).map((place) => [axes[series].short[place], colourOf(series, place)])),
     chart(lines, { width: roomFor(view), height: Math.min(460, Math.max(260, view.clientHeight - 180)), xLabel: "percent of the run", text: `${state.curve} of ${plural(among.length, "run")} over the percent of the run` }),
-    h("p", { class: "note" }, "A line is a picture; click it for its settings.")));
+    h("p", { class: "note" }, "A thin line is a picture; click it for its settings. Thick ones are means.")));
+}
+
+/** The mean of several curves with the same places; null where their places differ, or there is one. */
+function meanCurve(curves) {
+  const [first, ...others] = curves;
+  const alike = others.every((curve) => curve.length === first.length && curve.every((point, i) => point.x === first[i].x));
+  return others.length && alike ? first.map(({ x }, i) => ({ x, y: mean(curves.map((curve) => curve[i].y)), low: null })) : null;
 }
 
 function curveAxes() {

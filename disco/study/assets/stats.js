@@ -39,10 +39,10 @@ function summary(values) {
 }
 
 /**
- * A metric by the values of some axes (null: no axis): a list of {at: [...], mean, low, high, n}.
- * The repeats are what is independent: of each, all other axes are averaged first, and n counts repeats.
+ * A metric by the values of some axes (null: no axis): a list of {at: [...], repeats: repeat -> value}.
+ * The repeats are what is independent: of each, all other axes are averaged.
  */
-function summaries(metric, by, among) {
+function repeatsBy(metric, by, among) {
   const groups = new Map();
   for (const tile of among) {
     const value = tile.metrics[metric];
@@ -55,7 +55,26 @@ function summaries(metric, by, among) {
     if (!repeats.has(repeat)) repeats.set(repeat, []);
     repeats.get(repeat).push(value);
   }
-  return [...groups.values()].map(({ at, repeats }) => ({ at, ...summary([...repeats.values()].map(mean)) }));
+  return [...groups.values()].map(({ at, repeats }) => ({ at, repeats: new Map([...repeats].map(([repeat, values]) => [repeat, mean(values)])) }));
+}
+
+/** Of those, the mean and interval at every place: a list of {at, mean, low, high, n}, n the repeats. */
+const summaries = (metric, by, among) =>
+  repeatsBy(metric, by, among).map(({ at, repeats }) => ({ at, ...summary([...repeats.values()]) }));
+
+/**
+ * The same of the change from the first axis' value `first`, the other axis alike: each repeat is compared with
+ * itself, which takes away what the repeats have in common everywhere.
+ */
+function changes(metric, by, among, first) {
+  const groups = repeatsBy(metric, by, among);
+  return groups.flatMap(({ at, repeats }) => {
+    const reference = groups.find((other) => other.at[0] === first && other.at[1] === at[1]);
+    const both = [...repeats.keys()].filter((repeat) => reference?.repeats.has(repeat));
+    if (!both.length) return [];
+    const found = summary(both.map((repeat) => repeats.get(repeat) - reference.repeats.get(repeat)));
+    return [{ at, ...found, ...(at[0] === first ? { low: null, high: null } : {}) }];
+  });
 }
 
 const rangeOf = (values) => {
