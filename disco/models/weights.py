@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -162,6 +163,7 @@ def converted(path: Path) -> Path | None:
             if conversion_of(target) != made_of:
                 check_room(target.parent, path.stat().st_size)
                 save_file(separate(read_state(path, mapped=True)), part, made_of)
+                shutil.copymode(path, part)  # safetensors writes for its owner alone
                 os.replace(part, target)
                 store.remember(target, str(path))
     except (OSError, SafetensorError, NoRoom):

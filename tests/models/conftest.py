@@ -102,8 +102,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         unchanged = self.headers["If-Range"] in (None, etag) or fault == "ignores If-Range"
         if asked and unchanged and fault not in ("ignores Range",):
             start, status = int(asked[1]), 206
-            shown = start + 3 if fault == "another range" else start
-            headers["Content-Range"] = f"bytes {shown}-{len(content) - 1}/{len(content)}"
+            start += 3 if fault == "another range" else 0
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         body = content[start:]
         if fault == "break":
             return self.send(status, body[: int(len(body) * self.faults.cut)], headers, length=len(body))

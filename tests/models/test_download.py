@@ -112,6 +112,11 @@ def test_a_resume_that_is_not_one_starts_again(bring, faults, size, second):
     assert bring.part.read_bytes() == faults.files["/a.pt"]
 
 
+def test_bytes_from_elsewhere_are_not_appended(bring, faults):
+    bring("break", "another range")
+    assert ranges(faults) == [None, "bytes=5120-", None]
+
+
 @pytest.mark.parametrize("any_origin", [True, False], ids=["hash", "no hash"])
 def test_halves_of_two_versions_are_never_put_together(bring, faults, any_origin):
     """The file changes after the break, and the server answers with the rest of the new one all the same."""
@@ -289,6 +294,17 @@ def test_room_is_asked_for_before_anything_is_written(bring, monkeypatch):
 def test_a_full_disk_is_called_one():
     with open("/dev/full", "wb", buffering=0) as file, pytest.raises(SettingsError, match="No space left on device"):
         module._write(file, b"a")
+
+
+def test_a_disk_that_takes_a_part_of_a_block_gets_the_rest():
+    taken = bytearray()
+
+    def write(block):
+        taken.extend(block[:3])
+        return min(3, len(block))
+
+    module._write(SimpleNamespace(write=write), b"0123456789")
+    assert taken == b"0123456789"
 
 
 def test_a_cut_note_is_no_note(tmp_path):

@@ -307,6 +307,10 @@ def test_records_of_files_by_one_name_do_not_mix(models, tmp_path, monkeypatch):
         (folder / "a.pt").write_bytes(content)
         assert store.hash_of(folder / "a.pt") == hashlib.sha256(content).hexdigest()
     assert store.record_of(models / "a.pt") != store.record_of(tmp_path / "a.pt")
+    (models / "a.pt").write_bytes(OTHER)
+    os.utime(models / "a.pt", (1, 1))
+    assert store.hash_of(models / "a.pt") == hashlib.sha256(OTHER).hexdigest(), "it is another file by now"
+    (models / "a.pt").write_bytes(CONTENT)
     (models / "records" / "a.pt.json").write_text('{"found": ')
     assert store.hash_of(models / "a.pt") == SHA256
 

@@ -4,14 +4,17 @@ import io
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 
+import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg, convert_weights_to_lp
 from torch import nn
 
 from disco.errors import SettingsError
-from disco.models import torchscript
+from disco.models import catalog, store, torchscript
+from disco.models.clip import load_perceptor
 from disco.models.weights import fill, load_state
 
 pytestmark = [
@@ -36,7 +39,9 @@ def openai_archive(model: CLIP, path) -> None:
     for name, number in (("input_resolution", 32), ("context_length", 8), ("vocab_size", 20)):
         model.__dict__.pop(name, None)
         model.register_buffer(name, torch.tensor(number))
-    example = {"encode_text": torch.randint(0, 20, (1, 8)), "encode_image": torch.randn(1, 3, 32, 32).half()}
+    side = model.positional_embedding.new_tensor(model.visual.image_size).int().flatten()[0]  # a number, or a pair
+    texts = torch.randint(0, 20, (1, model.positional_embedding.shape[0]))
+    example = {"encode_text": texts, "encode_image": torch.randn(1, 3, side, side).half()}
     # tracing a transformer in half precision on a CPU takes what it can get; the weights are what matters
     traced = torch.jit.trace_module(model.requires_grad_(False), example, check_trace=False)
     torch.jit.save(traced, path)
@@ -226,3 +231,28 @@ def test_a_program_that_hides_its_weights_is_refused(archive, tmp_path):
             new.writestr(name, b"" if name.endswith(".py") else old.read(name))
     with pytest.raises(SettingsError, match="does not say which tensors"):
         load_state(tmp_path / "a.pt")
+
+
+@pytest.mark.slow
+def test_a_perceptor_out_of_openais_kind_of_file_sees_what_open_clips_reader_sees(tmp_path, monkeypatch):
+    """The whole way, at full size: ViT-B/32 with random weights, archived as OpenAI's are, in a models folder."""
+    spec = catalog.perceptor("ViT-B/32")
+    torch.manual_seed(0)
+    made = open_clip.create_model("ViT-B-32-quickgelu").eval()
+    path = tmp_path / spec.weights.name
+    openai_archive(made, path)
+    del made
+    file = replace(spec.weights, sha256=store.sha256_of(path), size=path.stat().st_size)
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    perceptor = load_perceptor(replace(spec, weights=file), "cpu", torch.float32)
+    theirs = open_clip.load_openai_model(str(path), precision="fp32", device="cpu")
+    pixels = torch.randn(2, 3, 224, 224)
+    texts = ["a red star over the sea", "a boat"]
+    with torch.no_grad():
+        torch.testing.assert_close(perceptor.encode_image(pixels), theirs.encode_image(pixels), rtol=1e-4, atol=1e-4)
+        tokens = open_clip.tokenize(texts)
+        torch.testing.assert_close(perceptor.encode_text(texts), theirs.encode_text(tokens), rtol=1e-4, atol=1e-4)
+    assert (tmp_path / "ViT-B-32.pt.safetensors").exists(), "read from the conversion from now on"
+    again = load_perceptor(replace(spec, weights=file), "cpu", torch.float32)
+    for key, value in perceptor.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[key], value), key

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from disco.errors import SettingsError
-from disco.models import store, weights
+from disco.models import catalog, store, weights
+from disco.models.secondary import build_secondary, load_secondary
+from disco.models.specs import WeightsFile
+from disco.models.unet import UNet, load_unet
 from disco.models.weights import fill, load_state
 
 
@@ -128,6 +132,40 @@ def test_half_precision_fills_a_single_precision_network_and_the_other_way_round
     same(halved.state_dict(), half)
 
 
+# The networks of the catalog, out of files in the originals' formats
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("half", [False, True], ids=["single", "half"])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda s: s, lambda s: prefixed(s, "module."), lambda s: {"model": {}, "ema": s}, lambda s: {"state_dict": s}],
+    ids=["bare", "module.", "ema", "state_dict"],
+)
+def test_a_unet_and_a_secondary_model_come_out_of_their_files(models, wrap, half, legacy):
+    """By way of the models folder, with the hash of the catalog; the networks give what they gave before."""
+    models.mkdir()
+    unet_spec = replace(catalog.unet("256x256_diffusion_uncond"), num_channels=32, num_head_channels=16)
+    secondary_spec = replace(catalog.secondary("secondary_model_imagenet_2"), channels=(16, 32, 32))
+    torch.manual_seed(0)
+    x, t = torch.randn(1, 3, 64, 64), torch.tensor([0.3])
+    for spec, built, state_of, load in (
+        (unet_spec, UNet(unet_spec), lambda network: network.net, load_unet),
+        (secondary_spec, build_secondary(secondary_spec), lambda network: network, load_secondary),
+    ):
+        # of a UNet's layers many start at zero, and would tell nothing
+        state = {k: 0.1 * torch.randn_like(v) for k, v in state_of(built).state_dict().items()}
+        state = {k: v.half() for k, v in state.items()} if half else state
+        state_of(built).load_state_dict(state)
+        path = models / spec.weights.name
+        torch.save(wrap(state), path, _use_new_zipfile_serialization=not legacy)
+        file = WeightsFile(path.name, store.sha256_of(path), path.stat().st_size)
+        loaded = load(replace(spec, weights=file), "cpu")
+        with torch.no_grad():
+            wanted = built.eval()(x, t)
+            assert wanted.std() > 0.01 and torch.equal(loaded(x, t), wanted)
+
+
 # Conversion
 
 
@@ -144,6 +182,7 @@ def large(tmp_path, monkeypatch):
 def test_a_large_file_is_converted_once(large, models, monkeypatch):
     path, state = large
     same(load_state(path), state)
+    assert (models / "big.pt.safetensors").stat().st_mode == path.stat().st_mode
     with safe_open(models / "big.pt.safetensors", "pt") as file:
         assert file.metadata()["source"] == store.sha256_of(path)
     for reader in ("read_state", "save_file"):
