@@ -248,24 +248,31 @@ def _folder_in(config: DictConfig, kind: str) -> Path:
 
 def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
     """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
-    from disco.study import cells, sweeper
+    from disco.study import cells, search, sweeper
     from disco.study.outlook import outlook
 
     overrides = cells.axes_of(config, typed)
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     _folder_in(config, "sweep")
-    sweep = cells.declare(config, overrides, line.config_name)
-    workers = sweeper.workers_of(config, sweep.jobs)
+    searches = config.hydra.sweeper._target_ == STUDIES[1]
+    if searches:
+        goal = search.goal_of(config)
+        sweep, space = search.declare_search(config, overrides, line.config_name)
+    else:
+        sweep = cells.declare(config, overrides, line.config_name)
+    workers = sweeper.workers_of(config, sweep.jobs, goal.trials if searches else len(sweep.jobs))
     for note in sweep.notes:
         print(f"disco: note: {note}", file=sys.stderr)
     check_folder(sweep.folder)
     if line.dry:
-        print(outlook(sweep, workers))
+        print(search.in_words(sweep, space, goal) if searches else outlook(sweep, workers))
         return 0
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         for plan in sweep.kinds():
             check_machine(plan)
+    if searches:
+        return search.run_search(sweep, space, goal, overrides, line.config_name, command)
     return sweeper.run_study(sweep, plain, line.config_name, command)
 
 

@@ -36,7 +36,15 @@ STRANGERS = {"models", "guidance", "samplers"}
 LIGHT = (
     *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
     *("extras", "metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
-    *("study.results", "study.measure", "study.cells", "study.outlook", "study.worker", "study.sweeper"),
+    *(
+        "study.results",
+        "study.measure",
+        "study.cells",
+        "study.outlook",
+        "study.search",
+        "study.worker",
+        "study.sweeper",
+    ),
     *("study.devices", "study.report", "study.compare", "commands.report", "commands.diff", "commands.models"),
 )
 

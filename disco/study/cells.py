@@ -159,7 +159,7 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
     In a file a list holds the values of an axis, whatever they are: prompts, schedules, lists of perceptors; a text is
     read as on the command line.
     """
-    given = {_name(override) for override in typed}
+    given = {name_in(override) for override in typed}
     if given & {"prompt", "prompts"}:
         given |= {"prompt", "prompts"}
     declared = []
@@ -171,7 +171,7 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
         else:
             values = value if isinstance(value, list) else [value]
             declared.append(f"{full_name(name)}={','.join(quoted(item, name) for item in values)}")
-    return [override for override in declared if _name(override) not in given] + list(typed)
+    return [override for override in declared if name_in(override) not in given] + list(typed)
 
 
 def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> Sweep:
@@ -182,26 +182,38 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     Raises SettingsError, one line, for an axis that does not exist, is empty or holds a value twice, and for the first
     cell that could not be rendered.
     """
-    names = [_name(override) for override in overrides]
-    sweeps = [override for override in map(_parsed, overrides) if override.is_sweep_override()]
-    settings = [_name(override.get_key_element()) for override in sweeps]
-    _check_axes(settings, names, sweeps)
-    choices = [_choices(override) for override in sweeps]
+    names = [name_in(override) for override in overrides]
+    sweeps = [override for override in map(parsed, overrides) if override.is_sweep_override()]
+    settings = [name_in(override.get_key_element()) for override in sweeps]
+    check_axes(names, sweeps)
+    for override in sweeps:
+        if not override.is_discrete_sweep():
+            leaf, given = _leaf(override), str(override.input_line).partition("=")[2]
+            raise SettingsError(f"{leaf} is {given}, for a search only; list values, or add hydra/sweeper=disco_optuna")
+    choices = [choices_of(override) for override in sweeps]
     composed = Composer(overrides, config_name)
     jobs, notes = [], list[str]()
     for own in itertools.product(*choices):
-        resolved = composed(own)
-        notes += planned(resolved).notes
-        tree = to_dict(resolved)
-        values = tuple(_value(tree, name, override) for name, override in zip(settings, own, strict=True))
-        jobs.append(Job(key_of(resolved), values, own, resolved))
-    axes = tuple(_axis(name, [job.values[place] for job in jobs]) for place, name in enumerate(settings))
-    _check_apart(axes, choices, jobs)
+        jobs.append(job_of(composed(own), own))
+        notes += planned(jobs[-1].settings).notes
+    sweep = sweep_of(config, settings, jobs, notes)
+    _check_apart(sweep.axes, choices, jobs)
+    return sweep
+
+
+def job_of(settings: Settings, own: Sequence[str]) -> Job:
+    """The cell that settings make. own: what it has alone, an override an axis."""
+    tree = to_dict(settings)
+    return Job(key_of(settings), tuple(_value(tree, override) for override in own), tuple(own), settings)
+
+
+def sweep_of(config: DictConfig, settings: Sequence[str], jobs: Sequence[Job], notes: Sequence[str] = ()) -> Sweep:
+    """The study of these jobs. settings: the names of its axes."""
     return Sweep(
         folder=folder_of(config, settings),
         name=name_of(config, settings),
         description=str(sweeper_of(config).get("description") or ""),
-        axes=axes,
+        axes=tuple(_axis(name, [job.values[place] for job in jobs]) for place, name in enumerate(settings)),
         jobs=tuple(jobs),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -221,7 +233,7 @@ class Composer:
     """
 
     def __init__(self, overrides: Sequence[str], config_name: str) -> None:
-        self._fixed = [override for override in overrides if not _parsed(override).is_sweep_override()]
+        self._fixed = [override for override in overrides if not parsed(override).is_sweep_override()]
         self._config_name = config_name
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
@@ -233,7 +245,7 @@ class Composer:
             config = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             self._composed[files] = config
         config = self._composed[files]
-        values = [_parsed(override) for override in own if is_value(override)]
+        values = [parsed(override) for override in own if is_value(override)]
         # Laid over it in place, for the next cell's will cover them; but mappings merge, and what is added must be new.
         if any(value.is_add() or value.is_delete() or isinstance(value.value(), dict) for value in values):
             config = copy.deepcopy(config)
@@ -255,7 +267,7 @@ def in_study(settings: Settings) -> Settings:
 
 def is_value(override: str) -> bool:
     """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
-    name = _name(override)
+    name = name_in(override)
     spec = specs().get(name.rpartition(".")[2])
     return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
 
@@ -279,17 +291,15 @@ def folder_of(config: DictConfig, settings: Sequence[str]) -> Path:
     return Path(str(named.hydra.sweep.dir)).absolute()
 
 
-def _check_axes(settings: Sequence[str], names: Sequence[str], sweeps: Sequence[Override]) -> None:
-    for name, override in zip(settings, sweeps, strict=True):
-        leaf = name.rpartition(".")[2]
+def check_axes(names: Sequence[str], sweeps: Sequence[Override]) -> None:
+    """Refuse what is no axis, is given twice, or has no values. names: what all overrides are for."""
+    for override in sweeps:
+        name, leaf = name_in(override.get_key_element()), _leaf(override)
         if name in NO_AXES:
             raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
         if names.count(name) > 1:
             raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")
-        if not override.is_discrete_sweep():
-            given = str(override.input_line).partition("=")[2]
-            raise SettingsError(f"{leaf} is {given}, for a search only; list values, or add hydra/sweeper=disco_optuna")
-        if not _choices(override):
+        if override.is_discrete_sweep() and not choices_of(override):
             raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
 
 
@@ -312,28 +322,32 @@ def _axis(setting: str, values: Sequence[Any]) -> Axis:
     return Axis(setting, tuple({identity(value): value for value in values}.values()))
 
 
-def _value(tree: Mapping[str, Any], setting: str, override: str) -> Any:
+def _leaf(override: Override) -> str:
+    return name_in(override.get_key_element()).rpartition(".")[2]
+
+
+def _value(tree: Mapping[str, Any], override: str) -> Any:
     """What a cell has on an axis: the resolved value of a setting, or the choice of a group."""
     if not is_value(override):
-        return str(_parsed(override).value())
+        return str(parsed(override).value())
     value: Any = tree
-    for name in setting.split(".", maxsplit=2):
+    for name in name_in(override).split(".", maxsplit=2):
         value = value[name]
     return value
 
 
-def _choices(override: Override) -> list[str]:
+def choices_of(override: Override) -> list[str]:
     """The values of a sweep, an override each."""
     return [f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()]
 
 
-def _name(override: str) -> str:
+def name_in(override: str) -> str:
     """What an override is for."""
     return override.partition("=")[0].lstrip("+~")
 
 
 @cache
-def _parsed(override: str) -> Override:
+def parsed(override: str) -> Override:
     return OverridesParser.create().parse_override(override)
 
 

@@ -80,7 +80,7 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
     session = secrets.token_hex(8)
     while jobs:
         walk = Walk(sweep.folder, tuple(jobs), session, place=os.getcwd())
-        deaths = _launch(walk, overrides, config_name)
+        deaths = launch(walk, overrides, config_name)
         left = [job for job in jobs if not walk.was_tried(job.key)]
         for job in jobs:
             with held(sweep.folder, job.key) as free:
@@ -93,7 +93,7 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
         jobs = left
 
 
-def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
+def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
     """Let Hydra's launcher run workers to their end; what those died of that died."""
     import hydra
     from hydra._internal.callbacks import Callbacks
@@ -109,7 +109,7 @@ def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]
         config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
         apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
-        walk = replace(walk, workers=workers_of(config, walk.jobs), apart=apart)
+        walk = replace(walk, workers=workers_of(config, walk.jobs, walk.most()), apart=apart)
         launcher = Plugins.instance().instantiate_launcher(context, walk, config)
         try:
             returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
@@ -118,10 +118,12 @@ def _launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]
     return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
 
 
-def workers_of(config: DictConfig, jobs: Sequence[Job]) -> int:
-    """How many workers these jobs have use for: as many as the launcher runs at once, where that is not given.
+def workers_of(config: DictConfig, jobs: Sequence[Job], most: int) -> int:
+    """How many workers these jobs are worth: as many as the launcher runs at once, where that is not given.
 
-    config: Hydra's part included. Raises SettingsError for a number that is none.
+    config: Hydra's part included. most: how many would find something to do.
+
+    Raises SettingsError for a number that is none.
     """
     given = sweeper_of(config).get("workers", "auto")
     if given != "auto" and not (isinstance(given, int) and given > 0):
@@ -134,7 +136,7 @@ def workers_of(config: DictConfig, jobs: Sequence[Job]) -> int:
         elif _is(config, "JoblibLauncher"):
             at_once = config.hydra.launcher.n_jobs  # -1 is all cores, -2 all but one
             given = min(given, at_once if at_once > 0 else max(1, cores + 1 + at_once))
-    return max(1, min(given, len(jobs)))
+    return max(1, min(given, most))
 
 
 def on_gpus(jobs: Sequence[Job]) -> bool:

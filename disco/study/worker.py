@@ -52,7 +52,15 @@ class Walk:
         if os.path.isdir(self.place):  # a scheduler may have started us elsewhere
             os.chdir(self.place)
         with a_gpu_of_its_own(self.apart):
-            return sum(self.render(job) for job in self.share(int(HydraConfig.get().job.num)))
+            return self.work(int(HydraConfig.get().job.num))
+
+    def work(self, number: int) -> int:
+        """What worker `number` does; how many cells it has rendered."""
+        return sum(self.render(job) for job in self.share(number))
+
+    def most(self) -> int:
+        """How many workers could find something to do at once."""
+        return len(self.jobs)
 
     def share(self, number: int) -> list[Job]:
         """All jobs, those first that are this worker's."""

@@ -151,7 +151,7 @@ def test_how_many_workers(launcher, given, jobs, workers, monkeypatch):
     monkeypatch.setattr(sweeper, "gpus", list)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     config = OmegaConf.create({"hydra": {"launcher": launcher, "sweeper": {"workers": given}}})
-    assert workers_of(config, [job_on("auto")] * jobs) == workers
+    assert workers_of(config, [job_on("auto")], jobs) == workers
 
 
 def test_one_worker_a_gpu(monkeypatch):
@@ -159,11 +159,11 @@ def test_one_worker_a_gpu(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
     launcher = {"_target_": "x.JoblibLauncher", "n_jobs": -1}
     config = OmegaConf.create({"hydra": {"launcher": launcher, "sweeper": {"workers": "auto"}}})
-    assert workers_of(config, [job_on("auto"), job_on("cuda")] * 9) == 2
-    assert workers_of(config, [job_on("cpu")] * 9) == 9
+    assert workers_of(config, [job_on("auto"), job_on("cuda")], 18) == 2
+    assert workers_of(config, [job_on("cpu")], 9) == 9
     config.hydra.sweeper.workers = 0
     with pytest.raises(SettingsError, match="hydra.sweeper.workers is 0, but must be auto or a number"):
-        workers_of(config, [])
+        workers_of(config, [], 1)
 
 
 def job_on(device: str):
