@@ -4,12 +4,14 @@ import functools
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import open_clip
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from open_clip.model import convert_weights_to_lp
 from safetensors.torch import save_file
 from torch import nn
 
@@ -104,58 +106,70 @@ def unhashed(spec):
     return replace(spec, weights=replace(forms[0], instead=tuple(forms[1:])))
 
 
-def random_state(architecture: str) -> dict[str, torch.Tensor]:
-    """Weights of open_clip's network, none of them at what they are initialised to: every one has to arrive."""
+def random_model(architecture: str) -> nn.Module:
+    """open_clip's network, none of its weights what they are initialised to: every one has to arrive."""
     torch.manual_seed(0)
-    with torch.random.fork_rng():
-        model = open_clip.create_model(architecture, load_weights=False)
-    state = {key: value.clone() for key, value in model.state_dict().items()}
-    for value in state.values():
+    model = open_clip.create_model(architecture, load_weights=False).eval().requires_grad_(False)
+    for key, value in model.state_dict().items():
         if value.is_floating_point():
             value += 0.01 * torch.randn_like(value)
-    return {key: value.abs() if key.endswith("running_var") else value for key, value in state.items()}
+        if key.endswith("running_var"):
+            value.abs_()
+    return model
 
 
-def openai_form(state):
-    """Half precision where the matrices are, and three numbers beside; `torch.save`d, as people keep OpenAI's files."""
-    half = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
-    notes = {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}
-    return half | {key: torch.tensor(number) for key, number in notes.items()}
+def openais_program(model: nn.Module, path: Path) -> None:
+    """As OpenAI publish theirs: a traced program, its matrices in half precision, three numbers among the buffers."""
+    convert_weights_to_lp(model, torch.float16)
+    mask = model.attn_mask
+    del model.attn_mask
+    model.attn_mask = mask  # a constant of the program there, no buffer
+    for name, number in (("input_resolution", 224), ("context_length", 77), ("vocab_size", 49408)):
+        model.__dict__.pop(name, None)
+        model.register_buffer(name, torch.tensor(number))
+    example = {"encode_text": torch.ones(1, 77, dtype=torch.int64), "encode_image": torch.zeros(1, 3, 224, 224).half()}
+    torch.jit.save(torch.jit.trace_module(model, example, check_trace=False), path)
 
 
-def training_form(state):
-    """A checkpoint of open_clip's training."""
-    return {"epoch": 32, "name": "x", "state_dict": {f"module.{key}": value for key, value in state.items()}}
+def training_checkpoint(model: nn.Module, path: Path) -> None:
+    """As open_clip's training writes one."""
+    state = {f"module.{key}": value for key, value in model.state_dict().items()}
+    torch.save({"epoch": 32, "name": "x", "state_dict": state}, path)
+
+
+def tensors(model: nn.Module, path: Path) -> None:
+    save_file(model.state_dict(), path)
+
+
+def plain_pickle(model: nn.Module, path: Path) -> None:
+    torch.save(model.state_dict(), path)
 
 
 FAMILIES = [
-    pytest.param("ViT-B/32", "ViT-B-32.pt", openai_form, id="ViT, quick GELU, OpenAI's form"),
-    pytest.param("RN50:yfcc15m", "RN50-yfcc15m.pt", training_form, id="ModifiedResNet, a training checkpoint"),
-    pytest.param("ViTB32_laion2b_e16", "ViT-B-32-laion2b_e16.safetensors", None, id="ViT, GELU, safetensors"),
+    pytest.param("ViT-B/32", "ViT-B-32.pt", openais_program, id="ViT, quick GELU, TorchScript"),
+    pytest.param("RN50:yfcc15m", "RN50-yfcc15m.pt", training_checkpoint, id="ModifiedResNet, a training checkpoint"),
+    pytest.param("ViTB32_laion2b_e16", "ViT-B-32-laion2b_e16.safetensors", tensors, id="ViT, GELU, safetensors"),
     pytest.param(
-        "convnext_base:laion400m_s13b_b51k", "convnext_base-laion400m_s13b_b51k.bin", dict, id="ConvNeXt, bin"
+        "convnext_base:laion400m_s13b_b51k", "convnext_base-laion400m_s13b_b51k.bin", plain_pickle, id="ConvNeXt"
     ),
-    pytest.param("ViT-B-16-SigLIP:webli", "ViT-B-16-SigLIP-webli.safetensors", None, id="SigLIP, safetensors"),
-    pytest.param("coca_ViT-B-32:laion2b_s13b_b90k", "coca_ViT-B-32-laion2b_s13b_b90k.bin", dict, id="CoCa, bin"),
-    pytest.param("MobileCLIP2-S0:dfndr2b", "MobileCLIP2-S0-dfndr2b.safetensors", None, id="FastViT, safetensors"),
+    pytest.param("ViT-B-16-SigLIP:webli", "ViT-B-16-SigLIP-webli.safetensors", tensors, id="SigLIP"),
+    pytest.param("coca_ViT-B-32:laion2b_s13b_b90k", "coca_ViT-B-32-laion2b_s13b_b90k.bin", plain_pickle, id="CoCa"),
+    pytest.param("MobileCLIP2-S0:dfndr2b", "MobileCLIP2-S0-dfndr2b.safetensors", tensors, id="FastViT"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "file", "form"), FAMILIES)
-def test_a_family_gives_what_open_clip_gives(name, file, form, tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:FutureWarning")
+@pytest.mark.parametrize(("name", "file", "write"), FAMILIES)
+def test_a_family_gives_what_open_clip_gives(name, file, write, tmp_path, monkeypatch):
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     spec = unhashed(catalog.perceptor(name))
     architecture = spec.open_clip_name + ("-quickgelu" if spec.quick_gelu else "")
-    state = random_state(architecture)
     path = tmp_path / file
-    if form is None:
-        save_file(state, path)
-    else:
-        torch.save(form(state), path)
-    del state
-    if form is openai_form:
+    write(random_model(architecture), path)
+    if write is openais_program:
         theirs = open_clip.load_openai_model(str(path), precision="fp32", device="cpu").eval()
+        assert path.stat().st_size == pytest.approx(catalog.perceptor(name).weights.size, rel=1e-3)
     else:
         theirs = open_clip.create_model(architecture, str(path)).eval()
     own = clip.load_perceptor(spec, "cpu")
