@@ -335,7 +335,10 @@ def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement) ->
         loaded = _perceptor(catalog.perceptor(name), device, dtype)
         loaded.set_checkpointing(arrangement.checkpointing)
         look = in_precision(loaded.encode_image, device, dtype)
-        perceptors.append(Perceptor(name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text))
+        # Its own name, whichever it was called by, for its random stream is drawn by it.
+        perceptors.append(
+            Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text)
+        )
     secondary = None
     if model.use_secondary_model:
         secondary = in_precision(_secondary(catalog.secondary(model.secondary_model), device), device, dtype)
