@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -84,7 +85,7 @@ class Part:
     def origin(self) -> dict[str, str]:
         try:
             return dict(json.loads(self.note.read_text(encoding="utf-8")))
-        except (OSError, ValueError):  # not there, or cut short: then nothing is known of the part
+        except (OSError, ValueError, TypeError):  # not there, or cut short: then nothing is known of the part
             return {}
 
     def begin(self, address: str, version: str, sha256: str) -> None:
@@ -129,6 +130,8 @@ def download(
                 left.remove(address)
         if not left or pause is None:
             break
+        if progress:
+            print(f"disco: {left[0]}: {reasons[left[0]]}; again in {pause:.0f} s", file=sys.stderr)
         time.sleep(pause)
     raise Failed("; ".join(f"{address}: {reason}" for address, reason in reasons.items()) or "there is no address")
 

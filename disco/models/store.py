@@ -126,7 +126,7 @@ def record_of(path: Path) -> dict[str, Any]:
     """What is known of a file: found (sha256, size, mtime_ns) and origin (sha256, address, date), if it is."""
     try:
         return dict(json.loads(_record_path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # nothing known, or cut short
+    except (OSError, ValueError, TypeError):  # nothing known, or cut short
         return {}
 
 

@@ -136,11 +136,14 @@ def test_a_file_with_code_in_it_is_not_even_kept(faults, models, tmp_path):
     assert left(models) == [] and not (tmp_path / "made").exists()
 
 
-def test_progress_is_shown(file, capsys):
+def test_progress_is_shown(file, faults, capsys):
     store.fetch(file)
     assert "a.safetensors: 100%" in capsys.readouterr().err
     store.fetch(replace(file, name="b.safetensors"), progress=False)
     assert capsys.readouterr().err == ""
+    faults.script = deque(["503"])
+    store.fetch(replace(file, name="c.safetensors"))
+    assert f"disco: {file.addresses[0]}: 503 Service Unavailable; again in 0 s" in capsys.readouterr().err
 
 
 # The hub, mirrors, the network forbidden
@@ -311,8 +314,9 @@ def test_records_of_files_by_one_name_do_not_mix(models, tmp_path, monkeypatch):
     os.utime(models / "a.pt", (1, 1))
     assert store.hash_of(models / "a.pt") == hashlib.sha256(OTHER).hexdigest(), "it is another file by now"
     (models / "a.pt").write_bytes(CONTENT)
-    (models / "records" / "a.pt.json").write_text('{"found": ')
-    assert store.hash_of(models / "a.pt") == SHA256
+    for spoilt in ('{"found": ', "[1]", "1", ""):
+        (models / "records" / "a.pt.json").write_text(spoilt)
+        assert store.hash_of(models / "a.pt") == SHA256
 
 
 # Two processes, and one that dies
@@ -339,14 +343,15 @@ def test_two_processes_share_one_download(file, faults, models):
     assert sum("another process is at work on a.safetensors" in err for _, err in said) <= 1
 
 
-def test_a_process_that_is_killed_leaves_a_part_and_no_lock(file, faults, models):
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_a_process_that_is_ended_leaves_a_part_and_no_lock(file, faults, models, by):
     faults.script, faults.nap = deque(["slow"]), 60.0
     process = start(file)
     part = models / "a.safetensors.part"
     while not part.exists() or not part.stat().st_size:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(by)
     process.wait()
     assert store.find(file) is None
     assert fetch(file).read_bytes() == CONTENT

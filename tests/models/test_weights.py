@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -212,6 +214,17 @@ def test_a_spoilt_conversion_is_made_again(large, models, monkeypatch, harm):
         conversion.write_bytes(data[: len(data) // 2] if harm == "cut" else b"rubbish" * 100)
     same(load_state(path), state)
     same(load_state(conversion), state)
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_conversion(large, models):
+    path, state = large
+    converting = "import sys; from disco.models import weights; weights.LARGE = 1; weights.load_state(sys.argv[1])"
+    both = [subprocess.Popen([sys.executable, "-c", converting, path], stderr=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted(place.name for place in models.glob("big*")) == ["big.pt.safetensors"]
+    same(load_state(models / "big.pt.safetensors"), state)
 
 
 def test_tensors_that_share_memory_are_converted(large):
