@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
 
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 # Hydra's launchers that the package's extras bring.
 LAUNCHERS = ("joblib", "submitit", "ray")
+
+#: What output.metrics takes: the metrics of `disco.metrics`, and the verdict of `disco.judge`.
+METRIC_NAMES = (
+    *("detail", "saturation", "contrast", "clipping", "smoothness"),
+    *("symmetry_horizontal", "symmetry_vertical", "motifs", "judge"),
+)
 
 # What a timed setting may hold (number, switch, text, list, mapping) is for disco.schedule to say, not for a type.
 Timed = Any
@@ -90,7 +96,10 @@ class PerceptorsConfig:
 
     clip_models: tuple[str, ...] = _setting("the CLIP models that guide, names of the catalog")
     perceptor_weights: dict[str, Timed] = _setting(
-        "weight of each CLIP model by its name, 1 where not given, 0 = off", low=0, timed=True
+        "weight of each CLIP model by its name, 1 where not given, 0 = off; schedules in quotes: "
+        "\"{embedded_vit: 2, embedded_resnet: '[1]*500+[0]*500'}\"",
+        low=0,
+        timed=True,
     )
 
 
@@ -231,9 +240,10 @@ class Spec:
             return "a mapping from names to values"
         return "a text"
 
-    def refuse(self, value: object) -> NoReturn:
-        """Raise the error for a value that the setting does not take."""
-        raise SettingsError(f"{self.name} is {value!r}, but must be {self.allowed}")
+    def wrong(self, value: object) -> SettingsError:
+        """The error for a value that the setting does not take."""
+        example = f", such as [{value}]" if typing.get_origin(self.type) is tuple and isinstance(value, str) else ""
+        return SettingsError(f"{self.name} is {value!r}, but must be {self.allowed}{example}")
 
 
 def _range_in_words(low: float | None, high: float | None) -> str:
@@ -379,7 +389,7 @@ def settings_error(error: BaseException) -> SettingsError:
         if isinstance(cause, ValidationError) and cause.full_key:
             spec = specs().get(cause.full_key.split(".")[-1].split("[")[0])
             if spec is not None:
-                return SettingsError(f"{spec.name} is {_given(cause)!r}, but must be {spec.allowed}")
+                return spec.wrong(_given(cause))
         cause = cause.__cause__ or cause.__context__
     # What follows the first line is advice for Hydra's own users.
     key = getattr(error, "full_key", None)
@@ -393,6 +403,40 @@ def unknown_setting(name: str) -> SettingsError:
     near = difflib.get_close_matches(leaf.lower(), known, n=3, cutoff=0.6)
     advice = f"did you mean {' or '.join(near)}?" if near else "disco --help lists the settings"
     return SettingsError(f"there is no setting {name!r}; {advice}")
+
+
+@cache
+def usual_values() -> dict[str, list[Any]]:
+    """Every value that conf/ gives a setting in any of its files, by full name: what nobody had to type."""
+    from importlib.resources import files
+
+    from omegaconf import OmegaConf
+
+    found: dict[str, list[Any]] = {spec.path: [] for spec in specs().values()}
+
+    def take(group: str, tree: Any) -> None:
+        for name, value in tree.items():
+            path = f"{group}.{name}" if group else name
+            if path in found:
+                found[path].append(value)
+
+    conf = files("disco.conf")
+    for group in groups():
+        for file in conf.joinpath(group).iterdir():
+            take(group, OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8"))))
+    for file in [conf.joinpath("config.yaml"), *conf.joinpath("preset").iterdir()]:
+        tree: Any = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
+        take("", tree)
+        for group in groups():
+            take(group, tree.get(group, {}))
+    return found
+
+
+def is_usual(settings: Settings, name: str) -> bool:
+    """Whether a setting, by its bare name, has a value that conf/ gives it, so that nobody need have chosen it."""
+    spec = specs()[name]
+    value = _jsonable(getattr(getattr(settings, spec.group) if spec.group else settings, name))
+    return value in usual_values()[spec.path]
 
 
 def settings_table() -> list[tuple[str, str, Any, str]]:
@@ -439,7 +483,9 @@ def _checked(spec: Spec, value: Any) -> Any:
         fits = (spec.low is None or value >= spec.low) and (spec.high is None or value <= spec.high)
     if fits and spec.choices:
         fits = value in spec.choices
-    return value if fits else spec.refuse(value)
+    if not fits:
+        raise spec.wrong(value)
+    return value
 
 
 def _plain(spec: Spec, value: Any) -> Any:

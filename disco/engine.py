@@ -29,7 +29,6 @@ from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
 from disco.judge import assess
 from disco.memory import Arrangement, Estimate, arrange
-from disco.metrics import wanted
 from disco.models import catalog, store
 from disco.models.clip import load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
@@ -130,7 +129,6 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     measured_peak = watch_memory(device)
     if wants_lpips(plan):
         check_lpips()
-    metrics = wanted(plan.settings.output.metrics)
     board = tensorboard_of(plan, folder)
     followers = [follower for follower in (on_step, board) if follower is not None]
     out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
@@ -147,7 +145,7 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
             image = to_image(x0)
-            found = assess(image, metrics, plan.stages[-1].prompts, plan.settings.model.diffusion_model)
+            found = assess(image, plan.metrics, plan.stages[-1].prompts, plan.settings.model.diffusion_model)
             pictures.append(Picture(image, plan.seeds[number], path, found))
             if board is not None:
                 board.measured(number, found)
@@ -160,7 +158,7 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         if board is not None:
             board.close()
         if out is not None:
-            if metrics:
+            if plan.metrics:
                 more["metrics"] = [picture.metrics for picture in pictures]
             memory = memory_record(arrangement, estimate, measured_peak())
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)

@@ -163,7 +163,7 @@ def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Ver
 
 
 def assess(image: Image.Image, names: Sequence[str], prompts: Sequence[Prompt], diffusion_model: str) -> Verdict:
-    """What is asked of a finished picture by `disco.metrics.NAMES`: its metrics, and the verdict under "judge".
+    """What is asked of a finished picture by `disco.config.METRIC_NAMES`: its metrics, and the verdict under "judge".
 
     prompts: the texts that held at the end. diffusion_model: what drew; there is no verdict on pictures by any other
     than the embedded one, for the judge knows no others.

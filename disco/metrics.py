@@ -23,8 +23,6 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image
 
-from disco.errors import SettingsError
-
 Array = np.ndarray
 
 #: Weights of red, green and blue in the luma (Rec. ITU-R BT.709, of the gamma-encoded values).
@@ -151,22 +149,6 @@ METRICS: dict[str, Callable[[Array], float]] = {
         motifs,
     )
 }
-
-#: What output.metrics takes: those, and the judge's verdict on the prompt.
-NAMES = (*METRICS, "judge")
-
-
-def wanted(setting: object) -> tuple[str, ...]:
-    """The metrics that output.metrics asks for: true is all of them, false none, else a list of names.
-
-    Raises SettingsError for anything else.
-    """
-    if isinstance(setting, bool):
-        return NAMES if setting else ()
-    names = (setting,) if isinstance(setting, str) else setting
-    if not isinstance(names, list | tuple) or not all(name in NAMES for name in names):
-        raise SettingsError(f"metrics is {setting!r}, but must be true, false, or a list of {', '.join(NAMES)}")
-    return tuple(name for name in NAMES if name in names)
 
 
 def measure(image: Image.Image, names: Iterable[str] = tuple(METRICS)) -> dict[str, float | None]:

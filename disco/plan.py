@@ -7,12 +7,12 @@ import difflib
 import math
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from disco import schedule
-from disco.config import SamplerConfig, Settings, specs
+from disco.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.errors import SettingsError
 from disco.extras import check_tensorboard, check_video
 from disco.prompts import (
@@ -92,7 +92,8 @@ class Plan:
 
     settings: as given, but for a random seed, which is drawn here, so that they replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
-    steps: from noise to picture. total_steps: N of the respacing. notes: lines to be said to the user.
+    steps: from noise to picture. total_steps: N of the respacing. metrics: what to measure, of METRIC_NAMES. notes:
+    lines to be said to the user.
     """
 
     settings: Settings
@@ -105,6 +106,7 @@ class Plan:
     image_prompts: tuple[ImagePrompt, ...]
     perceptors: tuple[str, ...]
     init_image: str | None
+    metrics: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -137,6 +139,7 @@ def build_plan(settings: Settings) -> Plan:
         image_prompts=image_prompts,
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
+        metrics=_metrics(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -196,10 +199,6 @@ def _check_names(settings: Settings) -> None:
     check_video(settings.output.video)
     if settings.output.tensorboard:
         check_tensorboard()
-    if not isinstance(settings.output.metrics, bool):
-        from disco.metrics import wanted  # which loads numpy
-
-        wanted(settings.output.metrics)
 
 
 def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
@@ -229,11 +228,6 @@ def _init_image(settings: Settings, notes: list[str]) -> str | None:
         if settings.compat == "none":
             raise SettingsError("init_image and perlin_init are both given; only one can be the start")
         init_image = None
-    if init.init_noise and init_image is None:
-        notes.append("init_noise is without effect: there is no init_image")
-    has_target = init_image is not None or (init.perlin_init and settings.compat == "disco57")
-    if not has_target and any(_schedule("init_scale", init.init_scale).values):
-        notes.append("init_scale is without effect: there is no init_image to pull towards")
     if (init_image or init.perlin_init) and _count("skip_steps", sampler.skip_steps, sampler.steps) == 0:
         notes.append("the init hardly shows with skip_steps=0, under full noise; try skip_steps=40%")
     return init_image
@@ -257,6 +251,16 @@ def _with_seed(settings: Settings) -> Settings:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
         raise SettingsError(f"seed is {seed!r}, but must be random or an integer from 0 to {MAX_SEED}")
     return settings
+
+
+def _metrics(given: Any) -> tuple[str, ...]:
+    """What to measure of finished pictures: true is everything, false nothing, else a list of names."""
+    if isinstance(given, bool):
+        return METRIC_NAMES if given else ()
+    names = (given,) if isinstance(given, str) else given
+    if not isinstance(names, tuple) or not all(name in METRIC_NAMES for name in names):
+        raise SettingsError(f"metrics is {given!r}, but must be true, false, or a list of {', '.join(METRIC_NAMES)}")
+    return tuple(name for name in METRIC_NAMES if name in names)
 
 
 # Prompts
@@ -314,7 +318,7 @@ def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tup
             f"skip_steps={sampler.skip_steps} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
             f"{total} steps; skip fewer"
         )
-    samplers = _samplers(sampler, number_of_steps, schedules["eta"], notes)
+    samplers = _samplers(sampler, number_of_steps)
     mirrors = _mirrors(settings, total - skipped, number_of_steps, notes)
     partials = _partials(settings.output.intermediate_saves, number_of_steps)
     display_rate = settings.output.display_rate
@@ -367,9 +371,65 @@ def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tup
                 show_progress=number == number_of_steps - 1 or bool(display_rate and number % display_rate == 0),
             )
         )
+    notes += _about_guidance(steps)
+    notes += [
+        f"{name} is without effect{why}"
+        for name, why in _unused(settings, steps, schedules)
+        if not is_usual(settings, name)  # what nobody typed need not be said
+    ]
+    return tuple(steps)
+
+
+def _about_guidance(steps: Sequence[Step]) -> list[str]:
+    """Notes on a run that nothing guides."""
+    notes = []
     if not any(any(step.perceptor_weights) for step in steps):
         notes.append("perceptor_weights are 0 at every step: no prompt guides the run")
-    return tuple(steps)
+    if not any(step.clip_guidance_scale for step in steps):
+        notes.append("clip_guidance_scale is 0 at every step: no prompt guides the run")
+    if all(step.clamp_grad and step.clamp_max == 0 for step in steps):
+        notes.append("clamp_max is 0 at every step: nothing guides the run")
+    return notes
+
+
+def _unused(settings: Settings, steps: Sequence[Step], schedules: Mapping[str, Schedule]) -> Iterator[tuple[str, str]]:
+    """The settings that these others leave without effect, and why."""
+    guidance, sampler, init = settings.guidance, settings.sampler, settings.init
+    modes = {step.sampler for step in steps}
+    mode = sampler.diffusion_sampling_mode.upper()
+    if "ddim" not in modes and any(schedules["eta"].values):
+        noise = "which adds no noise" if mode == "PLMS" else "whose steps have their own noise"
+        yield "eta", f" under {mode}, {noise}"
+    if "plms" not in modes:
+        yield "plms_order", f" under {mode}" if mode != "PLMS" else " with ddim_switch=0"
+    if mode != "PLMS":
+        yield "ddim_switch", f" under {mode}: it ends PLMS"
+    if settings.cutouts.cutout_family == "scheduled":
+        yield "cutn", " with cutout_family=scheduled, which takes cut_overview and cut_innercut"
+    else:
+        for name in ("cut_overview", "cut_innercut", "cut_ic_pow", "cut_icgray_p"):
+            yield name, " with cutout_family=random, which takes cutn"
+    if not any(step.clamp_grad for step in steps):
+        yield "clamp_max", " with clamp_grad=false"
+    if not guidance.fuzzy_prompt:
+        yield "rand_mag", " while fuzzy_prompt is false"
+    if not any(schedules["symmetry_loss_scale"].values):
+        yield "symmetry_switch", " with symmetry_loss_scale=0"
+        yield "symmetry_axis", " with symmetry_loss_scale=0"
+    if not (sampler.use_horizontal_symmetry or sampler.use_vertical_symmetry):
+        yield "transformation_percent", " while use_horizontal_symmetry and use_vertical_symmetry are false"
+    if not init.perlin_init:
+        yield "perlin_mode", " while perlin_init is false"
+    if not init.init_image and init.init_noise:
+        yield "init_noise", ": there is no init_image"
+    if not (init.init_image or (init.perlin_init and settings.compat == "disco57")) and any(
+        schedules["init_scale"].values
+    ):
+        yield "init_scale", ": there is no init_image to pull towards"
+    if not settings.model.use_secondary_model:
+        yield "secondary_model", " while use_secondary_model is false"
+    if settings.output.video == "none":
+        yield "fps", " while video is none"
 
 
 def _schedule(name: str, value: Any) -> Schedule:
@@ -414,20 +474,13 @@ def _count(name: str, given: Any, of: int) -> int:
         raise SettingsError(f"{name} is {given!r}, but must be a count of steps, or a share such as 4%") from error
 
 
-def _samplers(sampler: SamplerConfig, number_of_steps: int, eta: Schedule, notes: list[str]) -> list[str]:
+def _samplers(sampler: SamplerConfig, number_of_steps: int) -> list[str]:
     """The sampler of every step."""
     mode = sampler.diffusion_sampling_mode
     switch = parse_share(sampler.ddim_switch, "ddim_switch")
     if mode != "plms":
-        if switch < 1:
-            notes.append(f"ddim_switch is without effect under {mode.upper()}: it ends PLMS")
-        if mode == "ddpm" and any(eta.values):
-            notes.append("eta is without effect under DDPM, whose steps have their own noise")
         return [mode] * number_of_steps
-    samplers = ["ddim" if number >= switch * number_of_steps else "plms" for number in range(number_of_steps)]
-    if "plms" in samplers and any(eta.values):
-        notes.append("eta is without effect under PLMS, which adds no noise")
-    return samplers
+    return ["ddim" if number >= switch * number_of_steps else "plms" for number in range(number_of_steps)]
 
 
 def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[str]) -> dict[int, tuple[str, ...]]:
@@ -436,6 +489,7 @@ def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[st
     left: the steps left after skip_steps; guided-diffusion has a share p of the run at the index int(left * (1 - p)).
     """
     sampler = settings.sampler
+    shares = [float(parse_share(given, "transformation_percent")) for given in sampler.transformation_percent]
     axes = ["horizontal"] * sampler.use_horizontal_symmetry + ["vertical"] * sampler.use_vertical_symmetry
     if not axes:
         return {}
@@ -443,8 +497,7 @@ def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[st
         notes.append("the symmetry transformation is without effect under PLMS with compat=disco57")
         return {}
     mirrors = {}
-    for given in sampler.transformation_percent:
-        share = float(parse_share(given, "transformation_percent"))
+    for given, share in zip(sampler.transformation_percent, shares, strict=True):
         index = int(left * (1 - share))
         if index == left:
             raise SettingsError("transformation_percent holds 0, which is before the first step; try 0.01")
@@ -459,12 +512,18 @@ def _partials(given: Any, number_of_steps: int) -> frozenset[int]:
     name = "intermediate_saves"
     if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < number_of_steps:
         return frozenset(number_of_steps * part // (given + 1) for part in range(1, given + 1))
+    if isinstance(given, str) and given.strip().endswith("%"):
+        given = (given,)
     if not isinstance(given, tuple):
         raise SettingsError(
-            f"{name} is {given!r}, but must be a count below {number_of_steps}, or a list of steps or shares"
+            f"{name} is {given!r}, but must be a count below {number_of_steps}, or a list of steps or shares, such as "
+            "[25%,50%]"
         )
-    steps = frozenset(_count(name, item, number_of_steps) for item in given)
-    for step in steps:
+    steps = {item: _count(name, item, number_of_steps) for item in given}
+    for item, step in steps.items():
         if step >= number_of_steps:
-            raise SettingsError(f"{name} holds step {step}, but the run has steps 0 to {number_of_steps - 1}")
-    return steps
+            raise SettingsError(
+                f"{name} holds {item}, which is not on the way; steps are 0 to {number_of_steps - 1}, shares below "
+                "100%, and the finished picture is saved in any case"
+            )
+    return frozenset(steps.values())

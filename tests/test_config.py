@@ -15,11 +15,13 @@ from disco.config import (
     compose,
     from_dict,
     groups,
+    is_usual,
     load,
     settings_table,
     specs,
     to_dict,
     unknown_setting,
+    usual_values,
 )
 from disco.errors import SettingsError
 from disco.plan import build_plan
@@ -241,3 +243,21 @@ def test_the_table_says_everything() -> None:
     assert [row[1] for row in table] == list(specs())
     assert ("guidance", "clamp_grad", True, "limit the gradient to clamp_max") in table
     assert all(help and "\n" not in help for *_, help in table)
+
+
+def test_a_list_of_texts_shows_an_example() -> None:
+    with pytest.raises(
+        SettingsError, match=r"image_prompts is 'in.png', but must be a list of texts, such as \[in.png\]"
+    ):
+        load(["image_prompts=in.png"])
+
+
+def test_usual_values_are_those_of_all_of_conf() -> None:
+    usual = usual_values()
+    assert set(usual) == {spec.path for spec in specs().values()}
+    assert sorted(usual["init.init_scale"]) == [0, 1000]
+    for name, value in by_path(load()).items():
+        assert value in usual[name], name
+    disco57 = load(["preset=disco57"])
+    assert all(is_usual(disco57, name) for name in specs() if name != "prompt")
+    assert not is_usual(load(["guidance.clamp_max=0.123"]), "clamp_max")

@@ -12,9 +12,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from disco import metrics
-from disco.errors import SettingsError
+from disco.config import METRIC_NAMES
 from disco.guidance.losses import tv_loss
-from disco.metrics import METRICS, NAMES, distance, measure, pixels, wanted
+from disco.metrics import METRICS, distance, measure, pixels
 
 SIZES = [(16, 16), (17, 40), (64, 64), (512, 300), (2000, 1000)]
 
@@ -326,10 +326,5 @@ def test_a_file_measures_what_the_picture_did(tmp_path):
         assert measure(opened) == measure(image)
 
 
-def test_the_setting():
-    assert wanted(True) == NAMES and wanted(False) == wanted(()) == ()
-    assert wanted(("judge", "detail")) == ("detail", "judge")
-    assert wanted("motifs") == ("motifs",)
-    for wrong in (("detial",), 3, None, "all", ({},)):
-        with pytest.raises(SettingsError, match="metrics is .* true, false, or a list of detail, saturation"):
-            wanted(wrong)
+def test_the_setting_knows_every_metric():
+    assert METRIC_NAMES == (*METRICS, "judge")

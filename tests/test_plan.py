@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from disco.config import Settings, from_dict, load, specs, to_dict
+from disco.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
+from disco.overrides import from_python
 from disco.plan import Plan, build_plan, cuts_at_once, memory_limit
 from disco.prompts import ImagePrompt, Prompt, Stage
 
@@ -165,9 +166,28 @@ def test_plms_becomes_ddim() -> None:
 @pytest.mark.parametrize(
     ("values", "note"),
     [
-        ({"diffusion_sampling_mode": "plms"}, "eta is without effect under PLMS"),
-        ({"diffusion_sampling_mode": "ddpm"}, "eta is without effect under DDPM"),
-        ({"ddim_switch": 0.5}, "ddim_switch is without effect under DDIM"),
+        ({"diffusion_sampling_mode": "plms", "eta": 1}, "eta is without effect under PLMS, which adds no noise"),
+        ({"diffusion_sampling_mode": "ddpm", "eta": 1}, "eta is without effect under DDPM, whose steps have"),
+        ({"ddim_switch": 0.5}, "ddim_switch is without effect under DDIM: it ends PLMS"),
+        ({"plms_order": 3}, "plms_order is without effect under DDIM"),
+        (
+            {"diffusion_sampling_mode": "plms", "plms_order": 3, "ddim_switch": 0},
+            "plms_order is without effect with dd",
+        ),
+        ({"cutn": 4}, "cutn is without effect with cutout_family=scheduled"),
+        ({"cutout_family": "random", "cut_overview": 3}, "cut_overview is without effect with cutout_family=random"),
+        ({"cutout_family": "random", "cut_innercut": 3}, "cut_innercut is without effect"),
+        ({"cutout_family": "random", "cut_ic_pow": 3}, "cut_ic_pow is without effect"),
+        ({"cutout_family": "random", "cut_icgray_p": 0.5}, "cut_icgray_p is without effect"),
+        ({"clip_guidance_scale": 0}, "clip_guidance_scale is 0 at every step: no prompt guides the run"),
+        ({"clamp_max": 0}, "clamp_max is 0 at every step: nothing guides the run"),
+        ({"clamp_grad": False, "clamp_max": 0.3}, "clamp_max is without effect with clamp_grad=false"),
+        ({"rand_mag": 1.0}, "rand_mag is without effect while fuzzy_prompt is false"),
+        ({"symmetry_switch": 3}, "symmetry_switch is without effect with symmetry_loss_scale=0"),
+        ({"symmetry_axis": "both"}, "symmetry_axis is without effect with symmetry_loss_scale=0"),
+        ({"transformation_percent": ["50%"]}, "transformation_percent is without effect while use_horizontal"),
+        ({"perlin_mode": "gray"}, "perlin_mode is without effect while perlin_init is false"),
+        ({"fps": 5}, "fps is without effect while video is none"),
         ({"init_scale": 10}, "init_scale is without effect"),
         ({"init_scale": 10, "perlin_init": True, "skip_steps": 5}, "init_scale is without effect"),
         ({"init_noise": 0.1}, "init_noise is without effect"),
@@ -180,7 +200,32 @@ def test_what_has_no_effect_is_said(values: dict[str, Any], note: str) -> None:
 
 def test_the_defaults_need_no_notes() -> None:
     assert plan().notes == ()
-    assert plan(diffusion_sampling_mode="plms", eta=0).notes == ()
+    for more in ({"eta": 0}, {}, {"eta": 0.8}):
+        assert plan(diffusion_sampling_mode="plms", **more).notes == ()
+        assert plan(diffusion_sampling_mode="ddpm", **more).notes == ()
+    for choice in ({"sampler": "plms"}, {"sampler": "ddpm"}, {"cutouts": "random"}):
+        assert composed(**choice).notes == ()
+
+
+def composed(**values: Any) -> Plan:
+    """A plan by way of conf/, where groups and presets are."""
+    return build_plan(load(from_python({"prompt": "a red star", **values})))
+
+
+def test_presets_need_no_notes() -> None:
+    """Nobody typed what a preset holds; of an init_scale of one's own it is said."""
+    assert composed(preset="disco57").notes == composed(preset="disco57", cutout_family="random").notes == ()
+    said = composed(preset="disco57", init_scale=500).notes
+    assert said == ("init_scale is without effect: there is no init_image to pull towards",)
+
+
+def test_what_has_effect_needs_no_note(picture: str) -> None:
+    assert plan(diffusion_sampling_mode="plms", plms_order=3, ddim_switch=0.5, eta=1).notes == ()
+    assert plan(cutout_family="random", cutn=4, fuzzy_prompt=True, rand_mag=1.0).notes == ()
+    assert plan(symmetry_loss_scale=1, symmetry_switch=3, symmetry_axis="both").notes == ()
+    assert plan(use_vertical_symmetry=True, transformation_percent=["50%"], video="gif", fps=5).notes == ()
+    assert plan(clip_guidance_scale="[0]*500+[1]*500", clamp_max="[0]*500+[1]*500").notes == ()
+    assert plan(clamp_grad="[0]*500+[1]*500", clamp_max=0.3).notes == ()
 
 
 # Symmetry
@@ -212,6 +257,12 @@ def test_mirrors_of_both_axes() -> None:
     assert any("after the last step" in note for note in late.notes)
     with pytest.raises(SettingsError, match="transformation_percent holds 0"):
         plan(**(values | {"transformation_percent": [0]}))
+
+
+def test_shares_are_checked_while_symmetry_is_off_too() -> None:
+    for bad in (1.5, -0.1, "soon"):
+        with pytest.raises(SettingsError, match="transformation_percent is"):
+            plan(transformation_percent=[bad])
 
 
 def test_symmetry_switch() -> None:
@@ -312,7 +363,15 @@ def test_devices(device: str) -> None:
         ({"batch_name": ""}, "batch_name is ''"),
         ({"init_image": "nowhere.png"}, "init_image='nowhere.png'"),
         ({"intermediate_saves": 50}, "intermediate_saves is 50, but must be a count below 50"),
-        ({"intermediate_saves": [50]}, "intermediate_saves holds step 50"),
+        ({"intermediate_saves": [50]}, "intermediate_saves holds 50, which is not on the way; steps are 0 to 49"),
+        (
+            {"intermediate_saves": ["100%"]},
+            "intermediate_saves holds 100%, which is not on the way; .* shares below 100%",
+        ),
+        ({"intermediate_saves": "50"}, r"intermediate_saves is '50', .* such as \[25%,50%\]"),
+        ({"metrics": ("detial",)}, "metrics is .* true, false, or a list of detail, saturation"),
+        ({"metrics": 3}, "metrics is 3"),
+        ({"metrics": ({},)}, "metrics is "),
         ({"intermediate_saves": ["x"]}, "intermediate_saves is 'x'"),
     ],
 )
@@ -339,10 +398,25 @@ def test_init_image(picture: str) -> None:
 
 @pytest.mark.parametrize(
     ("saves", "numbers"),
-    [(0, []), (1, [25]), (2, [16, 33]), (4, [10, 20, 30, 40]), (["25%", "50%"], [12, 25]), ([5, 9, 0.98], [5, 9, 49])],
+    [
+        (0, []),
+        (1, [25]),
+        (2, [16, 33]),
+        (4, [10, 20, 30, 40]),
+        ("50%", [25]),
+        (["25%", "50%"], [12, 25]),
+        ([5, 9, 0.98], [5, 9, 49]),
+    ],
 )
 def test_partials(saves: Any, numbers: list[int]) -> None:
     assert [step.number for step in plan(intermediate_saves=saves).steps if step.save_partial] == numbers
+
+
+def test_metrics() -> None:
+    assert plan(metrics=True).metrics == METRIC_NAMES
+    assert plan(metrics=False).metrics == plan(metrics=()).metrics == ()
+    assert plan(metrics=("judge", "detail")).metrics == ("detail", "judge")
+    assert plan(metrics="motifs").metrics == ("motifs",)
 
 
 def test_progress_pictures() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from disco.config import METRIC_NAMES
 from disco.errors import SettingsError
 from disco.images import open_image
-from disco.metrics import METRICS, NAMES, distance, measure
+from disco.metrics import METRICS, distance, measure
 from disco.outputs import write_record
 from disco.prompts import Prompt, parse_stages
 from disco.study.results import Cell, Picture, Study, identity, read_study
@@ -50,7 +51,7 @@ def _completed(cell: Cell, notes: list[str]) -> Cell:
 
 def _measured(picture: Picture, cell: Cell, notes: list[str]) -> Picture:
     """The picture with the metrics that it lacked."""
-    lacking = [name for name in NAMES if name not in picture.metrics]
+    lacking = [name for name in METRIC_NAMES if name not in picture.metrics]
     if not lacking:
         return picture
     try:
