@@ -139,7 +139,7 @@ def build_plan(settings: Settings) -> Plan:
         image_prompts=image_prompts,
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
-        metrics=_metrics(settings.output.metrics),
+        metrics=metrics_of(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -253,12 +253,15 @@ def _with_seed(settings: Settings) -> Settings:
     return settings
 
 
-def _metrics(given: Any) -> tuple[str, ...]:
-    """What to measure of finished pictures: true is everything, false nothing, else a list of names."""
+def metrics_of(given: Any) -> tuple[str, ...]:
+    """What to measure, of METRIC_NAMES: true is everything, false nothing, else a list of names.
+
+    Raises SettingsError for anything else.
+    """
     if isinstance(given, bool):
         return METRIC_NAMES if given else ()
     names = (given,) if isinstance(given, str) else given
-    if not isinstance(names, tuple) or not all(name in METRIC_NAMES for name in names):
+    if not isinstance(names, list | tuple) or not all(name in METRIC_NAMES for name in names):
         raise SettingsError(f"metrics is {given!r}, but must be true, false, or a list of {', '.join(METRIC_NAMES)}")
     return tuple(name for name in METRIC_NAMES if name in names)
 

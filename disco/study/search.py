@@ -25,6 +25,7 @@ from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 from disco.errors import SettingsError
 from disco.outputs import read_record
 from disco.overrides import is_sweep
+from disco.plan import metrics_of
 from disco.study.cells import (
     Composer,
     Job,
@@ -89,10 +90,9 @@ class Space:
 
 def goal_of(config: DictConfig) -> Goal:
     """The goal that hydra.sweeper names. Raises SettingsError for one that cannot be pursued."""
-    from disco.metrics import wanted
 
     given = sweeper_of(config)
-    names = (*wanted(sweeper_metrics(config)), SECONDS)
+    names = (*metrics_of(sweeper_metrics(config)), SECONDS)
     if given["objective"] not in names:
         raise SettingsError(f"hydra.sweeper.objective is {given['objective']!r}, but must be one of {', '.join(names)}")
     if given["direction"] not in ("maximize", "minimize"):
