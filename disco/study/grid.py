@@ -14,6 +14,7 @@ import math
 import os
 import struct
 import zlib
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -392,9 +393,12 @@ def shortened(text: str, size: int, width: int) -> str:
     """The text, cut at the end to `width` pixels."""
     if _width(text, size) <= width:
         return text
-    while text and _width(text + "…", size) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    return text[: _fitting(text, size, width, "…")].rstrip() + "…"
+
+
+def _fitting(text: str, size: int, width: int, end: str = "") -> int:
+    """How many letters of the text, and `end` after them, are at most `width` pixels wide."""
+    return max(0, bisect_right(range(len(text) + 1), width, key=lambda count: _width(text[:count] + end, size)) - 1)
 
 
 def wrapped(text: str, size: int, width: int, most: int = 12) -> list[str]:
@@ -422,7 +426,7 @@ def _first_line(words: list[str], size: int, width: int) -> tuple[str, list[str]
         elif line:
             return line, words[number:]
         else:
-            fits = next((end for end in range(len(word) - 1, 1, -1) if _width(word[:end], size) <= width), 1)
+            fits = max(1, _fitting(word, size, width))
             return word[:fits], [*([word[fits:]] if word[fits:] else []), *words[1:]]
     return line, []
 

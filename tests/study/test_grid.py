@@ -177,6 +177,12 @@ def test_wrapped_lines_fit(text, width, most):
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
+def test_a_text_of_any_length_is_wrapped():
+    lines = wrapped("star " * 4000 + "x" * 20000, 14, 300, most=5)
+    assert len(lines) == 5 and lines[-1].endswith("…") and all(grid._width(line, 14) <= 300 for line in lines)
+    assert len(wrapped("x" * 20000, 14, 300, most=3)) == 3
+
+
 def test_a_cut_text_says_so():
     cut = shortened("a long text about a red star", 14, 80)
     assert cut.endswith("…") and grid._width(cut, 14) <= 80

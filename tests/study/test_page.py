@@ -21,6 +21,7 @@ from scipy import stats
 import disco
 from disco.cli import read_line
 from disco.config import by_path, from_dict, load
+from disco.engine import render_settings
 from disco.overrides import from_arguments
 from disco.study.compare import distance
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, write_page
@@ -645,3 +646,5 @@ def test_a_study_that_was_rendered(opened, tmp_path):
         name: made[name] for name in made if name not in NO_AXES
     }
     assert len(page.locator("#details .chart .stroke").get_attribute("d").split("L")) == 3
+    picture = render_settings(load(from_arguments(line.words)), quiet=True).pictures[0].image
+    assert np.array_equal(np.asarray(picture), np.asarray(Image.open(tmp_path / "1" / "image_0.png")))
