@@ -292,13 +292,12 @@ def check_machine(plan: Plan) -> None:
     """Refuse a device or weights that this machine lacks. Loads torch, and no weights."""
     from disco.engine import choose_device, specs_of, wants_lpips
     from disco.models.lpips import check_lpips
-    from disco.models.store import weights_path
+    from disco.models.store import check_here
 
     choose_device(plan.settings.model.device)
     if wants_lpips(plan):
         check_lpips()
-    for spec in specs_of(plan):
-        weights_path(spec)
+    check_here(specs_of(plan))
 
 
 # Rendering

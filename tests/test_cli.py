@@ -111,11 +111,8 @@ def test_a_folder_that_takes_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def missing(spec: Any) -> Path:
-        raise SettingsError(f"{spec.name}: no weights")
-
-    monkeypatch.setattr("disco.models.store.weights_path", missing)
-    assert "embedded: no weights" in refusal(capsys, "a star", "device=cpu")
+    monkeypatch.setattr("disco.models.store.find", lambda file: None)
+    assert "embedded: its weights" in refusal(capsys, "a star", "device=cpu")
 
 
 def test_torch_is_not_loaded_for_a_refusal(empty_folder: Path) -> None:

@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +69,31 @@ def elsewhere(form: WeightsFile) -> Iterator[Path]:
 
 def weights_path(spec: NetworkSpec) -> Path:
     """The file of a network's weights; `disco.errors.SettingsError` when it is not there, which says how to get it."""
+    check_here([spec])
     path = find(spec.weights)
-    if path is not None:
-        return path
-    if spec.weights.shipped:
-        place = EMBEDDED_FOLDER / spec.weights.name
-        raise SettingsError(f"{spec.name}: its weights {place} are missing from the installation; install disco again")
-    names = " or ".join(form.name for form in spec.weights.forms)
-    fetching = f"fetch them with: disco models fetch {shlex.quote(spec.name)}; or "
+    assert path is not None
+    return path
+
+
+def check_here(specs: Sequence[NetworkSpec]) -> None:
+    """Raise `disco.errors.SettingsError` unless the weights of all these networks are here; it says how to get them."""
+    missing = [spec for spec in dict.fromkeys(specs) if find(spec.weights) is None]
+    for spec in missing:
+        if spec.weights.shipped:
+            place = EMBEDDED_FOLDER / spec.weights.name
+            raise SettingsError(
+                f"{spec.name}: its weights {place} are missing from the installation; install disco again"
+            )
+    if not missing:
+        return
+    names = [spec.name for spec in missing]
+    files = [" or ".join(form.name for form in spec.weights.forms) for spec in missing]
+    fetchable = [shlex.quote(s.name) for s in missing if any(form.addresses for form in s.weights.forms)]
+    fetching = f"fetch them with: disco models fetch {' '.join(fetchable)}; or " if fetchable else ""
     raise SettingsError(
-        f"{spec.name}: its weights are not in {models_folder()}; "
-        f"{fetching if any(form.addresses for form in spec.weights.forms) else ''}put the published file there as "
-        f"{names}, or name the folder that holds it in the environment variable DISCO_MODELS"
+        f"{', '.join(names)}: the weights are not in {models_folder()}; {fetching}put the published "
+        f"{'file' if len(files) == 1 else 'files'} there as {', '.join(files)}, or name the folder that holds "
+        f"{'it' if len(files) == 1 else 'them'} in the environment variable DISCO_MODELS"
     )
 
 

@@ -265,6 +265,15 @@ def test_missing_weights_name_the_command_that_fetches_them(file, models):
         fetch(WeightsFile("a.pt", shipped=True))
 
 
+def test_all_that_is_missing_is_named_at_once(file, models):
+    first, second, third = (BackboneSpec(name, replace(file, name=f"{name}.pt")) for name in ("a", "b c", "d"))
+    unknown = BackboneSpec("e", WeightsFile("e.pt"))
+    fetch(second.weights)
+    with pytest.raises(SettingsError, match=r"^a, d, e: .*disco models fetch a d; .* there as a.pt, d.pt, e.pt, or"):
+        store.check_here([first, second, third, unknown, first])
+    store.check_here([second, catalog.unet("embedded")])
+
+
 def test_a_default_run_leaves_nothing_in_the_models_folder(models):
     for spec in (*catalog.UNETS, *catalog.SECONDARIES, *catalog.PERCEPTORS):
         if spec.weights.shipped:
