@@ -13,6 +13,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 QUICK = {
+    "study": ["--steps", "1", "--cells", "2"],
     "run": ["a red star", "steps=2"],
     "step": ["--repeats", "1", "--threads", "1"],
     "cutouts": ["--repeats", "1"],
