@@ -109,7 +109,7 @@ def motifs(picture: Array) -> float:
     picture. r falls from 1 at d = 0. A peak elsewhere counts by how far it rises above the lowest point on the straight
     way from the centre to it, so that large shapes, from which r falls slowly, count nothing. n copies of a motif in a
     row or a column give (n - 1) / n. Chance has it above 0: white noise gives 0.02 at 64 x 64 pixels, 0.07 at 16 x 16.
-    It finds copies, not kinship: a row of trees, no two alike, has no more than one tree.
+    It finds copies, not kinship: a row of trees, no two alike, has hardly more than one tree (0.12 and 0.07).
 
     Looked for with the shorter side shrunk to 64 pixels, so that sizes compare. Source of peaks of the autocorrelation
     as the sign of repetition: Lin, Wang & Yang (1997), Extracting periodicity of a regular texture.
