@@ -37,11 +37,18 @@ def adopt(path: Path, name: str | None = None, flags: Mapping[str, Any] | None =
     """
     if not path.is_file():
         raise SettingsError(f"there is no file {str(path)!r} to import")
+    try:
+        return _adopt(path, name, flags or {})
+    except OSError as error:  # unreadable there, or nothing can be written here
+        raise SettingsError(f"{path} cannot be taken into {models_folder()}: {error.strerror}") from error
+
+
+def _adopt(path: Path, name: str | None, flags: Mapping[str, Any]) -> tuple[NetworkSpec, Path]:
     sha256 = store.sha256_of(path)
     shapes = shapes_of(path)
     spec = recognise(sha256) if name is None else known(name)
     if spec is None:
-        return custom(path, path.stem if name is None else name, flags or {}, shapes, sha256)
+        return custom(path, path.stem if name is None else name, flags, shapes, sha256)
     if flags:
         raise SettingsError(f"{spec.name} is in the catalog, which knows its settings; leave out {', '.join(flags)}")
     form = form_for(spec, path, sha256)
@@ -136,8 +143,11 @@ def place(path: Path, name: str, sha256: str) -> Path:
                 os.link(path.resolve(), target)
             except OSError:  # another disk, or one that knows no second names
                 check_room(target.parent, path.stat().st_size)
-                part = target.with_name(f"{name}.part")
-                shutil.copyfile(path, part)
-                os.replace(part, target)
+                part = target.with_name(f"{name}.copy")
+                try:
+                    shutil.copyfile(path, part)
+                    os.replace(part, target)
+                finally:
+                    part.unlink(missing_ok=True)
         store.remember(target, str(path.absolute()), sha256)
     return target

@@ -150,7 +150,7 @@ def _bring(address: str, part: Part, check: Check, size: int | None, any_origin:
         except Broken:
             if part.length() - longest < ENOUGH:
                 raise
-            longest = part.length()
+            longest, resumed = part.length(), True
         except Restart as error:
             part.remove()
             restarts += 1
@@ -158,7 +158,8 @@ def _bring(address: str, part: Part, check: Check, size: int | None, any_origin:
                 raise Broken(str(error)) from error
         except Wrong:
             # A part that was begun elsewhere, or before the file there was changed, spoils what is right now.
-            if not resumed:
+            restarts += 1
+            if not resumed or restarts > 2:
                 raise
             resumed = False
 

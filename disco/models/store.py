@@ -167,7 +167,10 @@ def verify(form: WeightsFile, path: Path) -> str:
     """
     known = record_of(path).get("origin", {})
     expected = form.sha256 or known.get("sha256")
-    found = _look_at(path)
+    try:
+        found = _look_at(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     if expected is None:
         from disco.models.weights import shapes_of
 

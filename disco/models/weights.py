@@ -53,11 +53,12 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]
     path = Path(path)
     if not path.is_file():
         raise SettingsError(f"no weights at {path}")
-    if sha256 is not None and (found := store.hash_of(path)) != sha256:
-        raise SettingsError(
-            f"{path} is damaged or another file: its SHA-256 is {found[:16]}..., that of the catalog {sha256[:16]}..."
-        )
     with readable(path):
+        if sha256 is not None and (found := store.hash_of(path)) != sha256:
+            raise SettingsError(
+                f"{path} is damaged or another file: its SHA-256 is {found[:16]}..., "
+                f"that of the catalog {sha256[:16]}..."
+            )
         if is_safetensors(path):
             return bare(load_file(path))
         large = path.stat().st_size >= LARGE

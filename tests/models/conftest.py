@@ -22,7 +22,7 @@ class Faults:
 
     files: content by path. changed: what "change" makes of it. asked: (path, Range, If-Range) of every request so far.
     nap: seconds that "slow" sleeps in the middle. cut: share of the rest after which "break" does. linked: the hash
-    that the hub names.
+    that the hub names. versioned: whether answers say which version of the file they are.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Faults:
     nap: float = 1.0
     linked: str = ""
     cut: float = 0.5
+    versioned: bool = True
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,7 +95,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "too much":
             return self.send(200, content + b"more", {}, length=None)
 
-        headers = {"ETag": etag} if fault != "no version" else {}
+        headers = {"ETag": etag} if fault != "no version" and self.faults.versioned else {}
         start, status = 0, 200
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         if fault == "no such range" and asked:

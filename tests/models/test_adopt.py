@@ -79,6 +79,27 @@ def test_a_file_is_not_copied_where_it_can_have_two_names(published, folder, mon
     assert left(folder) == [spec.weights.name]
 
 
+def test_a_copy_that_fails_leaves_nothing(published, folder, monkeypatch):
+    path, _ = published
+
+    def fail(source, target, **_):
+        with open(target, "wb") as file:
+            file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(18, "another disk")))
+    monkeypatch.setattr(module.shutil, "copyfile", fail)
+    with pytest.raises(SettingsError, match="cannot be taken into .*: No space left on device"):
+        adopt(path)
+    assert left(folder) == []
+
+
+def test_a_folder_that_takes_nothing(published, folder):
+    folder.write_text("a file, where the folder should be")
+    with pytest.raises(SettingsError, match="cannot be taken into"):
+        adopt(published[0])
+
+
 def test_a_link_to_a_file_brings_the_file(published, folder, tmp_path):
     path, _ = published
     (tmp_path / "link.pt").symlink_to(path)

@@ -154,6 +154,20 @@ def test_a_spoilt_part_does_not_spoil_the_file(bring, faults):
     assert ranges(faults) == ["bytes=5000-", None]
 
 
+def test_a_file_that_changes_unseen_is_begun_again(bring, faults, monkeypatch):
+    """No version is named, and the rest is of another file: only the check can tell."""
+    monkeypatch.setattr(module, "ENOUGH", 100)
+    faults.versioned = False
+
+    def check(path, promised):
+        if path.read_bytes() != OTHER:
+            raise Wrong("neither version")
+
+    bring("break", "change", "serve", check=check)
+    assert ranges(faults) == [None, "bytes=5120-", None]
+    assert bring.part.read_bytes() == OTHER
+
+
 FINAL = {
     "404": "404 Not Found",
     "403": "403 Forbidden",
