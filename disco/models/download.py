@@ -158,10 +158,9 @@ def _bring(address: str, part: Part, check: Check, size: int | None, any_origin:
                 raise Broken(str(error)) from error
         except Wrong:
             # A part that was begun elsewhere, or before the file there was changed, spoils what is right now.
-            restarts += 1
-            if not resumed or restarts > 2:
+            if not resumed:
                 raise
-            resumed = False
+            resumed = False  # and `longest` allows no second break
 
 
 def _check(part: Part, check: Check) -> None:
