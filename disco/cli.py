@@ -52,6 +52,7 @@ disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
+disco doctor                                 what this machine can run, and about how fast
 disco help | --help | --version
 
 Settings that change over time take a schedule: cut_overview=[12]*400+[4]*600 has 12 at the 400 noisiest of the 1000
@@ -67,6 +68,7 @@ VERBS = {
     "models": "disco.commands.models",
     "report": "disco.commands.report",
     "diff": "disco.commands.diff",
+    "doctor": "disco.commands.doctor",
 }
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 # A study is a multirun by itself.
@@ -289,12 +291,13 @@ def check_folder(folder: Path) -> None:
 
 
 def check_machine(plan: Plan) -> None:
-    """Refuse a device or weights that this machine lacks. Loads torch, and no weights."""
+    """Refuse a device, memory or weights that this machine lacks. Loads torch, and no weights."""
     from disco.engine import choose_device, specs_of, wants_lpips
+    from disco.memory import arrange
     from disco.models.lpips import check_lpips
     from disco.models.store import check_here
 
-    choose_device(plan.settings.model.device)
+    arrange(plan, choose_device(plan.settings.model.device))
     if wants_lpips(plan):
         check_lpips()
     check_here(specs_of(plan))

@@ -46,7 +46,11 @@ AUTO_PRECISIONS = {"cuda": ("float16",), "cpu": ("float32", "bfloat16")}
 BLOCK = {"cuda": 512, "cpu": 64}
 
 #: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured.
-LIBRARIES = {"cuda": 64 * 2**20, "cpu": 48 * 2**20}
+LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
+
+#: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured, the heap is larger than what is
+#: in use by this factor. Larger blocks come from the system and go back to it.
+HEAP_BLOCK, HEAP_SLACK = 32 * 2**20, 1.5
 
 #: Pictures that the engine keeps from step to step for each picture it renders: x, noise, predictions.
 KEPT_PICTURES = 6
@@ -108,12 +112,13 @@ class Estimate:
 class Ledger(TorchDispatchMode):
     """Follows the memory of the tensors on one device through everything that is done while it is entered.
 
-    live: bytes held now. peak: the most so far. work: what was computed.
+    live: bytes held now. peak: the most so far. work: what was computed. block: what sizes are rounded up to. malloc:
+    whether memory comes from it, with its holes and with what oneDNN takes from it.
     """
 
-    def __init__(self, device: str, block: int, scratch: bool = False) -> None:
+    def __init__(self, device: str, block: int, malloc: bool = False) -> None:
         super().__init__()
-        self.device, self.block, self.scratch = device, block, scratch
+        self.device, self.block, self.malloc = device, block, malloc
         self.live = self.peak = 0
         self.work = Work()
         self._known: set[int] = set()
@@ -127,7 +132,7 @@ class Ledger(TorchDispatchMode):
             count = flop_registry.get(func.overloadpacket)
             flops = 0 if count is None else count(*args, **(kwargs or {}), out_val=out)
             self.work += Work(flops, sum(tensor.nbytes for tensor in [*tensors_in(args), *made]), 1)
-        if self.scratch:
+        if self.malloc:
             self.spike(reordering(func, args, made))
         self.spike(0)
         return out
@@ -136,9 +141,14 @@ class Ledger(TorchDispatchMode):
         """Count the memory of a tensor until it is released."""
         if tensor.device.type != self.device or (key := self._ignore(tensor)) is None:
             return
-        size = -(-tensor.untyped_storage().nbytes() // self.block) * self.block
+        size = self.size_of(tensor)
         self.live += size
         weakref.finalize(tensor.untyped_storage(), self._release, key, size)
+
+    def size_of(self, tensor: Tensor) -> int:
+        """What the memory of a tensor takes where it is handed out."""
+        size = -(-tensor.untyped_storage().nbytes() // self.block) * self.block
+        return round(size * HEAP_SLACK) if self.malloc and size < HEAP_BLOCK else size
 
     def ignore(self, tensors: Iterator[Tensor]) -> None:
         """Leave these out, with all their views: somebody else counts them. They must outlive the ledger's use."""
@@ -269,7 +279,7 @@ def cost_of(
     elif isinstance(spec, catalog.PerceptorSpec):
         set_tower_checkpointing(network, checkpointing)
     half = precision != "float32" and not isinstance(spec, catalog.UNetSpec)  # whose half is its own
-    ledger = Ledger("cpu", BLOCK.get(device_type, 64), scratch=device_type == "cpu")
+    ledger = Ledger("cpu", BLOCK.get(device_type, 64), malloc=device_type == "cpu")
     ledger.ignore(iter([*network.parameters(), *network.buffers()]))
     with _disable_current_modes(), mode, torch.set_grad_enabled(gradient):
         x = torch.empty(shape).requires_grad_(gradient)
@@ -278,13 +288,13 @@ def cost_of(
         with ledger:
             with torch.autocast("cpu", PRECISIONS[precision], enabled=half):
                 y = network(x, *others)
-            forward, held = ledger.peak, ledger.live - y.untyped_storage().nbytes()
+            forward, held = ledger.peak, ledger.live - ledger.size_of(y)
             output = tuple(y.shape), y.dtype
             if not gradient:
                 return Cost(forward, 0, 0, output, ledger.work)
             ledger.peak = 0
             seed = torch.empty_like(y)
-            ledger.hold(-seed.untyped_storage().nbytes() - y.untyped_storage().nbytes())  # the caller's, both
+            ledger.hold(-ledger.size_of(seed) - ledger.size_of(y))  # the caller's, both
             torch.autograd.grad(y, x, seed)
             return Cost(forward, held, ledger.peak, output, ledger.work)
 
@@ -358,7 +368,7 @@ class Walk:
     works: dict[str, Work] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger("meta", BLOCK.get(self.device_type, 64))
+        self.ledger = Ledger("meta", BLOCK.get(self.device_type, 64), malloc=self.device_type == "cpu")
         with self.ledger:
             self._step(heaviest(self.plan))
 
