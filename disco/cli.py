@@ -28,6 +28,7 @@ from disco.config import (
     settings_table,
     specs,
     to_settings,
+    unknown_setting,
     without_hydra,
 )
 from disco.errors import SettingsError
@@ -53,7 +54,7 @@ disco models list | fetch NAME | verify | path | import FILE
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
 disco doctor                                 what this machine can run, and about how fast
-disco help | --help | --version
+disco help | help NAME | --help | --version  all of this, or one setting, group or verb
 
 Settings that change over time take a schedule: cut_overview=[12]*400+[4]*600 has 12 at the 400 noisiest of the 1000
 noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines.
@@ -95,6 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     if not arguments or arguments == ["help"] or {"--help", "-h"} & set(_before_texts(arguments)):
         print(help_text())
+        return 0
+    if arguments[0] == "help" and len(arguments) == 2:
+        print(help_on(arguments[1]))
         return 0
     if arguments == ["--version"]:
         import disco
@@ -347,9 +351,26 @@ def help_text() -> str:
     """What `disco --help` prints: how to use it, and every setting by its group."""
     width = min(shutil.get_terminal_size((120, 24)).columns, 120)
     lines = ["Pictures from prompts by CLIP-guided diffusion, in the manner of Disco Diffusion 5.7.", "", USAGE]
-    lines.append("Settings, with their defaults:")
+    return "\n".join([*lines, "Settings, with their defaults:", *_settings_in_words(set(specs()), width)])
+
+
+def help_on(name: str) -> str:
+    """What `disco help NAME` prints. Raises `SettingsError` for what is no setting, group or verb."""
+    if name in VERBS:
+        return (importlib.import_module(VERBS[name]).__doc__ or "").strip()
+    known = {spec.name for spec in specs().values() if name in (spec.name, spec.path, spec.group)}
+    if not known:
+        raise unknown_setting(name)
+    return "\n".join(_settings_in_words(known, 120)).strip()
+
+
+def _settings_in_words(names: set[str], width: int) -> list[str]:
+    """Each of these settings, with its default and what it means, under the heading of its group."""
+    lines: list[str] = []
     shown_group = None
     for group, name, default, help in settings_table():
+        if name not in names:
+            continue
         if group != shown_group:
             heading = (groups()[group].__doc__ or "").rstrip(".") if group else "The run"
             lines += ["", f"{group}: {heading}" if group else heading]
@@ -357,7 +378,7 @@ def help_text() -> str:
         choices = f" ({', '.join(specs()[name].choices)})" if specs()[name].choices else ""
         lines.append(f"  {name}={_shown(default)}")
         lines += textwrap.wrap(help + choices, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return "\n".join(lines)
+    return lines
 
 
 def _shown(default: Any) -> str:

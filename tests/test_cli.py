@@ -91,6 +91,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "-m", "steps=5,6", "cut_overview=[1]*1000,[1]*100"], "cut_overview has 100 entries"),
         (["a star", "-m", "sampler=ddim,plmz"], "sampler is 'plmz'"),
         (["a star", "--steps", "5"], "no flag --steps; settings are written name=value"),
+        (["a star", "--config-name", "nope"], "--config-name is 'nope', but no folder of configs holds that file"),
+        (["a star", "study=nope"], "study is 'nope', but must be one of clamp_max_by_steps"),
+        (["a star", "-m", "clamp_max=0.1,0.1"], "clamp_max has the value 0.1 twice"),
+        (["a star", "-m", "seed=0,1", "hydra.sweeper.workers=none"], "hydra.sweeper.workers is 'none'"),
         (["a star", "--config-dir", "nowhere"], "--config-dir is 'nowhere', which is no folder"),
         (["E=mc2 on a board"], "write prompt=E=..."),
         (["a \udc80 star"], "not valid UTF-8"),
@@ -268,6 +272,16 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert 'disco "a castle, by the sea: dusk" steps=50' in out
     assert all(f"\n  {name}=" in out for name in specs())
     assert max(map(len, out.splitlines())) <= 120
+
+
+def test_help_on_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("clamp_max", "guidance.clamp_max"):
+        assert main(["help", name]) == 0
+        out = capsys.readouterr().out
+        assert "clamp_max=0.15\n      largest root mean square" in out and "tv_scale" not in out
+    assert main(["help", "sampler"]) == 0 and "  eta=0.8" in capsys.readouterr().out
+    assert main(["help", "report"]) == 0 and "disco report" in capsys.readouterr().out
+    assert "no setting 'clampmax'; did you mean clamp_max" in refusal(capsys, "help", "clampmax")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.config import Settings, by_path, compose, from_dict, load, to_dict
+from disco.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_arguments, from_python, is_sweep
+from disco.plan import metrics_of
 from disco.study.cells import (
     Sweep,
     axes_of,
@@ -118,6 +119,7 @@ def test_the_studies_that_come_along(name):
     sweep = sweep_of(f"study={name}")
     assert sweep.name == name and len(sweep.description) > 40
     assert len(sweep.jobs) >= 20
+    assert set(metrics_of(sweep.jobs[0].settings.output.metrics)) < set(METRIC_NAMES)
     assert {axis.setting for axis in sweep.axes} > {"seed"}  # seeds paired: every other cell has each of them
 
 
