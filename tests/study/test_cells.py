@@ -161,7 +161,8 @@ def test_every_other_setting_is_in_the_key(path, value):
     group, _, name = path.rpartition(".")
     tree = to_dict(USUAL)
     place = tree[group] if group else tree
-    if path in ("output.folder", "output.batch_name", "output.display_rate") or place[name] == value:
+    watched = ("folder", "batch_name", "display_rate", "metrics", "tensorboard")
+    if path in [f"output.{name}" for name in watched] or place[name] == value:
         return
     place[name] = value
     try:
