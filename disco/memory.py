@@ -467,6 +467,8 @@ def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate
 
     Right within 15 % where it was measured (benchmarks/memory.py; the README has the table), which was on the CPU only.
     """
+    # Where torch does an operation for the first time, it leaves tensors in cycles, which would be counted as held.
+    Walk(plan, arrangement, device_type)
     walk = Walk(plan, arrangement, device_type)
     parts = weights_of(plan, arrangement.precision, device_type)
     pictures = KEPT_PICTURES * plan.settings.batch_size * 3 * plan.width * plan.height * 4
