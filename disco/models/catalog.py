@@ -58,9 +58,13 @@ def _find(kind: str, specs: Sequence[Spec], name: str, others: Sequence[str] = (
     for spec in specs:
         if spec.name == name:
             return spec
-    names = [*(spec.name for spec in specs), *others]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise SettingsError(f"no {kind} is called {name!r}; the nearest are {', '.join(near)}")
+    raise _unknown(kind, name, [*(spec.name for spec in specs), *others])
+
+
+def _unknown(kind: str, name: str, names: Sequence[str]) -> SettingsError:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    advice = f"the nearest are {', '.join(near)}" if near else "disco models list shows those that there are"
+    return SettingsError(f"no {kind} is called {name!r}; {advice}")
 
 
 def unet(name: str) -> UNetSpec:
@@ -110,8 +114,7 @@ def network(name: str) -> NetworkSpec:
     own = custom_unet(name)
     if own is not None:
         return own
-    near = difflib.get_close_matches(name, [*named, *SHORT_NAMES, *custom_names()], n=3, cutoff=0.4) or list(named)
-    raise SettingsError(f"no model is called {name!r}; the nearest are {', '.join(near)}")
+    raise _unknown("model", name, [*named, *SHORT_NAMES, *custom_names()])
 
 
 def files_of(*names: str) -> tuple[WeightsFile, ...]:

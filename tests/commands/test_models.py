@@ -167,6 +167,7 @@ def test_flags(word, value):
         (["import", "a.pt", "b", "c"], "under one name"),
         (["import", "nowhere.pt"], "there is no file 'nowhere.pt'"),
         (["verify", "RN51"], "no model is called 'RN51'; the nearest are RN50"),
+        (["verify", "zzzz"], "no model is called 'zzzz'; disco models list shows those that there are"),
     ],
 )
 def test_bad_words_are_one_line(capsys, words, said):
