@@ -527,17 +527,16 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
     if asked is None and len(plan.perceptors) and is_small(plan) and room > SMALL:
         return replace(choices[0], why="small enough to need no planning"), None
     there = f"{'memory_limit is' if asked is not None else 'free are'} {in_words(room)}"
-    found = estimate(plan, choices[0], device.type)
-    if found.peak * MARGIN <= room:
-        return replace(choices[0], why=f"{there}, enough for the fastest arrangement"), found
-    leanest = estimate(plan, choices[-1], device.type)
-    if leanest.peak * MARGIN > room:
-        raise SettingsError(refusal(plan, leanest, room, there, device.type))
-    for arrangement in choices[1:]:
+    for number, arrangement in enumerate(choices):
         found = estimate(plan, arrangement, device.type)
         if found.peak * MARGIN <= room:
-            break
-    return replace(arrangement, why=f"{there}, too little for a faster arrangement"), found
+            why = "too little for a faster arrangement" if number else "enough for the fastest arrangement"
+            return replace(arrangement, why=f"{there}, {why}"), found
+        if number == 1:  # the likeliest two do not fit: before all the others, see whether any can
+            leanest = estimate(plan, choices[-1], device.type)
+            if leanest.peak * MARGIN > room:
+                break
+    raise SettingsError(refusal(plan, estimate(plan, choices[-1], device.type), room, there, device.type))
 
 
 #: What the shipped models need less than (tests/test_memory.py), at no more than these pixels and cuts.
