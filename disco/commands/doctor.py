@@ -54,12 +54,14 @@ def run(words: list[str]) -> int:
 
     plans = {name: plan_of(given) for name, given in CANDIDATES}
     print("\nModels")
-    for spec in dict.fromkeys(spec for plan in plans.values() for spec in engine.specs_of(plan)):
-        here = store.find(spec.weights) is not None
-        print(f"  {'here   ' if here else 'missing'} {spec.name}")
-    print("  disco models fetch preset=disco57 brings the missing ones")
+    specs = dict.fromkeys(spec for plan in plans.values() for spec in engine.specs_of(plan))
+    missing = [spec for spec in specs if store.find(spec.weights) is None]
+    for spec in specs:
+        print(f"  {'missing' if spec in missing else 'here   '} {spec.name}")
+    if missing:
+        print("  disco models fetch preset=disco57 brings the missing ones")
 
-    print("\nWhat it can run, for one picture; seconds are estimates")
+    print("\nWhat it can run, for one picture; seconds are estimates (counting takes a while)", flush=True)
     for name, plan in plans.items():
         try:
             arrangement, estimate = memory.arrange(plan, device)
@@ -70,7 +72,8 @@ def run(words: list[str]) -> int:
         step = speed.seconds(estimate.work)
         print(
             f"  yes  {name}: {memory.in_words(estimate.peak)}, {time_in_words(step)} a step, "
-            f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}"
+            f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
+            flush=True,
         )
     print(f"\n{check(plans[CANDIDATES[0][0]], device, speed)}")
     return 0
