@@ -149,20 +149,19 @@ def check_tokens(
     tokenizers: by the perceptors' names. truncate: let a text that is too long go on with its end cut, and say so,
     instead of refusing it. name: the setting, for errors.
 
-    Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one of which a
-    perceptor knows no word.
+    Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one with words that a
+    perceptor never learned, with near ones that it did.
     """
     notes = []
     for text in dict.fromkeys(prompt.text for prompt in prompts):
-        strangers: dict[str, list[str]] = {}  # the perceptors that miss the same words
+        body, _ = _split_weight(text)  # Disco 5.7 has the weight in the text, where it is no word to be refused
         for perceptor, tokenizer in tokenizers.items():
             tokens = tokenizer.split(text)
-            strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(text)]
-            words = ", ".join(strange) or "no words"
-            if not tokens:
-                raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows: {words}")
+            strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(body)]
             if strange:
-                strangers.setdefault(words, []).append(perceptor)
+                raise SettingsError(f"{name} {text!r} has words that {perceptor} never learned: {', '.join(strange)}")
+            if not tokens:
+                raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows; say what to render")
             if len(tokens) > tokenizer.limit:
                 too_long = f"{text!r} has {len(tokens)} tokens, {perceptor} reads {tokenizer.limit}"
                 cut = _cut(text, tokens, tokenizer)
@@ -171,8 +170,6 @@ def check_tokens(
                         f"{name} {too_long}; shorten it, or set truncate_prompts=true to go on without {cut!r}"
                     )
                 notes.append(f"{too_long}; cut: {cut!r}")
-        for words, missing in strangers.items():
-            notes.append(f"{text!r} has words that are left out, as {', '.join(missing)} never learned them: {words}")
     return notes
 
 

@@ -145,7 +145,7 @@ print(codes, [name for name in ("torch", "open_clip", "numpy") if name in sys.mo
 
 
 def test_a_run(rendered: list, capsys: pytest.CaptureFixture[str]) -> None:
-    prompt = 'a castle, by the sea: "dusk" ${x} #'
+    prompt = 'a castle, by the sea: "dusk" ${sea} #'
     assert main([prompt, "steps=7", "cut_overview=[12]*400+[4]*600", "width=70"]) == 0
     [(settings, folder)] = rendered
     assert (settings.prompt, settings.sampler.steps, settings.cutouts.cut_overview) == (
@@ -166,8 +166,8 @@ def test_two_runs_in_one_second(rendered: list) -> None:
 
 
 def test_several_prompts_and_what_follows_two_dashes(rendered: list) -> None:
-    assert main(["a star:2", "steps=5", "--", "-m tree", "steps=6, a tree"]) == 0
-    assert rendered[0][0].prompts == ("a star:2", "-m tree", "steps=6, a tree")
+    assert main(["a star:2", "steps=5", "--", "-red tree", "tree=red, a tree"]) == 0
+    assert rendered[0][0].prompts == ("a star:2", "-red tree", "tree=red, a tree")
     assert rendered[0][0].sampler.steps == 5
 
 
@@ -238,7 +238,7 @@ def picture_of(settings: Settings, path: Path, **changes: Any) -> Path:
 
 def test_replay(rendered: list, tmp_path: Path) -> None:
     settings = load(
-        from_python({"prompt": "a, ${b}: star", "preset": "disco57", "perceptors": "embedded", "model": "embedded"})
+        from_python({"prompt": "a, ${sea}: star", "preset": "disco57", "perceptors": "embedded", "model": "embedded"})
     )
     assert main(["replay", str(picture_of(settings, tmp_path / "x.png"))]) == 0
     assert rendered[0][0] == settings

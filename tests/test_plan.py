@@ -304,7 +304,7 @@ def test_image_prompts(picture: str) -> None:
         ({"prompt": None, "prompts": ["a red star", "a tree:-1"]}, "weights of prompts sum to 0"),
         ({"prompt": None, "prompts": {"0": "a", "100": "b"}}, "prompts has the key 100, a frame"),
         ({"prompt": "red " * 30}, "prompt 'red .* has 30 tokens, embedded_vit reads .*truncate_prompts=true"),
-        ({"prompt": "xyzzy"}, "prompt 'xyzzy' has no word that embedded_vit knows"),
+        ({"prompt": "xyzzy"}, "prompt 'xyzzy' has words that embedded_vit never learned: xyzzy"),
     ],
 )
 def test_bad_prompts(values: dict[str, Any], message: str) -> None:
