@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from disco.models import embedded_networks
 from disco.models.embedded_files import shipped
 from disco.models.specs import BackboneSpec, SecondarySpec, UNetSpec, WeightsFile
 
@@ -328,3 +329,6 @@ BACKBONES: tuple[BackboneSpec, ...] = (
         ),
     ),
 )
+
+UNETS = embedded_networks.newest(UNETS, embedded_networks.UNETS)
+SECONDARIES = embedded_networks.newest(SECONDARIES, embedded_networks.SECONDARIES)

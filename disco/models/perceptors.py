@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.models import embedded_networks
 from disco.models.embedded_files import shipped
 from disco.models.specs import PerceptorSpec, TextShape, VisionShape, WeightsFile
 
@@ -309,3 +310,6 @@ def _hub_files(architecture: str, tag: str, published: dict[str, Any]) -> Weight
         released = WeightsFile(stem + Path(url).suffix, sha256, size, addresses=addresses)
         forms.insert(0 if sha256 else len(forms), released)
     return replace(forms[0], instead=tuple(forms[1:]))
+
+
+PERCEPTORS = embedded_networks.newest(PERCEPTORS, embedded_networks.PERCEPTORS)

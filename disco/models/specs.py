@@ -49,8 +49,9 @@ class UNetSpec:
     runs (image_size / attention_resolutions). Attention has heads of `num_head_channels` channels each, or `num_heads`
     heads; `use_new_attention_order` tells how their channels lie in the weights. `num_classes`: of a network that was
     trained with class labels. `patch`: pixels of a patch folded into channels before the network, see
-    `disco.models.unet.UNet`. `unused`: keys of its file that the network does not have, such as the classes of the one
-    it was fine-tuned from. `about`: what it draws, in a few words.
+    `disco.models.unet.UNet`, and `refine`: channels of the convolutions at full size that mend the patches' seams, 0 =
+    none. `unused`: keys of its file that the network does not have, such as the classes of the one it was fine-tuned
+    from. `about`: what it draws, in a few words.
     """
 
     name: str
@@ -71,6 +72,7 @@ class UNetSpec:
     use_new_attention_order: bool = False
     num_classes: int | None = None
     patch: int = 1
+    refine: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     unused: tuple[str, ...] = ()
     about: str = ""
@@ -127,7 +129,8 @@ class PerceptorSpec:
     0..1, are normalised with. `context_length`: tokens of a text, start and end included. `quick_gelu`: whether it was
     trained with CLIP's first activation, x sigmoid(1.702 x), rather than the exact GELU. `hub_tokenizer`, `hub_text`:
     repositories of the hub with a tokenizer and the shape of a text tower that open_clip does not bring along.
-    `guides`: whether it may guide; the judge must not.
+    `guides`: whether it may guide; a judge must not. `vocabulary`: of one that reads words, the file of them in
+    `EMBEDDED_FOLDER`.
     """
 
     name: str
@@ -144,6 +147,7 @@ class PerceptorSpec:
     vision: VisionShape | None = None
     text: TextShape | None = None
     guides: bool = True
+    vocabulary: str = "vocabulary.txt"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class UNet(nn.Module):
 
     A patch of p x p pixels becomes 3 p^2 channels on the way in and pixels again on the way out, which lets a small
     network afford a 64-pixel picture; with patch 1 it is the plain network, and its keys are the published ones.
+    Pixels of neighbouring patches are predicted apart from one another, which leaves a faint grid; with `spec.refine`
+    two convolutions over the pixels of the prediction and of the picture mend it.
     """
 
     def __init__(self, spec: UNetSpec) -> None:
@@ -46,6 +48,7 @@ class UNet(nn.Module):
             use_scale_shift_norm=spec.use_scale_shift_norm,
             resblock_updown=spec.resblock_updown,
         )
+        self.refine = Refine(out_channels, spec.refine) if spec.refine else None
 
     def set_checkpointing(self, on: bool) -> None:
         """Hold the inputs of the blocks alone for the backward pass, or everything."""
@@ -59,7 +62,25 @@ class UNet(nn.Module):
         """
         patches = F.pixel_unshuffle(x, self.patch) if self.patch > 1 else x
         out = self.net(patches, t) if y is None else self.net(patches, t, y)
-        return F.pixel_shuffle(out, self.patch) if self.patch > 1 else out
+        out = F.pixel_shuffle(out, self.patch) if self.patch > 1 else out
+        return out if self.refine is None else self.refine(out, x)
+
+
+class Refine(nn.Module):
+    """A prediction [B, C, H, W] and the picture it was made of, [B, 3, H, W], to the mended prediction.
+
+    It starts as the identity.
+    """
+
+    def __init__(self, out_channels: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(out_channels + 3, width, 3, padding=1)
+        self.second = nn.Conv2d(width, out_channels, 3, padding=1)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, out: Tensor, x: Tensor) -> Tensor:
+        return out + self.second(F.silu(self.first(torch.cat([out, x], 1))))
 
 
 def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = torch.float32) -> UNet:
@@ -74,6 +95,9 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     path = weights_path(spec)
     state = load_state(path, spec.weights.form_at(path).sha256)
     state = {key: value for key, value in state.items() if key not in spec.unused}
+    if model.refine is not None:
+        mine = {key.removeprefix("refine."): state.pop(key) for key in list(state) if key.startswith("refine.")}
+        fill(model.refine, mine, spec.name)
     try:
         fill(model.net, state, spec.name)
     except SettingsError as error:

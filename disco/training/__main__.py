@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
+from disco.training.world import sheets
+
+#: Pictures a step, on a CPU and on a GPU.
+BATCHES = {
+    "embedded": (32, 256),
+    "embedded_128": (32, 256),
+    "embedded_secondary": (32, 256),
+    "embedded_vit": (128, 1024),
+    "embedded_resnet": (128, 1024),
+    "embedded_vit8": (128, 1024),
+    "embedded_judge": (128, 1024),
+    "embedded_judge2": (128, 1024),
+}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -20,29 +37,45 @@ def arguments() -> argparse.ArgumentParser:
         sub.add_argument("--runs", type=Path, default=Path("training"), help="folder of the runs and of the pictures")
         return sub
 
-    def training(name: str, text: str, steps: int, batch: int, learning_rate: float) -> argparse.ArgumentParser:
-        sub = command(name, text)
-        sub.add_argument("--steps", type=int, default=steps, help="optimiser steps in all; a run goes on where it was")
-        sub.add_argument("--batch", type=int, default=batch)
-        sub.add_argument("--learning-rate", type=float, default=learning_rate)
-        sub.add_argument("--pictures", type=int, default=60000, help="how many pictures of the world are drawn")
-        sub.add_argument("--device", default="cpu")
-        return sub
-
-    world = command("world", "draw a contact sheet of the world")
+    world = commands.add_parser("world", help="draw contact sheets of the world", description="draw contact sheets")
     world.add_argument("--out", type=Path, default=Path("world.png"))
-    training("unet", "train the diffusion UNet", 11000, 32, 1e-3)
-    training("secondary", "train the secondary model", 6000, 32, 1e-3)
-    perceptor = training("perceptor", "train a perceptor or the judge", 6000, 128, 1e-3)
-    perceptor.add_argument("name", choices=("embedded_vit", "embedded_resnet", "embedded_judge"))
-    evaluate = command("evaluate", "measure the shipped models and write the figures into their card")
-    evaluate.add_argument("--prompts", type=int, default=160, help="how many prompts are rendered")
+    world.add_argument("--sheet", choices=tuple(sheets.SHEETS), help="one sheet only")
+    world.add_argument("--side", type=int, default=64, help="the pictures' side in pixels")
+    train = command("train", "train one of the embedded models; the same command goes on where it was")
+    train.add_argument("name", choices=tuple(BATCHES))
+    train.add_argument("--steps", type=int, help="optimiser steps in all")
+    train.add_argument("--minutes", type=float, help="of training in all; the learning rate falls as they pass")
+    train.add_argument("--until", type=float, help="the time, in seconds since 1970, at which this call ends")
+    shared(train)
+    everything = command("all", "train all embedded models within a time, some side by side")
+    everything.add_argument("--minutes", type=float, required=True, help="of training in each lane, over all calls")
+    everything.add_argument("--call-minutes", type=float, help="after which this call ends; the next one goes on")
+    everything.add_argument("--lanes", type=int, choices=(1, 2, 3), help="how many train side by side")
+    everything.add_argument("--out", type=Path, help="folder for what leaves the machine: small files, and figures")
+    shared(everything)
+    evaluate = command("evaluate", "measure the embedded models and write the figures into their card")
+    evaluate.add_argument("--prompts", type=int, default=200, help="how many held-out prompts are rendered")
     evaluate.add_argument("--true-pictures", type=int, default=2000)
+    evaluate.add_argument("--samples", type=int, default=1000, help="how many unguided pictures are drawn")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes that render; give each one core")
+    evaluate.add_argument("--device", default="cpu")
     evaluate.add_argument("--card", type=Path, default=catalog.EMBEDDED_FOLDER / "CARD.md")
+    evaluate.add_argument("--out", type=Path, default=Path("evaluation"), help="folder of the sheets and the figures")
     command("export", "write the trained networks into the package")
     finetuning(command("finetune", "fit an unconditional diffusion model to a folder of pictures"))
     return parser
+
+
+def shared(sub: argparse.ArgumentParser) -> None:
+    """What one training and all of them take."""
+    sub.add_argument("--pictures", type=int, default=60000, help="how many pictures of the world each training sees")
+    sub.add_argument("--batch", type=int, help="pictures a step; by the model and the device where not given")
+    sub.add_argument("--learning-rate", type=float, default=1e-3)
+    sub.add_argument("--device", default="cpu", help="cpu or cuda")
+    sub.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
+    sub.add_argument("--compile", action="store_true", help="run the networks through torch.compile")
+    sub.add_argument("--save-seconds", type=float, default=120, help="from one saved state to the next")
+    sub.add_argument("--held-out", type=int, default=512, help="pictures of held-out combinations to measure on")
 
 
 def finetuning(sub: argparse.ArgumentParser) -> None:
@@ -82,26 +115,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.command in ("unet", "secondary"):
-        from disco.training import secondary, unet
-
-        trainer = {"unet": unet.train, "secondary": secondary.train}[options.command]
-        trainer(
-            options.runs / options.command, options.runs / "cache", options.steps, options.batch, options.pictures,
-            options.device, options.learning_rate,
-        )  # fmt: skip
-    elif options.command == "perceptor":
-        from disco.training import perceptor
-
-        perceptor.train(
-            options.name, options.runs / options.name, options.runs / "cache", options.steps, options.batch,
-            options.pictures, options.device, options.learning_rate,
-            secondary=None if options.name == "embedded_judge" else perceptor.trained_secondary(options.runs),
-        )  # fmt: skip
+    if options.command == "train":
+        print(json.dumps(train(options)))
+    elif options.command == "all":
+        print(json.dumps(train_all(options), indent=1))
     elif options.command == "world":
-        from disco.training import evaluate, pictures
-
-        evaluate.contact_sheet(pictures.drawn(pictures.scenes(0, 200))).save(options.out)
+        names = [options.sheet] if options.sheet else list(sheets.SHEETS)
+        sheets.below_one_another([sheets.sheet(name, options.side) for name in names]).save(options.out)
     elif options.command == "export":
         from disco.training import export
 
@@ -118,7 +138,52 @@ def run(options: argparse.Namespace) -> None:
     elif options.command == "evaluate":
         from disco.training import evaluate
 
-        evaluate.evaluate(options.prompts, options.true_pictures, options.jobs, options.card)
+        evaluate.evaluate(
+            evaluate.Extent(options.prompts, options.true_pictures, options.samples, options.jobs, options.device),
+            options.card, options.out,
+        )  # fmt: skip
+
+
+def train(options: argparse.Namespace) -> dict[str, Any]:
+    """Run one training: where it stands."""
+    from disco.training import data, perceptor, secondary, unet
+
+    on_gpu = options.device.startswith("cuda")
+    asked = data.Options(
+        runs=options.runs, batch=options.batch or BATCHES[options.name][on_gpu], pictures=options.pictures,
+        learning_rate=options.learning_rate, steps=options.steps, minutes=options.minutes, device=options.device,
+        precision=options.precision, compile=options.compile, save_seconds=options.save_seconds,
+        deadline=None if options.until is None else time.monotonic() + options.until - time.time(),
+        held_out=options.held_out,
+    )  # fmt: skip
+    if options.steps is None and options.minutes is None:
+        raise SettingsError("give the training a length: --steps or --minutes")
+    if options.name == secondary.NAME:
+        trained = secondary.train(asked)
+    elif options.name in perceptor.SCHOOLS:
+        trained = perceptor.train(options.name, asked)
+    else:
+        trained = unet.train(asked, options.name)
+    seconds = round(trained.seconds, 1)
+    return {"name": options.name, "step": trained.step, "seconds": seconds, "finished": trained.finished}
+
+
+def train_all(options: argparse.Namespace) -> dict[str, Any]:
+    from disco.training import everything
+
+    words = ["--learning-rate", str(options.learning_rate), "--precision", options.precision]
+    words += ["--save-seconds", str(options.save_seconds), "--held-out", str(options.held_out)]
+    words += ["--compile"] * options.compile + ([] if options.batch is None else ["--batch", str(options.batch)])
+    lanes = options.lanes or (3 if options.device.startswith("cuda") else min(2, os.cpu_count() or 1))
+    asked = everything.Everything(
+        options.runs, options.minutes, options.device, lanes, options.pictures, options.call_minutes, options.out,
+        tuple(words),
+    )  # fmt: skip
+    report = everything.train_all(asked)
+    if report["errors"]:
+        print(json.dumps(report, indent=1))
+        raise SettingsError(f"these trainings failed: {', '.join(report['errors'])}; see log.txt in their runs")
+    return report
 
 
 if __name__ == "__main__":

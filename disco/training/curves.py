@@ -21,7 +21,7 @@ def draw_curves(lines: Sequence[Mapping[str, float]], path: Path) -> None:
     curves = {
         name: [(line["step"], line[name]) for line in lines if line.get(name, 0) > 0]
         for name in dict.fromkeys(name for line in lines for name in line)
-        if name not in ("step", "seconds")
+        if name not in ("step", "seconds", "best")
     }
     curves = {name: points for name, points in curves.items() if len(points) > 1}
     if not curves:

@@ -1,87 +1,192 @@
-"""Measures the embedded models: what perceptors recognise, and what guided pictures show.
+"""Measures the embedded models, by one command: what perceptors recognise, how good pictures are, how fast they come.
 
-Every share comes with its 95 % Wilson interval, (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
+The card's table and `evaluation.json`, with the same figures as numbers, come from `evaluate`. Who guided never judges.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import multiprocessing
-from collections import Counter
+import random
+import resource
+import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
 from tqdm import tqdm
 
 import disco
+from disco.denoiser import GuidedDenoiser, UNetDenoiser
+from disco.diffusion import Diffusion
 from disco.judge import Perceptor, Reader
-from disco.models import catalog, clip
-from disco.models.words import AXES, LABELS
+from disco.models import catalog
+from disco.models.clip import load_perceptor
+from disco.models.unet import load_unet
+from disco.plan import Step
+from disco.samplers import ladder, sample
 from disco.training import pictures, world
+from disco.training.data import rival
+from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
+from disco.training.world import words
 
-TEST_SEED = 1009
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share of `hits` in `count` (Wilson 1927)."""
-    p = hits / count
-    middle = p + z * z / (2 * count)
-    spread = z * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return max(0.0, (middle - spread) / (1 + z * z / count)), min(1.0, (middle + spread) / (1 + z * z / count))
+TEST_SEED, OTHER_SEED = 1010, 1011
+SAMPLES_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
-class Score:
-    hits: int
-    count: int
+class Extent:
+    """How much is measured: prompts to render, true pictures to read, unguided pictures to draw.
 
-    def __str__(self) -> str:
-        low, high = wilson(self.hits, self.count)
-        return f"{100 * self.hits / self.count:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    variants: prompts of each variant of the number of perceptors and of steps. jobs: processes that render.
+    """
 
-
-def scores(answers: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
-    """The share of right answers by axis, int64 [N, 5] both; labels of -1 are not asked. Also subject with colour."""
-    table = {}
-    for i, axis in enumerate(AXES):
-        asked = labels[:, i] >= 0
-        if asked.any():
-            table[axis] = Score(int((answers[asked, i] == labels[asked, i]).sum()), int(asked.sum()))
-    both = (answers[:, :2] == labels[:, :2]).all(1)
-    table["subject and colour"] = Score(int(both.sum()), len(both))
-    return table
+    prompts: int = 200
+    true_pictures: int = 2000
+    samples: int = 1000
+    jobs: int = 1
+    device: str = "cpu"
+    variants: int = 100
+    steps: tuple[int, ...] = (25, 100)
+    sides: tuple[tuple[int, int], ...] = ((64, 128), (128, 64), (192, 128))
 
 
-def recognition(perceptor: Perceptor, count: int = 2000) -> dict[str, Score]:
-    """What a perceptor recognises on clean pictures of subjects in colours at places it never saw together."""
-    scenes = pictures.scenes(TEST_SEED, count, held_out=True)
-    labels = pictures.label_indices(scenes)
-    labels[[scene.place in world.TIMELESS_SKIES for scene in scenes], AXES.index("time")] = -1
-    return scores(Reader(perceptor).read(pictures.drawn(scenes)), labels)
+# Reading
 
 
-# --------------------------------------------------------------------------------------------------------
+def anchor_sentences(axis: str) -> list[list[str]]:
+    """For every label of an axis, the sentences whose mean embedding stands for it."""
+    things = world.SUBJECTS
+    return {
+        "subject": [[f"a {s}", *(f"a {c} {s}" for c in world.COLOURS)] for s in things],
+        "colour": [[f"a {c} {s}" for s in things] for c in world.COLOURS],
+        "place": [[f"a {s} {phrase}" for s in things[::3] for phrase in words.PLACE_PHRASES[p]] for p in world.PLACES],
+        "sky": [[f"a {s} {phrase}" for s in things[::3] for phrase in words.SKY_PHRASES[k]] for k in world.SKIES],
+        "style": [[f"{phrase} a {s}" for s in things[::3] for phrase in words.STYLE_FRONTS[k]] for k in world.STYLES],
+    }[axis]
+
+
+class WorldReader(Reader):
+    """A perceptor that names the labels of pictures of the world, by the nearest of the labels' embeddings."""
+
+    @torch.no_grad()
+    def anchors(self, axis: str) -> Tensor:
+        if axis not in self._anchors:
+            means = [self.texts(sentences).mean(0) for sentences in anchor_sentences(axis)]
+            self._anchors[axis] = F.normalize(torch.stack(means), dim=-1)
+        return self._anchors[axis]
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [N, H, W, 3] to int64 [N, 8], indices into `world.AXIS_VALUES`; -1 on the axes of a second thing."""
+        seen = self.seen(images)
+        answers = np.full((len(images), len(world.AXES)), -1, np.int64)
+        for column, axis in enumerate(world.AXES[:5]):
+            answers[:, column] = (seen @ self.anchors(axis).T).argmax(1).numpy()
+        return answers
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Unit vectors, float32 [N, d]."""
+        return self.seen(images).numpy()
+
+    def prefers(self, images: np.ndarray, captions: Sequence[str], rivals: Sequence[str]) -> np.ndarray:
+        """bool [N]: whether each picture is nearer to its caption than to its rival."""
+        seen = self.seen(images)
+        own, other = self.texts(captions), self.texts(rivals)
+        return ((seen * own).sum(1) > (seen * other).sum(1)).numpy()
+
+
+def recognition(perceptor: Perceptor, scenes: list[world.Scene], images: np.ndarray) -> dict[str, Score]:
+    """What a perceptor recognises on true pictures, and how often it tells a caption from one with a single fault."""
+    reader = WorldReader(perceptor)
+    found = scores(reader.read(images), pictures.label_indices(scenes))
+    captions = [world.caption(scene, random.Random(scene.seed)) for scene in scenes]
+    rivals = [rival(scene, random.Random(scene.seed)).text for scene in scenes]
+    right = reader.prefers(images, captions, rivals)
+    found["a caption from its rival"] = Score.of(right)
+    two = np.array([scene.second is not None for scene in scenes])
+    if two.any():
+        found["... of two things"] = Score.of(right[two])
+    return found
+
+
+# Unguided pictures
+
+
+class Nobody:
+    """Guides nothing."""
+
+    def wants(self, step: Step) -> bool:
+        return False
+
+    def __call__(self, x: Tensor, x0: Tensor, step: Step) -> Tensor:
+        raise AssertionError("nobody was asked")
+
+
+def sampled(spec: catalog.UNetSpec, count: int, device: str, steps: int = 50, eta: float = 0.8) -> np.ndarray:
+    """uint8 [count, S, S, 3]: pictures drawn without guidance, many at once, by DDIM as of the default settings."""
+    diffusion, network = Diffusion.spaced(steps, spec.noise_schedule), load_unet(spec, device)
+    denoiser = GuidedDenoiser(UNetDenoiser(network, diffusion, spec.predicts), Nobody())
+    rng = torch.Generator(device).manual_seed(TEST_SEED)
+    drawn = []
+    for start in tqdm(range(0, count, SAMPLES_AT_ONCE), "sampling"):
+        shape = (min(SAMPLES_AT_ONCE, count - start), 3, spec.image_size, spec.image_size)
+
+        def normal(shape: tuple[int, ...] = shape) -> Tensor:
+            return torch.randn(shape, generator=rng, device=device)
+
+        x0 = normal()
+        for step in sample(denoiser, normal(), diffusion, ladder(steps, eta=eta), noise=normal):  # type: ignore[arg-type]
+            x0 = step.x0
+        drawn.append(((x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+    return np.concatenate(drawn)
+
+
+def distances(judge: Perceptor, samples: np.ndarray, true: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """Frechet distances to true pictures in a judge's features: of the samples, of other true pictures, of noise."""
+    reader = WorldReader(judge)
+    noise = np.random.default_rng(0).integers(0, 256, samples.shape, np.uint8)
+    known = reader.features(true)
+    named = {"sampled": samples, "true (floor)": other, "noise (ceiling)": noise}
+    return {name: frechet_distance(reader.features(images), known) for name, images in named.items()}
+
+
 # Guided pictures
 
 
-def prompts(count: int = 160) -> tuple[list[str], np.ndarray]:
-    """`count` prompts "a {colour} {subject} {place}" and their labels, int64 [N, 5], -1 for time and style.
+def prompts(count: int) -> tuple[list[str], np.ndarray]:
+    """`count` prompts "a {colour} {subject} {place}" of held-out triples, and their labels, int64 [N, 8].
 
-    A balanced design: 160 prompts show every subject in every colour once, at eight different places.
+    The subjects come round in turn, each time with another of its held-out triples.
     """
-    texts, labels = [], []
+    held: dict[str, list[tuple[str, str]]] = {}
+    for subject in world.SUBJECTS:
+        pairs = [(c, p) for c in world.COLOURS for p in world.PLACES if words_held_out(subject, c, p)]
+        random.Random(subject).shuffle(pairs)
+        held[subject] = pairs
+    texts, labels = [], np.full((count, len(world.AXES)), -1, np.int64)
     for k in range(count):
-        s, j = k % len(world.SUBJECTS), k // len(world.SUBJECTS)
-        c, p = (s + 5 * j) % len(world.COLOURS), (3 * s + j) % len(world.PLACES)
-        thing = f"{world.COLOURS[c]} {world.SUBJECTS[s]}"
-        article = "an" if thing[0] in "aeiou" else "a"
-        texts.append(f"{article} {thing} {world.PLACE_PHRASES[world.PLACES[p]][0]}")
-        labels.append((s, c, p, -1, -1))
-    return texts, np.array(labels, np.int64)
+        subject, turn = world.SUBJECTS[k % len(world.SUBJECTS)], k // len(world.SUBJECTS)
+        colour, place = held[subject][turn % len(held[subject])]
+        phrases = words.PLACE_PHRASES[place]
+        article = "an" if colour[0] in "aeiou" else "a"
+        # Few triples of a subject are held out; where they come round again the place has other words.
+        texts.append(f"{article} {colour} {subject} {phrases[turn // len(held[subject]) % len(phrases)]}")
+        chosen = (subject, colour, place)
+        labels[k, :3] = [values.index(value) for values, value in zip(world.AXIS_VALUES, chosen, strict=False)]
+    return texts, labels
+
+
+def words_held_out(subject: str, colour: str, place: str) -> bool:
+    """Whether no training saw this subject in this colour at this place."""
+    return world.holdout(world.Scene(subject, colour, place, world.SKIES_AT[place][0]))
 
 
 def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
@@ -96,79 +201,152 @@ def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
         return np.stack(list(tqdm(images, "rendering", len(texts))))
 
 
-def confusion(answers: np.ndarray, labels: np.ndarray, axis: int) -> list[tuple[str, Score, str]]:
-    """For each value of an axis: its name, how often it was recognised, and what else was seen in its place."""
-    values, rows = LABELS[axis], []
-    for i, value in enumerate(values):
-        seen = answers[labels[:, axis] == i, axis]
-        if len(seen):
-            others = Counter(values[other] for other in seen if other != i)
-            rows.append(
-                (
-                    value,
-                    Score(int((seen == i).sum()), len(seen)),
-                    ", ".join(f"{n} {v}" for v, n in others.most_common()),
-                )
-            )
-    return rows
-
-
 def contact_sheet(images: np.ndarray, columns: int = 20) -> Image.Image:
     """uint8 [N, H, W, 3] as one picture, row by row; what does not fill a row is left out."""
     n, height, width, _ = images.shape
+    columns = min(columns, n)
     rows = n // columns
     tiles = images[: rows * columns].reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
     return Image.fromarray(tiles.reshape(rows * height, columns * width, 3))
 
 
-def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    """A Markdown table."""
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+def cost(text: str, count: int, device: str) -> dict[str, float]:
+    """Seconds of the first and of a further picture, and the peak of memory in MB, in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_cost, text, count, device).result()
 
 
-def recognition_table(count: int) -> str:
-    specs = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
-    by_perceptor = {spec.name: recognition(clip.load_perceptor(spec, "cpu"), count) for spec in specs}
-    axes = list(next(iter(by_perceptor.values())))
-    chance = [f"{100 / len(values):.1f} %" for values in LABELS]
-    chance.append(f"{100 / len(world.SUBJECTS) / len(world.COLOURS):.1f} %")
-    rows: list[tuple[object, ...]] = [
-        (axis, *(found[axis] for found in by_perceptor.values()), c) for axis, c in zip(axes, chance, strict=True)
-    ]
-    return table(("", *by_perceptor, "chance"), rows)
+def _cost(text: str, count: int, device: str) -> dict[str, float]:
+    seconds = []
+    for seed in range(count + 1):
+        clock = time.perf_counter()
+        disco.render(text, seed=seed, device=device)
+        seconds.append(time.perf_counter() - clock)
+    found = {"first picture, s": seconds[0], "a further picture, s": min(seconds[1:])}
+    found["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if device.startswith("cuda"):
+        found["peak memory of the GPU, MB"] = torch.cuda.max_memory_allocated() / 2**20
+    return {name: round(value, 2) for name, value in found.items()}
 
 
-def guided_report(count: int, jobs: int) -> tuple[str, np.ndarray]:
-    """Markdown with the judge's verdict on `count` guided and unguided pictures, and the guided pictures."""
-    texts, labels = prompts(count)
-    judge = Reader(clip.load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
-    guided, free = rendered(texts, jobs), rendered(texts, jobs, clip_guidance_scale=0)
-    answers = judge.read(guided)
-    with_guidance, without = scores(answers, labels), scores(judge.read(free), labels)
-    rows: list[tuple[object, ...]] = [(axis, score, without[axis]) for axis, score in with_guidance.items()]
-    parts = [table(("", "guided", "unguided"), rows)]
-    for axis in range(3):
-        rows = [
-            (name, f"{score.hits} of {score.count}", seen) for name, score, seen in confusion(answers, labels, axis)
-        ]
-        parts.append(table((AXES[axis], "recognised", "seen instead"), rows))
-    return "\n\n".join(parts), guided
-
+# All of it
 
 MARKS = "<!-- figures by `python -m disco.training evaluate` -->", "<!-- end of figures -->"
 
 
-def evaluate(count: int, true_pictures: int, jobs: int, card: Path) -> None:
-    """Measures everything, prints it, puts it between the marks of the card, and the contact sheet beside it."""
-    known = recognition_table(true_pictures)
-    shown, images = guided_report(count, jobs)
-    report = (
-        f"{true_pictures} true pictures of held-out combinations, named by the nearest caption (95 % intervals):\n\n"
-        f"{known}\n\n{count} prompts rendered at default settings, one seed each, read by the judge:\n\n{shown}"
-    )
-    print(report)
-    text = card.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
+def evaluate(extent: Extent, card: Path, out: Path) -> dict[str, Any]:
+    """Measure everything; print it, put it between the marks of the card, and figures and sheets into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    shipped = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
+    perceptors: dict[str, Perceptor] = {spec.name: load_perceptor(spec, "cpu") for spec in shipped}
+    judges = {spec.name: perceptors[spec.name] for spec in shipped if not spec.guides}
+    guides = [spec.name for spec in shipped if spec.guides]
+    parts: list[str] = []
+    facts: dict[str, Any] = {}
+    for measure in (
+        partial(recognised, extent, perceptors),
+        partial(unguided, extent, judges),
+        partial(guided, extent, judges, guides, out),
+        partial(sheets, extent, out),
+        partial(speed, extent),
+    ):
+        text, found = measure()
+        print(text + "\n", flush=True)
+        parts.append(text)
+        facts |= found
+        (out / "evaluation.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    before, rest = card.read_text(encoding="utf-8").split(MARKS[0])
+    report = "\n\n".join(parts)
     card.write_text(f"{before}{MARKS[0]}\n\n{report}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}", encoding="utf-8")
-    contact_sheet(images).quantize(128).save(card.with_name("guided.png"), optimize=True)
+    return facts
+
+
+Told = tuple[str, dict[str, Any]]
+
+
+def recognised(extent: Extent, perceptors: dict[str, Perceptor]) -> Told:
+    scenes = pictures.scenes(TEST_SEED, extent.true_pictures, held_out=True)
+    images = pictures.drawn(scenes)
+    found = {name: recognition(perceptor, scenes, images) for name, perceptor in perceptors.items()}
+    asked = next(iter(found.values()))
+    blind = {name: f"{100 * (chance(name) if name in ASKED else 0.5):.2g} %" for name in asked}
+    text = (
+        f"{len(scenes)} true pictures of held-out combinations, named by the nearest caption (95 % intervals):\n\n"
+        f"{score_table(found, {'chance': blind})}"
+    )
+    return text, {"recognition": _facts(found)}
+
+
+def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
+    spec = catalog.unet("embedded")
+    samples = sampled(spec, extent.samples, extent.device)
+    true, other = (
+        pictures.drawn(pictures.scenes(seed, extent.samples), spec.image_size) for seed in (TEST_SEED, OTHER_SEED)
+    )
+    found = {name: distances(judge, samples, true, other) for name, judge in judges.items()}
+    rows = [(name, *(f"{value:.4f}" for value in values.values())) for name, values in found.items()]
+    text = (
+        f"Frechet distance of {extent.samples} unguided pictures to as many true ones, in the features of:\n\n"
+        f"{table(['', *next(iter(found.values()))], rows)}"
+    )
+    return text, {"frechet": found}
+
+
+def guided(extent: Extent, judges: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
+    texts, labels = prompts(extent.prompts)
+    readers = {name: WorldReader(judge) for name, judge in judges.items()}
+    first = next(iter(readers))
+    images = rendered(texts, extent.jobs, device=extent.device)
+    free = rendered(texts, extent.jobs, device=extent.device, clip_guidance_scale=0)
+    contact_sheet(images).save(out / "guided.png")
+    answers = {name: reader.read(images) for name, reader in readers.items()}
+    columns = {f"guided, by {name}": scores(answer, labels) for name, answer in answers.items()}
+    columns[f"unguided, by {first}"] = scores(readers[first].read(free), labels)
+    blind = {name: f"{100 * chance(name):.2g} %" for name in ASKED}
+    parts = [
+        f"{len(texts)} prompts of held-out combinations rendered at default settings, one seed each, read by the "
+        f"judges:\n\n{score_table(columns, {'chance': blind})}"
+    ]
+    facts = {"guided": _facts(columns)}
+
+    few, asked = texts[: extent.variants], labels[: extent.variants]
+    variants: dict[str, dict[str, Any]] = {
+        f"{count} of {len(guides)} perceptors": {"clip_models": guides[:count]} for count in range(1, len(guides) + 1)
+    }
+    variants |= {f"{steps} steps": {"steps": steps} for steps in extent.steps}
+    by_variant = {
+        name: scores(readers[first].read(rendered(few, extent.jobs, device=extent.device, **settings)), asked)
+        for name, settings in variants.items()
+    }
+    parts.append(f"The first {len(few)} of them by {first}:\n\n{score_table(by_variant, {})}")
+    for axis in range(3):
+        rows = [(n, f"{s.hits} of {s.count}", seen) for n, s, seen in confusion(answers[first], labels, axis)]
+        parts.append(table((world.AXES[axis], "recognised", "seen instead"), rows))
+    return "\n\n".join(parts), facts | {"variants": _facts(by_variant)}
+
+
+def sheets(extent: Extent, out: Path) -> Told:
+    """Contact sheets at the larger size, where there is a model of it, and off the training aspect."""
+    texts, _ = prompts(12)
+    made = []
+    runs: list[tuple[str, dict[str, Any]]] = [
+        (f"guided_{width}x{height}.png", {"width": width, "height": height}) for width, height in extent.sides
+    ]
+    if any(spec.name == "embedded_128" for spec in catalog.UNETS):
+        runs.append(("guided_128.png", {"diffusion_model": "embedded_128", "width": 128, "height": 128}))
+    for file, settings in runs:
+        images = rendered(texts, extent.jobs, device=extent.device, **settings)
+        contact_sheet(images, 6).save(out / file)
+        made.append(file)
+    return f"Contact sheets: guided.png, {', '.join(made)}.", {"sheets": made}
+
+
+def speed(extent: Extent) -> Told:
+    found = cost(prompts(1)[0][0], 3, extent.device)
+    found["threads"] = torch.get_num_threads()
+    rows = [(name, value) for name, value in found.items()]
+    return f"The default picture on {extent.device}:\n\n{table(['', ''], rows)}", {"speed": found}
+
+
+def _facts(columns: dict[str, dict[str, Score]]) -> dict[str, Any]:
+    return {name: {asked: score.facts() for asked, score in found.items()} for name, found in columns.items()}

@@ -1,4 +1,4 @@
-"""Writes trained networks into the package: safetensors in half precision, their hashes beside them."""
+"""Writes trained networks into the package: safetensors in half precision, their hashes and words beside them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,27 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from disco.models import catalog
+from disco.models import catalog, embedded_networks
+from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
 from disco.models.store import sha256_of
 from disco.training import loop, world
 
-# Which part of a training's state is the network; the label heads stay behind.
-PARTS = {
-    "unet": ("unet.safetensors", "net."),
-    "secondary": ("secondary.safetensors", ""),
-    "embedded_vit": ("vit.safetensors", "clip."),
-    "embedded_resnet": ("resnet.safetensors", "clip."),
-    "embedded_judge": ("judge.safetensors", "clip."),
-}
+NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
+    *embedded_networks.UNETS,
+    *embedded_networks.SECONDARIES,
+    *embedded_networks.PERCEPTORS,
+)
 
 
-def halved(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, without it; floats in half precision."""
-    return {
-        key.removeprefix(prefix): (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in state.items()
-        if key.startswith(prefix)
-    }
+def network_of(spec: UNetSpec | SecondarySpec | PerceptorSpec, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What of a training's state is the network, in half precision, under the keys of its file.
 
-
-def write_vocabulary(folder: Path) -> None:
-    (folder / "vocabulary.txt").write_text("\n".join(world.vocabulary()) + "\n", encoding="utf-8")
+    The label heads of a perceptor stay behind; a UNet's own keys are guided-diffusion's.
+    """
+    halved = {key: (v.half() if v.is_floating_point() else v).contiguous() for key, v in state.items()}
+    if isinstance(spec, PerceptorSpec):
+        return {key.removeprefix("clip."): v for key, v in halved.items() if key.startswith("clip.")}
+    return {key.removeprefix("net."): v for key, v in halved.items()} if isinstance(spec, UNetSpec) else halved
 
 
 def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]:
@@ -40,14 +36,16 @@ def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]
 
     A run that is not there leaves the file that is. Raises FileNotFoundError when there is none at all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(folder)
-    found = {run: runs / run / "state.pt" for run in PARTS if (runs / run / "state.pt").exists()}
+    found = [spec for spec in NETWORKS if any((runs / spec.name / file).exists() for file in loop.STATES)]
     if not found:
         raise FileNotFoundError(f"no trained run in {runs}; train one first")
-    for run, path in found.items():
-        file, prefix = PARTS[run]
-        save_file(halved(loop.averaged(path.parent), prefix), folder / file)
-    hashes = {file: sha256_of(folder / file) for file, _ in PARTS.values() if (folder / file).exists()}
-    (folder / "sha256.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / embedded_networks.VOCABULARY).write_text("\n".join(world.vocabulary()) + "\n", encoding="utf-8")
+    hashes_path = folder / "sha256.json"
+    hashes = json.loads(hashes_path.read_text(encoding="utf-8")) if hashes_path.exists() else {}
+    for spec in found:
+        path = folder / spec.weights.name
+        save_file(network_of(spec, loop.averaged(runs / spec.name)), path)
+        hashes[path.name] = sha256_of(path)
+    hashes_path.write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     return hashes

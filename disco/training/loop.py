@@ -16,9 +16,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from disco.training.curves import draw_curves
@@ -27,6 +30,10 @@ from disco.training.curves import draw_curves
 LossAt = Callable[[nn.Module, np.random.Generator, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]]
 #: `model` -> figures on pictures that are never trained on.
 HeldOut = Callable[[nn.Module], Mapping[str, Tensor]]
+
+
+#: What a run can be resumed or exported from: all of it, and the averaged weights alone in half precision.
+STATES = ("state.pt", "small.safetensors")
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Plan:
     precision: "bfloat16" computes in autocast, "float32" without. warmup: steps of rising learning rate.
     decay_share: the last share of the run, over which the learning rate falls to zero.
     save_seconds: from one saved state to the next; 0 saves after every step. deadline: a time of `time.monotonic` at
-    which the run stops where it is, its state saved, to be resumed by another call.
+    which the run stops where it is, its state saved, to be resumed by another call. compile: run the network through
+    torch.compile, which takes a while to begin with.
     """
 
     run: Path
@@ -55,6 +63,7 @@ class Plan:
     save_seconds: float = 120.0
     report_every: int = 100
     deadline: float | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
@@ -78,17 +87,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """Where a run stands: the averaged models by their length, and whether it is at its end."""
+    """Where a run stands: the averaged models by their length, which of them is best, and whether it is at its end.
+
+    The best has the lowest held-out loss; without held-out pictures it is that of the preferred length.
+    """
 
     averages: dict[float, nn.Module]
+    best: float
     step: int
     seconds: float
     finished: bool
 
     @property
     def model(self) -> nn.Module:
-        """The average of the preferred length."""
-        return next(iter(self.averages.values()))
+        return self.averages[self.best]
 
 
 def power_of(length: float) -> float:
@@ -103,9 +115,28 @@ def kept_share(step: int, length: float) -> float:
 
 
 def averaged(run: Path) -> dict[str, Tensor]:
-    """The averaged weights of a run's saved state; FileNotFoundError when there is none yet."""
+    """The best averaged weights of a run, else its small file's; FileNotFoundError when there is neither yet."""
+    small = run / "small.safetensors"
+    if small.exists() and not (run / "state.pt").exists():
+        return load_file(small)
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
-    return next(iter(state["averages"].values()))
+    return state["averages"][state["best"]]
+
+
+def write_small(trained: Trained, run: Path) -> None:
+    """The best average in half precision, as `small.safetensors`: a run whose state was lost goes on from it."""
+    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in trained.model.state_dict().items()}
+    part = run / "small.part"
+    save_file(state, part, {"step": str(trained.step), "seconds": str(trained.seconds)})
+    part.replace(run / "small.safetensors")
+
+
+def read_small(run: Path, model: nn.Module) -> tuple[int, float]:
+    """Fill a model from `small.safetensors`; the step and the seconds at which it was written."""
+    with safe_open(run / "small.safetensors", "pt") as file:
+        model.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+        noted = file.metadata()
+    return int(noted["step"]), float(noted["seconds"])
 
 
 def train(
@@ -118,28 +149,35 @@ def train(
 ) -> Trained:
     """Run the plan from where its folder stands.
 
-    `state.pt` in the run folder is replaced atomically, `losses.jsonl` gains a line every `report_every` steps (means
-    since the line before), and `losses.png` shows them. `on_save` is handed the averages with every saved state, and
-    `held_out` is asked of the first of them.
+    `state.pt` in the run folder is replaced atomically; where it is missing, `small.safetensors` does with a fresh
+    optimiser. `losses.jsonl` gains a line every `report_every` steps (means since the line before), and
+    `losses.png` shows them. With every saved state `held_out`, whose figures include "loss", is asked of every average,
+    and `on_save` is handed them.
 
     Raises FloatingPointError when the loss is no longer a number; the state saved before is kept.
     """
     plan.run.mkdir(parents=True, exist_ok=True)
     state_path, log = plan.run / "state.pt", Log(plan.run)
     model.to(plan.device)
+    step, before = 0, 0.0
+    if not state_path.exists() and (plan.run / "small.safetensors").exists():
+        step, before = read_small(plan.run, model)
     averages = {length: copy.deepcopy(model).eval().requires_grad_(False) for length in plan.emas}
     fused = torch.device(plan.device).type == "cuda"
     optimiser = torch.optim.AdamW(
         model.parameters(), plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=fused
     )
-    step, before = 0, 0.0
+    best = plan.emas[0]
     if state_path.exists():
         state = torch.load(state_path, map_location=plan.device, weights_only=True)
         model.load_state_dict(state["model"])
         for length, average in averages.items():
             average.load_state_dict(state["averages"][length])
         optimiser.load_state_dict(state["optimiser"])
-        step, before = state["step"], state["seconds"]
+        step, before, best = state["step"], state["seconds"], state["best"]
+    over = plan.share(step, before) >= 1
+    if over or (plan.deadline is not None and time.monotonic() >= plan.deadline):
+        return Trained(averages, best, step, before, over)
     log.forget_after(step)
     clock = saved = time.monotonic()
 
@@ -147,31 +185,35 @@ def train(
         return before + time.monotonic() - clock
 
     def save() -> Trained:
+        nonlocal best
+        if held_out is not None:
+            with torch.no_grad(), plan.autocast():
+                found = {length: held_out(average) for length, average in averages.items()}
+            best = min(found, key=lambda length: found[length]["loss"].item())
+            log.write(step, seconds(), {"best": best} | {f"held_out_{k}": v.item() for k, v in found[best].items()})
         state = {
             "model": model.state_dict(),
             "averages": {length: average.state_dict() for length, average in averages.items()},
             "optimiser": optimiser.state_dict(),
         }
         part = state_path.with_suffix(".part")
-        torch.save({**state, "step": step, "seconds": seconds()}, part)
+        torch.save({**state, "step": step, "seconds": seconds(), "best": best}, part)
         part.replace(state_path)
-        trained = Trained(averages, step, seconds(), plan.share(step, seconds()) >= 1)
-        if held_out is not None:
-            with torch.no_grad(), plan.autocast():
-                log.write(step, seconds(), {f"held_out_{k}": v.item() for k, v in held_out(trained.model).items()})
+        trained = Trained(averages, best, step, seconds(), plan.share(step, seconds()) >= 1)
         draw_curves(log.lines, plan.run / "losses.png")
         if on_save is not None:
             on_save(trained)
         return trained
 
     model.train()
+    network: Any = torch.compile(model) if plan.compile else model
     sums: dict[str, Tensor] = {}
     summed, first = 0, step
     while plan.share(step, seconds()) < 1 and (plan.deadline is None or time.monotonic() < plan.deadline):
         for group in optimiser.param_groups:
             group["lr"] = plan.learning_rate_at(step, seconds())
         torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
-        loss, figures = loss_at(model, np.random.default_rng((plan.seed, step)), torch_rng)
+        loss, figures = loss_at(network, np.random.default_rng((plan.seed, step)), torch_rng)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,51 +1,69 @@
-"""Pictures of the world as arrays: drawn once, kept on disk, shared between trainings."""
+"""Pictures of the world as arrays: drawn once by several processes, kept on disk, shared between trainings."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from disco.models.words import LABELS
 from disco.training import world
 
+CHUNK = 500  # pictures a process draws at a time
 
-def scenes(seed: int, count: int, held_out: bool = False) -> list[world.Scene]:
-    """`count` scenes drawn from a seed, all from the held-out combinations or none."""
+
+def scenes(seed: int, count: int, held_out: bool = False, second_share: float = 0.2) -> list[world.Scene]:
+    """`count` scenes drawn from a seed, all of them held out or none; `second_share` of them show a second thing."""
     rng = random.Random(seed)
     chosen: list[world.Scene] = []
     while len(chosen) < count:
-        scene = world.Scene.sample(rng)
-        if world.is_held_out(scene) == held_out:
+        scene = world.Scene.sample(rng, second_share)
+        if world.holdout(scene) == held_out:
             chosen.append(scene)
     return chosen
 
 
 def label_indices(chosen: list[world.Scene]) -> np.ndarray:
-    """int64 [N, 5]: the position of every label in its axis of `LABELS`."""
-    rows = [[values.index(label) for values, label in zip(LABELS, s.labels(), strict=True)] for s in chosen]
+    """int64 [N, 8]: the position of every label in its axis of `world.AXIS_VALUES`, -1 where a scene has none."""
+    positions = [{value: number for number, value in enumerate(values)} for values in world.AXIS_VALUES]
+    rows = [
+        [-1 if label is None else at[label] for at, label in zip(positions, scene.labels(), strict=True)]
+        for scene in chosen
+    ]
     return np.array(rows, np.int64)
 
 
-def drawn(chosen: list[world.Scene], size: int = 64) -> np.ndarray:
-    """uint8 [N, size, size, 3]."""
-    return np.stack([world.draw(scene, size) for scene in chosen])
+def drawn(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
+    """uint8 [N, side, side, 3]."""
+    return np.stack([world.draw(scene, side) for scene in chosen])
 
 
-def cached(folder: Path, seed: int, count: int, size: int = 64) -> tuple[list[world.Scene], np.ndarray]:
+def cached(
+    folder: Path, seed: int, count: int, side: int = 64, jobs: int | None = None
+) -> tuple[list[world.Scene], np.ndarray]:
     """The scenes of a seed and their pictures, drawn into `folder` the first time and mapped from there.
 
-    The file appears under its name only when it is complete, so that two trainings can share a folder.
+    `jobs` processes draw, by default one a core; who draws a picture changes no bit of it. The file appears under its
+    name only when it is complete, so that two trainings can share a folder.
     """
     chosen = scenes(seed, count)
-    path = folder / f"world-{seed}-{count}-{size}.npy"
+    path = folder / f"world-{seed}-{count}-{side}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{random.randrange(2**32):08x}.part")
-        pictures = np.lib.format.open_memmap(part, "w+", np.uint8, (count, size, size, 3))
-        for i, scene in enumerate(chosen):
-            pictures[i] = world.draw(scene, size)
+        pictures = np.lib.format.open_memmap(part, "w+", np.uint8, (count, side, side, 3))
+        chunks = [chosen[start : start + CHUNK] for start in range(0, count, CHUNK)]
+        if len(chunks) == 1:
+            pictures[:] = drawn(chosen, side)
+        else:
+            # Spawned, not forked: a copied torch may hang.
+            with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+                for number, some in enumerate(pool.map(partial(drawn, side=side), chunks)):
+                    pictures[number * CHUNK : number * CHUNK + len(some)] = some
         pictures.flush()
         part.rename(path)
     return chosen, np.load(path, mmap_mode="r")

@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disco.models import catalog
+from disco.models import embedded_networks
 from disco.models.secondary import build_secondary
-from disco.training import loop, pictures
-from disco.training.unet import DATA_SEED, random_batch
+from disco.training import loop
+from disco.training.data import Options, mirrored, stratified
+from disco.training.unet import DATA_SEED
+
+NAME = "embedded_secondary"
 
 
-def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: str, learning_rate: float) -> nn.Module:
-    _, images = pictures.cached(cache, DATA_SEED, count)
+def build() -> nn.Module:
+    model = build_secondary(embedded_networks.SECONDARIES[0])
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def trained(options: Options) -> nn.Module:
+    """The averaged secondary model of a folder of runs, frozen; FileNotFoundError when it was not trained yet."""
+    model = build()
+    model.load_state_dict(loop.averaged(options.runs / NAME))
+    return model.eval().requires_grad_(False).to(options.device)
+
+
+def train(options: Options) -> loop.Trained:
+    _, images = options.drawn(DATA_SEED)
+    _, unseen = options.drawn_held_out()
     torch.manual_seed(0)
-    model = build_secondary(catalog.secondary("embedded_secondary"))
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    plan = loop.Plan(run, steps, learning_rate=learning_rate, device=device)
+    plan = options.plan(NAME)
 
-    def loss_at(
-        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        x0 = random_batch(images, batch, rng).to(device)
-        parts = torch.randperm(batch, generator=torch_rng, device=device)
-        t = (parts + torch.rand(batch, generator=torch_rng, device=device)) / batch
-        noise = torch.randn(x0.shape, generator=torch_rng, device=device)
+    def error(model: nn.Module, x0: Tensor, rng: torch.Generator) -> Tensor:
+        t = stratified(len(x0), rng)
+        noise = torch.randn(x0.shape, generator=rng, device=x0.device)
         angle = t[:, None, None, None] * (math.pi / 2)
         x, v = angle.cos() * x0 + angle.sin() * noise, angle.cos() * noise - angle.sin() * x0
         with plan.autocast():
             out = model(x.contiguous(memory_format=torch.channels_last), t)
-        return (out.float() - v).square().mean(), {}
+        return (out.float() - v).square().mean()
 
-    return loop.train(model, loss_at, plan).model
+    def loss_at(
+        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return error(model, mirrored(images[images.random(options.batch, torch_rng)], torch_rng), torch_rng), {}
+
+    def held_out(model: nn.Module) -> dict[str, Tensor]:
+        rng = torch.Generator(options.device).manual_seed(DATA_SEED)
+        return {"loss": torch.stack([len(x0) * error(model, x0, rng) for x0 in unseen.batches()]).sum() / len(unseen)}
+
+    return loop.train(build(), loss_at, plan, held_out=held_out, on_save=lambda t: loop.write_small(t, plan.run))

@@ -1,58 +1,59 @@
-"""Trains the embedded UNet: v-prediction over guided-diffusion's linear schedule of 1000 steps.
+"""Trains an embedded UNet: v-prediction with a learned variance over guided-diffusion's linear schedule of 1000 steps.
 
-    x = sqrt(abar_t) x0 + sqrt(1 - abar_t) eps,    v = sqrt(abar_t) eps - sqrt(1 - abar_t) x0
-
-(Salimans and Ho 2022, eq. 10 and appendix D). The loss is uniform in v: weighting it towards high noise left the
-low-noise steps, where pictures become crisp, undertrained. Times are drawn mostly uniform in cosine time, because
-the linear schedule spends 40 % of its steps on what is nearly pure noise.
+The loss is uniform in v: weighting it towards high noise left the low-noise steps, where pictures become crisp,
+undertrained. Times are drawn mostly uniform in cosine time. See `disco.training.objective`.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disco.models import catalog
+from disco.models import embedded_networks
 from disco.models.unet import UNet
-from disco.training import loop, pictures
+from disco.training import loop
+from disco.training.data import Options, mirrored
 from disco.training.objective import Objective, random_times
 
 DATA_SEED = 1
+COSINE_SHARE = 0.75
 
 
-def to_model_range(images: np.ndarray) -> Tensor:
-    """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def random_batch(images: np.ndarray, count: int, rng: np.random.Generator) -> Tensor:
-    """`count` pictures in [-1, 1], every other mirrored."""
-    batch = to_model_range(images[np.sort(rng.choice(len(images), count, replace=False))])
-    mirrored = torch.from_numpy(rng.random(count) < 0.5)
-    return torch.where(mirrored[:, None, None, None], batch.flip(-1), batch)
-
-
-def train(run: Path, cache: Path, steps: int, batch: int, count: int, device: str, learning_rate: float) -> nn.Module:
-    _, images = pictures.cached(cache, DATA_SEED, count)
-    spec = catalog.unet("embedded")
-    objective = Objective.of(spec, device)
+def train(options: Options, name: str = "embedded") -> loop.Trained:
+    """Train the UNet of that name of `disco.models.embedded_networks`."""
+    spec = embedded_networks.unet(name)
+    _, images = options.drawn(DATA_SEED, spec.image_size)
+    _, unseen = options.drawn_held_out(spec.image_size)
+    objective = Objective.of(spec, options.device)
     torch.manual_seed(0)
     model = UNet(spec).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    plan = loop.Plan(run, steps, learning_rate=learning_rate, device=device)
+    plan = options.plan(name)
+
+    def losses(model: nn.Module, x0: Tensor, t: Tensor, eps: Tensor) -> dict[str, Tensor]:
+        x = objective.noised(x0, t, eps).contiguous(memory_format=torch.channels_last)
+        with plan.autocast():
+            out = model(x, t.float())
+        return {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps).items()}
 
     def loss_at(
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        x0 = random_batch(images, batch, rng).to(device)
-        t = random_times(batch, 0.75, objective.alpha, torch_rng)
-        eps = torch.randn(x0.shape, generator=torch_rng, device=device)
-        x = objective.noised(x0, t, eps).contiguous(memory_format=torch.channels_last)
-        with plan.autocast():
-            out = model(x, t.float())
-        figures = {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps).items()}
+        x0 = mirrored(images[images.random(options.batch, torch_rng)], torch_rng)
+        t = random_times(options.batch, COSINE_SHARE, objective.alpha, torch_rng)
+        eps = torch.randn(x0.shape, generator=torch_rng, device=x0.device)
+        figures = losses(model, x0, t, eps)
         return torch.stack(list(figures.values())).sum(), figures
 
-    return loop.train(model, loss_at, plan).model
+    def held_out(model: nn.Module) -> dict[str, Tensor]:
+        rng = torch.Generator(options.device).manual_seed(DATA_SEED)
+        parts = []
+        for x0 in unseen.batches():
+            t = random_times(len(x0), COSINE_SHARE, objective.alpha, rng)
+            eps = torch.randn(x0.shape, generator=rng, device=x0.device)
+            parts.append(len(x0) * torch.stack(list(losses(model, x0, t, eps).values())).sum())
+        return {"loss": torch.stack(parts).sum() / len(unseen)}
+
+    return loop.train(
+        model, loss_at, plan, held_out=held_out, on_save=lambda trained: loop.write_small(trained, plan.run)
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.models.words import AXES, LABELS, PHRASES, named
-from disco.training import world
+from disco.training import first_world as world
 
 
 @given(st.integers(0, world.MAX_SEED - 1))

@@ -1,70 +1,90 @@
-"""Figures are computed as the card says."""
+"""The evaluation measures what it says, on few pictures here."""
+
+import json
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
-from disco.models import catalog, clip
-from disco.models.words import LABELS
+from disco.models import catalog
+from disco.models.clip import load_perceptor
 from disco.training import evaluate, pictures, world
+from disco.training.evaluate import Extent
+from disco.training.world import words
 
 
-@pytest.mark.parametrize(("hits", "count"), [(0, 10), (7, 10), (136, 160), (160, 160)])
-def test_wilson_interval(hits, count):
-    oracle = binomtest(hits, count).proportion_ci(method="wilson")
-    assert evaluate.wilson(hits, count) == pytest.approx((oracle.low, oracle.high), abs=1e-4)
+def test_prompts_name_held_out_triples_in_turn():
+    texts, labels = evaluate.prompts(200)
+    assert len(set(texts)) == 200
+    counts = np.bincount(labels[:, 0])
+    assert len(counts) == len(world.SUBJECTS) and counts.max() - counts.min() <= 1
+    for text, row in zip(texts, labels, strict=True):
+        subject, colour, place = (world.AXIS_VALUES[axis][row[axis]] for axis in range(3))
+        assert evaluate.words_held_out(subject, colour, place)
+        assert any(f"{colour} {subject} {phrase}" in text for phrase in words.PLACE_PHRASES[place])
+        assert set(text.split()) <= set(world.vocabulary())
+    assert len({tuple(row[1:3]) for row in labels}) > 50
 
 
-def test_prompts_are_balanced_and_in_known_words():
-    texts, labels = evaluate.prompts(160)
-    assert len(set(texts)) == 160
-    assert texts[0] == "a red star over the sea"
-    assert len({tuple(row[:2]) for row in labels}) == 160  # every subject in every colour
-    for axis, values in enumerate(LABELS[:3]):
-        assert (np.bincount(labels[:, axis]) == 160 // len(values)).all()
-    words = clip.tokenizer(catalog.perceptor("embedded_judge"))
-    assert not any(words.unknown(text) for text in texts)
+def test_anchors_stand_for_every_label():
+    for axis, values in zip(world.AXES[:5], world.AXIS_VALUES, strict=False):
+        groups = evaluate.anchor_sentences(axis)
+        assert len(groups) == len(values)
+        assert len({tuple(group) for group in groups}) == len(values)
 
 
-def test_scores_and_confusion():
-    labels = np.array([[0, 1, 2, -1, -1], [0, 2, 2, -1, -1], [1, 1, 3, -1, -1]])
-    answers = np.array([[0, 1, 2, 0, 0], [1, 2, 2, 1, 1], [1, 0, 0, 2, 2]])
-    found = evaluate.scores(answers, labels)
-    assert {axis: (s.hits, s.count) for axis, s in found.items()} == {
-        "subject": (2, 3),
-        "colour": (2, 3),
-        "place": (2, 3),
-        "subject and colour": (1, 3),
-    }
-    rows = evaluate.confusion(answers, labels, 0)
-    assert [(name, score.hits, score.count, others) for name, score, others in rows] == [
-        ("star", 1, 2, "1 heart"),
-        ("heart", 1, 1, ""),
-    ]
+def test_a_distance_lies_between_its_floor_and_its_ceiling():
+    judge = load_perceptor(catalog.perceptor("embedded_judge"), "cpu")
+    true, other, blurred = (pictures.drawn(pictures.scenes(seed, 60)) for seed in (1, 2, 3))
+    blurred = blurred // 2 + 64
+    found = evaluate.distances(judge, blurred, true, other)
+    assert 0 < found["true (floor)"] < found["sampled"] < found["noise (ceiling)"]
+    assert evaluate.distances(judge, true, true, other)["sampled"] == pytest.approx(0, abs=1e-6)
 
 
-def test_perceptors_know_true_pictures():
-    for spec in catalog.PERCEPTORS:
-        if spec.weights.shipped:
-            found = evaluate.recognition(clip.load_perceptor(spec, "cpu"), 200)
-            for axis in ("subject", "colour", "place"):
-                assert found[axis].hits / found[axis].count >= 0.9, (spec.name, axis)
+def test_reading_leaves_second_things_out():
+    reader = evaluate.WorldReader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
+    images = pictures.drawn(pictures.scenes(1, 3))
+    answers = reader.read(images)
+    assert answers.shape == (3, 8) and (answers[:, 5:] == -1).all() and (answers[:, :5] >= 0).all()
+    right = reader.prefers(images, ["a red cat"] * 3, ["a red cat"] * 3)
+    assert not right.any()  # what is told alike is not preferred
 
 
-def test_a_card_is_filled_between_its_marks(tmp_path, monkeypatch):
+def test_contact_sheets_may_be_wide(tmp_path):
+    images = np.zeros((12, 32, 64, 3), np.uint8)
+    assert evaluate.contact_sheet(images, 6).size == (384, 64)
+    assert evaluate.contact_sheet(images[:3], 6).size == (192, 32)
+
+
+@pytest.mark.slow
+def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
     card = tmp_path / "CARD.md"
     card.write_text("before\n" + "old figures".join(evaluate.MARKS) + "\nafter\n")
+    asked = []
 
     def painted(texts, jobs, **settings):
-        _, labels = evaluate.prompts(len(texts))
-        scenes = [world.Scene(world.SUBJECTS[s], world.COLOURS[c], world.PLACES[p]) for s, c, p, *_ in labels]
-        return pictures.drawn(scenes)
+        asked.append(settings)
+        return pictures.drawn(pictures.scenes(9, len(texts)))
 
     monkeypatch.setattr(evaluate, "rendered", painted)
-    evaluate.evaluate(20, 20, 1, card)
+    monkeypatch.setattr(evaluate, "cost", lambda *given: {"first picture, s": 1.0})
+    facts = evaluate.evaluate(Extent(prompts=12, true_pictures=24, samples=4, variants=6), card, tmp_path / "out")
     text = card.read_text()
-    assert text.startswith("before")
-    assert text.endswith("after\n")
-    assert "old figures" not in text
-    assert "| lighthouse | 1 of 1 |" in text
-    assert (tmp_path / "guided.png").exists()
+    assert text.startswith("before") and text.endswith("after\n") and "old figures" not in text
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(facts))
+    assert set(facts) == {"recognition", "frechet", "guided", "variants", "sheets", "speed"}
+    assert {"clip_guidance_scale": 0, "device": "cpu"} in asked
+    guides = [spec.name for spec in catalog.PERCEPTORS if spec.weights.shipped and spec.guides]
+    assert {"clip_models": guides[:1], "device": "cpu"} in asked
+    assert {"steps": 25, "device": "cpu"} in asked and {"width": 192, "height": 128, "device": "cpu"} in asked
+    assert "all together" in facts["variants"]["25 steps"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"guided.png", "guided_128x64.png"}
+
+
+@pytest.mark.slow
+def test_a_render_and_its_cost():
+    images = evaluate.rendered(["a red star over the sea"], 1, steps=2, device="cpu", width=64, height=32)
+    assert images.shape == (1, 32, 64, 3) and images.std() > 1
+    found = evaluate.cost("a red star over the sea", 1, "cpu")
+    assert found["peak memory, MB"] > 200
+    assert found["a further picture, s"] > 0

@@ -1,4 +1,7 @@
-"""A procedural world of captioned pictures: what the embedded models know.
+"""The first world of captioned pictures, which the embedded models that ship were trained on.
+
+Their tests and their card are held against it. `disco.training.world` is larger, and what the models that take their
+place will know; this one goes with them.
 
 A `Scene` says what a picture shows: a subject in a colour, at a place and a time of day, in a style of
 painting, and a seed for everything else (where the subject stands, how the dunes roll). `draw` paints it,
@@ -748,12 +751,6 @@ class Scene:
             style=rng.choice(STYLES),
             seed=rng.randrange(MAX_SEED),
         )
-
-
-def is_held_out(scene: Scene) -> bool:
-    """Whether the models never saw this subject in this colour at this place: one combination in sixteen."""
-    index = (SUBJECTS.index(scene.subject) * len(COLOURS) + COLOURS.index(scene.colour)) * len(PLACES)
-    return ((index + PLACES.index(scene.place)) * 2654435761 >> 7) % 16 == 0
 
 
 def paint_subject(canvas: Canvas, scene: Scene, rng: random.Random) -> None:

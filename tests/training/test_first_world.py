@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from disco.models import catalog, clip
 from disco.models.words import LABELS
-from disco.training import pictures, world
+from disco.training import first_world as world
 
 SAMPLE = """
 import hashlib, random
-from disco.training import world
+from disco.training import first_world as world
 rng = random.Random(3)
 print(hashlib.sha256(b"".join(world.draw(world.Scene.sample(rng)).tobytes() for _ in range(20))).hexdigest())
 """
@@ -71,20 +71,3 @@ def test_an_unknown_label_is_refused():
         world.Scene("unicorn", "red", "sea")
     with pytest.raises(ValueError, match="16 pixels"):
         world.draw(world.Scene("cat", "red", "sea"), 8)
-
-
-def test_held_out_combinations_are_never_trained_on():
-    trained = {(s.subject, s.colour, s.place) for s in pictures.scenes(1, 500)}
-    tested = {(s.subject, s.colour, s.place) for s in pictures.scenes(1, 200, held_out=True)}
-    assert not trained & tested
-    every = [world.Scene(s, c, p) for s in world.SUBJECTS for c in world.COLOURS for p in world.PLACES]
-    assert 0.04 < np.mean([world.is_held_out(scene) for scene in every]) < 0.09
-
-
-def test_pictures_are_drawn_once_and_mapped(tmp_path):
-    scenes, images = pictures.cached(tmp_path, 5, 4, 32)
-    again_scenes, again = pictures.cached(tmp_path, 5, 4, 32)
-    assert scenes == again_scenes
-    assert np.array_equal(images, again)
-    assert np.array_equal(images, pictures.drawn(scenes, 32))
-    assert [p.suffix for p in tmp_path.iterdir()] == [".npy"]

@@ -1,0 +1,53 @@
+"""All trainings fit into their time, one after the other where one needs another, over as many calls as it takes."""
+
+import json
+
+import pytest
+
+from disco.training import everything
+from disco.training.everything import Everything, lanes_of
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_lanes_fill_their_time_and_guides_come_after_the_secondary_model(lanes):
+    table = lanes_of(24, lanes)
+    assert len(table) == lanes
+    for lane in table:
+        assert sum(job.minutes for job in lane) == pytest.approx(24)
+    names = [job.name for lane in table for job in lane]
+    assert sorted(names) == sorted(set(everything.WEIGHTS) - {"embedded_128"})
+    (lane,) = [lane for lane in table if everything.SECONDARY in [job.name for job in lane]]
+    order = [job.name for job in lane]
+    assert all(order.index(guide) > order.index(everything.SECONDARY) for guide in everything.GUIDES)
+
+
+def asked(tmp_path, **changes):
+    words = ("--batch", "2", "--held-out", "2", "--save-seconds", "0")
+    return Everything(**dict(
+        runs=tmp_path / "runs", minutes=0.1, device="cpu", lanes=2, pictures=8, out=tmp_path / "out", words=words,
+    ) | changes)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_all_is_trained_over_two_calls_and_carried_in_few_small_files(tmp_path):
+    first = everything.train_all(asked(tmp_path, call_minutes=0))  # over before it began
+    assert not first["finished"] and not first["errors"]
+    report = everything.train_all(asked(tmp_path))
+    assert report["finished"], report
+    assert all(job["step"] >= 1 and "held_out_loss" in job for job in report["jobs"].values())
+    files = sorted((tmp_path / "out").iterdir())
+    assert len(files) <= 8
+    assert all(file.stat().st_size <= 16 * 2**20 for file in files)
+    assert set(json.loads((tmp_path / "out" / "training.json").read_text())["curves"]) == set(report["jobs"])
+
+    # On another machine the files are enough to go on.
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    everything.take_over(tmp_path / "elsewhere", list(report["jobs"]))
+    assert (tmp_path / "elsewhere" / "embedded_vit8" / "small.safetensors").exists()
+
+
+def test_a_training_that_fails_is_told(tmp_path):
+    report = everything.train_all(asked(tmp_path, words=("--learning-rate", "none")))
+    assert not report["finished"]
+    assert set(report["errors"]) == {"embedded", "embedded_secondary"}  # the first of each lane
+    assert "invalid float value" in report["errors"]["embedded"]

@@ -1,0 +1,211 @@
+"""Each trainer takes steps, is measured on what it never sees, and what it made is exported and loads."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from disco.models import catalog, clip, embedded_networks, store
+from disco.models import unet as networks
+from disco.training import __main__ as command
+from disco.training import export, loop, perceptor, pictures, secondary, unet, world
+from disco.training.data import Options
+
+
+def options(tmp_path, **changes):
+    given = dict(runs=tmp_path, batch=4, pictures=12, learning_rate=1e-3, steps=2, held_out=6, save_seconds=0)
+    return Options(**given | changes)
+
+
+def figures(run):
+    return [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["embedded", "embedded_128"])
+def test_a_unet_learns_its_noise_and_its_variance(tmp_path, name):
+    trained = unet.train(options(tmp_path, steps=1, batch=2, held_out=2), name)
+    lines = figures(tmp_path / name)
+    assert {"mse", "vb"} <= set(lines[0]) and "held_out_loss" in lines[-1]
+    assert all(torch.isfinite(p).all() for p in trained.model.parameters())
+    assert (tmp_path / name / "small.safetensors").stat().st_size < 16 * 2**20
+
+
+def test_guides_come_after_the_secondary_model_and_judges_need_none(tmp_path):
+    asked = options(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        perceptor.train("embedded_resnet", asked)
+    assert secondary.train(asked).finished
+    for name in perceptor.SCHOOLS:
+        trained = perceptor.train(name, asked)
+        assert all(torch.isfinite(p).all() for p in trained.model.parameters())
+        assert {"held_out_loss", "held_out_first", "held_out_style"} <= set(figures(tmp_path / name)[-1])
+    schools = [perceptor.SCHOOLS[spec.name] for spec in embedded_networks.PERCEPTORS if not spec.guides]
+    assert len({perceptor.GUIDE.data_seed, *(s.data_seed for s in schools), unet.DATA_SEED}) == len(schools) + 2
+    assert len({s.view for s in schools}) == 2
+
+
+def test_what_is_exported_loads_and_takes_its_place(tmp_path, monkeypatch):
+    runs, out = tmp_path / "runs", tmp_path / "out"
+    for spec in export.NETWORKS:
+        if spec.name != "embedded_128":
+            torch.manual_seed(0)
+            model = (
+                networks.UNet(spec) if isinstance(spec, catalog.UNetSpec)
+                else secondary.build() if isinstance(spec, catalog.SecondarySpec)
+                else perceptor.Student(spec)
+            )  # fmt: skip
+            loop.write_small(loop.Trained({0.05: model}, 0.05, 7, 1.5, True), _made(runs / spec.name))
+    hashes = export.export(runs, out)
+    assert sum((out / file).stat().st_size for file in hashes) < 26e6
+    monkeypatch.setattr(store, "EMBEDDED_FOLDER", out)
+    monkeypatch.setattr(embedded_networks, "embedded_hashes", lambda: hashes)
+    names = [spec.name for spec in embedded_networks.newest(catalog.UNETS, embedded_networks.UNETS)]
+    assert names.count("embedded") == 1 and "embedded_128" not in names
+    assert embedded_networks.newest(catalog.PERCEPTORS, embedded_networks.PERCEPTORS)[2].name == "embedded_vit8"
+
+    x, t = torch.randn(1, 3, 64, 64), torch.tensor([500.0])
+    loaded = networks.load_unet(embedded_networks.unet("embedded"), "cpu")
+    assert loaded(x, t).shape == (1, 6, 64, 64)
+    assert loaded.refine.first.weight.any()
+    spec = embedded_networks.perceptor("embedded_vit8")
+    student = perceptor.Student(spec)
+    assert loop.read_small(runs / spec.name, student) == (7, 1.5)
+    pixels = torch.randn(2, 3, 40, 40)
+    seen = clip.load_perceptor(spec, "cpu").encode_image(pixels)
+    assert torch.allclose(seen, student.eval().clip.encode_image(pixels), atol=1e-4)
+    with pytest.raises(FileNotFoundError, match="no trained run"):
+        export.export(tmp_path / "nothing", out)
+
+
+def _made(folder):
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_the_words_of_the_towers_are_the_worlds():
+    assert clip.embedded_words(embedded_networks.VOCABULARY) == world.vocabulary()
+    assert clip.tokenizer(embedded_networks.perceptor("embedded_vit")).unknown("a purpel cat") == [
+        ("purpel", ["purple"])
+    ]
+
+
+def test_seams_are_mended_from_the_identity():
+    spec = dataclasses.replace(embedded_networks.unet("embedded"), num_channels=32, channel_mult=(1,))
+    torch.manual_seed(0)
+    model = networks.UNet(spec)
+    torch.nn.init.normal_(model.net.out[2].weight)
+    x, t = torch.randn(1, 3, 16, 16), torch.tensor([10.0])
+    mended = model(x, t)
+    refine, model.refine = model.refine, None
+    assert torch.equal(mended, model(x, t))
+    torch.nn.init.normal_(refine.second.weight)
+    model.refine = refine
+    assert not torch.allclose(mended, model(x, t))
+
+
+def test_a_run_goes_on_from_its_small_file(tmp_path):
+    asked = options(tmp_path)
+    trained = secondary.train(asked)
+    (tmp_path / secondary.NAME / "state.pt").unlink()
+    averaged = loop.averaged(tmp_path / secondary.NAME)
+    for key, value in trained.model.state_dict().items():
+        assert torch.allclose(averaged[key].float(), value, atol=2e-3)
+    again = secondary.train(dataclasses.replace(asked, steps=5))
+    assert (again.step, again.finished) == (5, True)
+
+
+def test_the_command_trains_and_tells(tmp_path, capsys):
+    words = ["train", "embedded_secondary", "--runs", str(tmp_path), "--pictures", "8", "--batch", "2"]
+    assert command.main(words) == 2
+    assert "--steps or --minutes" in capsys.readouterr().err
+    assert command.main([*words, "--steps", "1", "--held-out", "2"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["name"], told["step"], told["finished"]) == ("embedded_secondary", 1, True)
+
+
+# What perceptors are shown
+
+
+def test_a_perfect_secondary_shows_the_true_picture():
+    x0, noise = torch.rand(2, 3, 8, 8) * 2 - 1, torch.randn(2, 3, 8, 8)
+    t = torch.tensor([0.3, 0.8])
+    alpha, sigma = (f(t * torch.pi / 2)[:, None, None, None] for f in (torch.cos, torch.sin))
+    seen = perceptor.sampler_view(x0, lambda x, t: alpha * noise - sigma * x0, t, noise)
+    x = alpha * x0 + sigma * noise
+    assert torch.allclose(seen, sigma * x0 + (1 - sigma) * x, atol=1e-5)
+
+
+def test_a_view_without_change_is_the_picture():
+    still = perceptor.View(whole=1, smallest=1, grey=0, noisy=0, degrees=0, shift=0, jitter=0)
+    images = torch.rand(6, 3, 32, 32)
+    seen = perceptor.cut(images, 32, still, torch.Generator().manual_seed(0))
+    for picture, view in zip(images, seen, strict=True):
+        assert torch.allclose(view, picture, atol=1e-5) or torch.allclose(view, picture.flip(-1), atol=1e-5)
+
+
+def test_a_view_that_changes_all_it_may():
+    images = torch.rand(64, 3, 32, 32)
+    grey = perceptor.cut(images, 16, perceptor.View(whole=0, smallest=0.5, grey=1), torch.Generator().manual_seed(0))
+    assert torch.allclose(grey[:, 0], grey[:, 2], atol=1e-6)
+    assert len({round(float(v.mean()), 4) for v in grey}) > 40
+
+
+def test_a_caption_is_masked_where_it_holds_for_another_picture():
+    scenes = [
+        world.Scene("star", "red", "sea"),
+        world.Scene("star", "blue", "sea"),
+        world.Scene("cat", "red", "sea", relation="over", second="star", second_colour="blue"),
+    ]
+    labels = torch.from_numpy(pictures.label_indices(scenes))
+    index = {
+        axis: {v: i for i, v in enumerate(values)} for axis, values in zip(world.AXES, world.AXIS_VALUES, strict=True)
+    }
+
+    def told(**labels):
+        return [index[axis][labels[axis]] if axis in labels else -1 for axis in world.AXES]
+
+    captions = torch.tensor([
+        told(subject="star", place="sea"),  # of the third too, where the star is the second thing
+        told(subject="star", colour="blue"),
+        told(subject="star", colour="red"),
+        told(place="sea"),
+        told(subject="cat", relation="over", second="star"),
+        told(subject="star", relation="over", second="cat"),
+    ])  # fmt: skip
+    assert perceptor.holds(labels, captions).T.tolist() == [
+        [True, True, True],
+        [False, True, True],
+        [True, False, False],
+        [True, True, True],
+        [False, False, True],
+        [False, False, False],
+    ]
+    apart = torch.eye(3, 8)
+    loss, first = perceptor.contrastive_loss(apart, apart, torch.tensor(100.0), torch.eye(3, dtype=torch.bool))
+    assert loss < 1e-6
+    assert first == 1
+
+
+def test_labels_that_nobody_tells_cost_nothing():
+    heads = torch.nn.ModuleList(torch.nn.Linear(4, len(values)) for values in world.AXIS_VALUES)
+    labels = torch.full((3, 8), -1)
+    labels[:, 0] = torch.arange(3)
+    loss, by_axis = perceptor.label_loss(heads, torch.randn(3, 4), labels)
+    assert torch.isfinite(loss) and loss > 0
+    assert all(axis == 0 for axis in by_axis[1:])
+
+
+def test_the_trainers_need_little_of_the_engine():
+    """So that they run where a GPU is and little else installed."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, disco.training.__main__, disco.training.everything, disco.training.perceptor; "
+        "import disco.training.unet, disco.training.export; from disco.models import embedded_networks as e; "
+        "disco.training.perceptor.Student(e.PERCEPTORS[0]); disco.training.unet.UNet(e.UNETS[0]); "
+        "print(sorted({'hydra', 'omegaconf', 'lpips', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
