@@ -159,7 +159,10 @@ def check_tokens(
             tokens = tokenizer.split(text)
             strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(body)]
             if strange:
-                raise SettingsError(f"{name} {text!r} has words that {perceptor} never learned: {', '.join(strange)}")
+                raise SettingsError(
+                    f"{name} {text!r} has words that {perceptor} never learned: {', '.join(strange)}; "
+                    "those that the embedded models know are in disco/models/embedded/vocabulary.txt"
+                )
             if not tokens:
                 raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows; say what to render")
             if len(tokens) > tokenizer.limit:
