@@ -115,7 +115,7 @@ def test_what_settings_need_is_what_a_run_loads():
     from disco.plan import build_plan
 
     for overrides in ([], ["use_secondary_model=true"], ["clip_models=[embedded_resnet]"]):
-        settings = load(from_arguments([*overrides, "a prompt"]))
+        settings = load(from_arguments([*overrides, "a star"]))
         assert {spec.name for spec in specs_of(build_plan(settings))} == set(module.needed(settings))
 
 

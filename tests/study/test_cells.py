@@ -104,12 +104,12 @@ def sweep_without_plans(arguments: list[str]) -> Any:
 
 
 def test_whole_prompts_and_lists_as_axes(tmp_path):
-    params = "prompt: ['a star, b: c', boat]\n      clip_models: [[embedded_vit], [embedded_vit, embedded_resnet]]"
+    params = "prompt: ['a star, sea: boat', boat]\n      clip_models: [[embedded_vit], [embedded_vit, embedded_resnet]]"
     sweep = sweep_of(
         *study_file(tmp_path, f"hydra:\n  sweeper:\n    params:\n      {params}\ntruncate_prompts: true\n")
     )
     assert sweep.axes == (
-        Axis("prompt", ("a star, b: c", "boat")),
+        Axis("prompt", ("a star, sea: boat", "boat")),
         Axis("perceptors.clip_models", (["embedded_vit"], ["embedded_vit", "embedded_resnet"])),
     )
 
