@@ -127,7 +127,7 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     arrangement, estimate = arrange(plan, device)
     hold_to_limit(plan, device)
     measured_peak = watch_memory(device)
-    if wants_lpips(plan):
+    if plan.needs_lpips:
         check_lpips()
     board = tensorboard_of(plan, folder)
     followers = [follower for follower in (on_step, board) if follower is not None]
@@ -318,7 +318,7 @@ def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     """The catalog entries of all networks that the plan uses."""
     model = plan.settings.model
     secondary = [catalog.secondary(model.secondary_model)] if model.use_secondary_model else []
-    backbone = [catalog.backbone("vgg16")] if wants_lpips(plan) else []
+    backbone = [catalog.backbone("vgg16")] if plan.needs_lpips else []
     return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors), *backbone]
 
 
@@ -559,21 +559,13 @@ def stage_targets(
     return torch.stack(each), shares.to(device)
 
 
-def wants_lpips(plan: Plan) -> bool:
-    """Whether init_scale pulls, and measures with LPIPS."""
-    has_target = plan.init_image is not None or (plan.settings.compat == "disco57" and plan.settings.init.perlin_init)
-    return has_target and plan.settings.init.init_loss == "lpips" and any(step.init_scale for step in plan.steps)
-
-
 def init_loss_of(
     plan: Plan, perceptors: Sequence[Perceptor], init: Tensor | None, device: torch.device
 ) -> InitLoss | None:
-    """The distance to the picture the run started from; Perlin noise is nothing to stay close to (but in compat)."""
-    if init is None or not any(step.init_scale for step in plan.steps):
+    """The distance to the picture the run started from, where the plan pulls towards it."""
+    if init is None or not plan.pulls_to_init:
         return None
-    if plan.init_image is None and plan.settings.compat != "disco57":
-        return None
-    if plan.settings.init.init_loss == "lpips":
+    if plan.needs_lpips:
         distance = load_lpips(device)
         return lambda x_in: distance(x_in, init)
     return likeness(perceptors, init)

@@ -399,7 +399,7 @@ class Walk:
         guidance = Guidance(
             diffusion,
             views,
-            self._init_loss([view.perceptor for view in views], x) if wants_init_loss(plan) else None,
+            self._init_loss([view.perceptor for view in views], x) if plan.pulls_to_init else None,
             settings.guidance.symmetry_axis,
             coupled=compat,
             cuts_at_once=self.arrangement.cuts_at_once,
@@ -432,12 +432,6 @@ class Walk:
         if self.plan.settings.init.init_loss == "perceptors":
             return likeness(perceptors, init)
         return self.network("lpips", BACKBONE)
-
-
-def wants_init_loss(plan: Plan) -> bool:
-    """Whether init_scale pulls towards a picture."""
-    has_target = plan.init_image is not None or (plan.settings.compat == "disco57" and plan.settings.init.perlin_init)
-    return has_target and any(step.init_scale for step in plan.steps)
 
 
 def heaviest(plan: Plan) -> Step:
@@ -485,7 +479,7 @@ def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
     if model.use_secondary_model:
         specs.append(catalog.secondary(model.secondary_model))
     specs += map(catalog.perceptor, plan.perceptors)
-    if wants_init_loss(plan) and plan.settings.init.init_loss == "lpips":
+    if plan.needs_lpips:
         specs.append(BACKBONE)
     found = {}
     for spec in specs:

@@ -109,6 +109,17 @@ class Plan:
     metrics: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def pulls_to_init(self) -> bool:
+        """Whether init_scale pulls; Perlin noise is nothing to stay close to, but in compat=disco57."""
+        perlin = self.settings.init.perlin_init and self.settings.compat == "disco57"
+        return (self.init_image is not None or perlin) and any(step.init_scale for step in self.steps)
+
+    @property
+    def needs_lpips(self) -> bool:
+        """Whether it does, and measures with LPIPS."""
+        return self.pulls_to_init and self.settings.init.init_loss == "lpips"
+
 
 def build_plan(settings: Settings) -> Plan:
     """Resolve and check everything that can be, without torch's networks or a single weight.
