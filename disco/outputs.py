@@ -20,9 +20,11 @@ import io
 import json
 import math
 import os
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -189,9 +191,22 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a whole file beside its place and put it there at once."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+    with beside(path) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write meanwhile, which takes its place at the end, or goes where that fails.
+
+    Its name is this writer's alone: two processes may write the same file at once, and the last of them stands.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from disco.errors import SettingsError
 from disco.noise import to_tensor
-from disco.outputs import Progress, RunFolder, read_record, read_settings, to_image
+from disco.outputs import Progress, RunFolder, beside, read_record, read_settings, to_image
 
 RECORD = {
     "version": "1.2.3",
@@ -341,3 +341,16 @@ def test_the_bar_shows_seconds_a_step_and_the_loss(monkeypatch):
 def test_the_bar_is_silent_where_nobody_looks(monkeypatch):
     assert shown(monkeypatch, io.StringIO()) == ""
     assert shown(monkeypatch, Terminal(), quiet=True) == ""
+
+
+def test_two_writers_of_one_file(tmp_path):
+    path = tmp_path / "results.csv"
+    with beside(path) as one, beside(path) as other:
+        assert one != other and one.parent == other.parent == tmp_path
+        one.write_bytes(b"one")
+        other.write_bytes(b"other")
+    assert path.read_bytes() == b"one"  # the last to end
+    with pytest.raises(OSError, match="the disk is full"), beside(path) as part:
+        part.write_bytes(b"half")
+        raise OSError("the disk is full")
+    assert path.read_bytes() == b"one" and os.listdir(tmp_path) == ["results.csv"]

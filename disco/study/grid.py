@@ -11,7 +11,6 @@ Pillow, lift its guard first: `PIL.Image.MAX_IMAGE_PIXELS = None`.
 from __future__ import annotations
 
 import math
-import os
 import struct
 import zlib
 from bisect import bisect_right
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from disco.outputs import beside
 from disco.study.pictures import read_picture, size_of
 from disco.study.results import Axis, Study
 from disco.study.tiles import Arrangement, Tile, Tiles, arrange, tiles_of
@@ -450,10 +450,9 @@ def write_png(path: Path, width: int, height: int, strips: Iterator[NDArray[np.u
 
     Pillow's writer wants the whole picture at once. The format: https://www.w3.org/TR/png-3/, sections 5, 9 and 10.
     """
-    beside = path.with_name(f".{path.name}.part")
     packer = zlib.compressobj(6)
     above = np.zeros((1, width, 3), np.uint8)
-    with open(beside, "wb") as file:
+    with beside(path) as part, open(part, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         _chunk(file.write, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
         for strip in strips:
@@ -461,7 +460,6 @@ def write_png(path: Path, width: int, height: int, strips: Iterator[NDArray[np.u
             above = strip[-1:]
         _chunk(file.write, b"IDAT", packer.flush())
         _chunk(file.write, b"IEND", b"")
-    os.replace(beside, path)
 
 
 def filtered(strip: NDArray[np.uint8], above: NDArray[np.uint8]) -> bytes:

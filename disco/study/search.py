@@ -19,7 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock
 from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 from disco.errors import SettingsError
@@ -43,7 +42,7 @@ from disco.study.cells import (
 )
 from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.sweeper import launch
-from disco.study.worker import WORK, Walk, held
+from disco.study.worker import WORK, Walk, held, lock_of
 
 if TYPE_CHECKING:
     import optuna
@@ -213,7 +212,7 @@ class Searcher(Walk):
         """A trial, kept to this worker while the stack lasts; None where there are enough of them."""
         from optuna.trial import TrialState
 
-        with FileLock(self.folder / WORK / "search.lock"):
+        with lock_of(self.folder, "search"):
             for old in study.get_trials(states=[TrialState.RUNNING]):
                 if self.is_free(old.number):  # whoever had it is dead
                     study.tell(old.number, state=TrialState.FAIL)
@@ -231,7 +230,7 @@ class Searcher(Walk):
     def declare(self, jobs: Sequence[Job]) -> None:
         """Add the cells of a trial to study.json."""
         axes = [Axis(name, tuple({job.values[place] for job in jobs})) for place, name in enumerate(self.space.names())]
-        with FileLock(self.folder / WORK / "declaration.lock"):
+        with lock_of(self.folder, "declaration"):
             write_declaration(replace(self.sweep, axes=tuple(axes), jobs=tuple(jobs)), self.command)
 
     def tell(self, study: optuna.Study, trial: optuna.Trial, jobs: Sequence[Job]) -> None:
@@ -306,7 +305,8 @@ def run_search(
         print(f"disco: trial {trial.number} failed: {trial.user_attrs['error']}", file=sys.stderr)
     if not (sweep.folder / STUDY_FILE).exists():
         return 1
-    page = write_report(sweep.folder)
+    with lock_of(sweep.folder, "report"):
+        page = write_report(sweep.folder)
     if len(failed) < len(study.trials):
         best = study.best_trial
         values = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in best.params.items())

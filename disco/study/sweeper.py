@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco.config import hydra_at_hand
@@ -19,7 +20,7 @@ from disco.overrides import quoted
 from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
 from disco.study.devices import gpus
 from disco.study.results import RESULTS_FILE, read_study
-from disco.study.worker import Walk, bury, held, one_line
+from disco.study.worker import Walk, bury, held, lock_of, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -32,24 +33,31 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
 
     Ctrl-C leaves everything finished, the report too, and goes on as a KeyboardInterrupt that says so.
     """
-    from disco.study.report import write_report
-
-    write_declaration(sweep, command)
+    with lock_of(sweep.folder, "declaration"):
+        write_declaration(sweep, command)
     jobs = [job for job in sweep.in_running_order() if not is_done(sweep.folder, job)]
     if len(jobs) < len(sweep.jobs):
         print(f"disco: {len(sweep.jobs) - len(jobs)} of {len(sweep.jobs)} cells are there already", file=sys.stderr)
     try:
         _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt:
-        page = write_report(sweep.folder)
+        page = report(sweep)
         done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
         raise KeyboardInterrupt(told) from None
-    page = write_report(sweep.folder)
+    page = report(sweep)
     failed = _tell(sweep)
     print(sweep.folder / RESULTS_FILE)
     print(page)
     return int(failed)
+
+
+def report(sweep: Sweep) -> Path:
+    """Write the study's report, one command at a time, so that the last to come writes what all have rendered."""
+    from disco.study.report import write_report
+
+    with lock_of(sweep.folder, "report"):
+        return write_report(sweep.folder)
 
 
 def _tell(sweep: Sweep) -> bool:

@@ -103,11 +103,16 @@ class Walk:
         (self.folder / WORK / key).write_text(self.session)
 
 
+def lock_of(folder: Path, name: str) -> FileLock:
+    """A lock of a study, which one process holds at a time: a cell's by its key, or "declaration", "report"."""
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / WORK / f"{name}.lock")
+
+
 @contextmanager
 def held(folder: Path, key: str) -> Iterator[bool]:
     """Keep a cell of a study to this process meanwhile; False where another has it."""
-    (folder / WORK).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / WORK / f"{key}.lock")
+    lock = lock_of(folder, key)
     try:
         lock.acquire(timeout=0)
     except Timeout:
