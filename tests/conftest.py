@@ -10,6 +10,9 @@ from hypothesis import settings
 # other. Said before torch is loaded, and to the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Kernels run in Triton's interpreter. It is told so before it is imported, by whichever test comes first.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # A busy machine is no failure.
 settings.register_profile("disco", deadline=None)
 settings.load_profile("disco")
