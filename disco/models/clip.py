@@ -309,11 +309,14 @@ def load_perceptor(
 
 
 def freeze_clip(model: CLIP | CustomTextCLIP | CoCa, dtype: torch.dtype | None = None) -> CLIP | CustomTextCLIP | CoCa:
-    """The network in eval mode, without gradients to its parameters, its image tower stored in `dtype`."""
+    """The network in eval mode, without gradients to its parameters, its image tower made fast and stored in `dtype`."""
     import torch
     from open_clip.model import convert_weights_to_lp
 
+    from disco.models.towers import hasten
+
     model.eval().requires_grad_(False)
+    hasten(model.visual)
     if dtype not in (None, torch.float32):
         convert_weights_to_lp(model.visual, dtype)
     return model
