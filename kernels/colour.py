@@ -12,6 +12,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+#: Luma of ITU-R BT.601, to torchvision's digits.
+LUMA = (0.2989, 0.587, 0.114)
+
+
+def grey(x: Tensor) -> Tensor:
+    """Pictures [..., 3, h, w] without their colour, in three equal channels: luma."""
+    red, green, blue = x.unbind(-3)
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    return luma.unsqueeze(-3).expand_as(x)
+
+
+def greyness(share: Tensor) -> Tensor:
+    """Matrices [n, 3, 3] for `mix` that blend pictures with their luma, `share` [n] of their own colour left."""
+    luma = torch.tensor(LUMA, dtype=share.dtype, device=share.device).expand(3, 3)
+    return torch.lerp(luma, torch.eye(3, dtype=share.dtype, device=share.device), share[:, None, None])
+
 
 def mix(x: Tensor, matrix: Tensor) -> Tensor:
     """Each pixel's channels through its picture's matrix: x [n, 3, h, w], matrix [n, 3, 3] -> [n, 3, h, w]."""
@@ -35,52 +51,66 @@ def hue(x: Tensor, turn: Tensor) -> Tensor:
 
 
 class _Hue(torch.autograd.Function):
-    r"""With q[c] = w'(D[c]) g[c] and h = (x[m + 1] - x[m + 2]) / C, the gradient g[c] of x'[c] goes
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, turn: Tensor) -> Tensor:
+        out, kept = turned(x.flatten(2), turn.flatten(1), ctx.needs_input_grad[0])
+        ctx.save_for_backward(*kept)
+        return out.view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (g,) = gradients
+        return hue_gradient(g.flatten(2), *ctx.saved_tensors).view(g.shape), None
+
+
+def turned(x: Tensor, turn: Tensor, differentiable: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """`hue` of x [n, 3, p] by turn [n, 1], and what its gradient needs, if there is to be one.
+
+    Masks are numbers, not booleans: multiplying by them is vectorised everywhere, choosing by them is not.
+    """
+    red, green, blue = x.unbind(1)
+    both = torch.maximum(red, green)
+    value = torch.maximum(both, blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    is_blue = (blue > both).to(x.dtype)
+    is_green = (green > red).to(x.dtype)
+    is_green.addcmul_(is_green, is_blue, value=-1)
+    is_red = (1 - is_blue).sub_(is_green)
+    lead = (green - blue).mul_(is_red).addcmul_(blue - red, is_green).addcmul_(red - green, is_blue)
+    share = lead / chroma.clamp_min(torch.finfo(x.dtype).tiny)
+
+    place = torch.add(share, is_green, alpha=2).add_(is_blue, alpha=4).add_(6 * turn)
+    place -= (place / 6).floor_().mul_(6)
+    away = place[:, None] - 2 * torch.arange(3, device=x.device, dtype=x.dtype).view(3, 1)
+    far = away.abs().sub_(3)
+    drop = (2 - far.abs()).clamp_(0, 1)
+    out = torch.addcmul(value[:, None], chroma[:, None], drop, value=-1)
+    if not differentiable:
+        return out, ()
+    inside = torch.addcmul(drop, drop, drop, value=-1)  # zero where the slope is
+    slope = away.mul_(far).mul_(inside).sign_()
+    return out, (is_red, is_green, is_blue, lead, share, drop, slope)
+
+
+def hue_gradient(g: Tensor, *kept: Tensor) -> Tensor:
+    r"""The gradient of `turned` [n, 3, p], from that of its result and what it kept.
+
+    With q[c] = w'(D[c]) g[c] and h = (x[m + 1] - x[m + 2]) / C, the gradient g[c] of x'[c] goes
 
         to the minimum       T  =  sum_c w(D[c]) g[c] - h sum_c q[c]
         to the maximum       sum_c g[c] - T
         to x[m + 1]          - sum_c q[c]
         to x[m + 2]            sum_c q[c]
-
-    Masks are numbers, not booleans: multiplying by them is vectorised everywhere, choosing by them is not.
     """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, turn: Tensor) -> Tensor:
-        red, green, blue = x.unbind(-3)
-        both = torch.maximum(red, green)
-        value = torch.maximum(both, blue)
-        chroma = value - torch.minimum(torch.minimum(red, green), blue)
-        is_blue = (blue > both).to(x.dtype)
-        is_green = (green > red).to(x.dtype)
-        is_green.addcmul_(is_green, is_blue, value=-1)
-        is_red = (1 - is_blue).sub_(is_green)
-        lead = (green - blue).mul_(is_red).addcmul_(blue - red, is_green).addcmul_(red - green, is_blue)
-        share = lead / chroma.clamp_min(torch.finfo(x.dtype).tiny)
-
-        turned = torch.add(share, is_green, alpha=2).add_(is_blue, alpha=4).add_(6 * turn[:, 0])
-        turned -= (turned / 6).floor_().mul_(6)
-        away = turned[:, None] - 2 * torch.arange(3, device=x.device, dtype=x.dtype).view(3, 1, 1)
-        far = away.abs().sub_(3)
-        drop = far.abs().neg_().add_(2).clamp_(0, 1)
-        if ctx.needs_input_grad[0]:
-            inside = torch.addcmul(drop, drop, drop, value=-1)  # zero where the slope is
-            slope = away.mul_(far).mul_(inside).sign_().neg_()
-            ctx.save_for_backward(is_red, is_green, is_blue, lead, share, drop, slope)
-        return torch.addcmul(value[:, None], chroma[:, None], drop, value=-1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        is_red, is_green, is_blue, lead, share, drop, slope = ctx.saved_tensors
-        (g,) = gradients
-        q = (g * slope).sum(-3)
-        to_least = (g * drop).sum(-3).addcmul_(q, share, value=-1)
-        to_value = g.sum(-3).sub_(to_least)
-        # The minimum is the channel before the maximum or the one after it.
-        to_before = (lead > 0).to(g.dtype).mul_(to_least).add_(q)
-        to_after = to_least - to_before
-        out = torch.empty_like(g)
-        turns = ((is_red, is_green, is_blue), (is_green, is_blue, is_red), (is_blue, is_red, is_green))
-        for channel, (own, next_, last) in zip(out.unbind(-3), turns, strict=True):
-            torch.mul(own, to_value, out=channel).addcmul_(next_, to_before).addcmul_(last, to_after)
-        return out, None
+    is_red, is_green, is_blue, lead, share, drop, slope = kept
+    q = (g * slope).sum(1)  # slope is -w'
+    to_least = (g * drop).sum(1).addcmul_(q, share)
+    to_value = g.sum(1).sub_(to_least)
+    # The minimum is the channel before the maximum or the one after it.
+    to_before = (lead > 0).to(g.dtype).mul_(to_least).sub_(q)
+    to_after = to_least - to_before
+    out = torch.empty_like(g, memory_format=torch.contiguous_format)
+    turns = ((is_red, is_green, is_blue), (is_green, is_blue, is_red), (is_blue, is_red, is_green))
+    for channel, (own, next_, last) in zip(out.unbind(1), turns, strict=True):
+        torch.mul(own, to_value, out=channel).addcmul_(next_, to_before).addcmul_(last, to_after)
+    return out

@@ -177,13 +177,11 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
     height, width = cuts.shape[-2:]
     # grid_sample's units: half the cut's width, half its height.
     units = matrix.new_tensor([2 / width, 2 / height, 1])[: matrix.shape[1], None]
-    matrix = (matrix * units).to(cuts.device, cuts.dtype, non_blocking=True)
+    matrix = (matrix * units).to(cuts.device, cuts.dtype, non_blocking=True)[..., None, None]
     x = torch.arange(width, device=cuts.device, dtype=cuts.dtype) - (width - 1) / 2
     y = torch.arange(height, device=cuts.device, dtype=cuts.dtype) - (height - 1) / 2
-    points = torch.stack(
-        [x.expand(height, -1), y[:, None].expand(-1, width), torch.ones_like(x).expand(height, -1)], -1
-    )
-    grid = (points.view(-1, 3) @ matrix.mT).view(-1, height, width, matrix.shape[1])
+    # What each column and each row adds to the points: planes of x and of y.
+    grid = torch.addcmul(matrix[:, :, 2], matrix[:, :, 0], x) + matrix[:, :, 1] * y[:, None]
     if matrix.shape[1] == 3:
-        grid = grid[..., :2] / grid[..., 2:]
-    return F.grid_sample(cuts, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        grid = grid[:, :2] / grid[:, 2:]
+    return F.grid_sample(cuts, grid.movedim(1, 3), mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from disco.kernels.colour import hue, mix
+from disco.kernels.colour import LUMA, grey, greyness
 from disco.kernels.cutouts import crop_resize, warp
+from disco.kernels.looks import recolour
 from disco.plan import Cuts
 
 #: Chance of a mirrored cut, and the standard deviation of the noise laid over it between its other changes.
@@ -36,9 +37,6 @@ SIDE_MEAN, SIDE_SPREAD = 0.8, 0.3
 
 #: Numbers that a processor changes over and over without fetching them anew. Looks are many passes over the same cuts.
 NEAR_MEMORY = 2**18
-
-#: Luma of ITU-R BT.601, to torchvision's digits.
-LUMA = (0.2989, 0.587, 0.114)
 
 
 class Cutouts:
@@ -325,37 +323,29 @@ def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
     original lays over in between is as likely either way round. torchvision's transforms weigh the rim of what they
     rotate by its coverage twice; here it counts once.
     """
-    if cuts.device.type == "cpu" and cuts.numel() > NEAR_MEMORY:
-        few = max(1, NEAR_MEMORY // cuts[0].numel())
-        parts = [slice(first, first + few) for first in range(0, len(cuts), few)]
-        if len(parts) > 1:
-            return torch.cat([augment(cuts[part], looks.part(part), generator) for part in parts])
+    few = max(1, NEAR_MEMORY // max(1, cuts[:1].numel()))
+    if cuts.device.type == "cpu" and len(cuts) > few:
+        # The gradient of a split is one piece as well; that of slices would be a whole picture each.
+        parts = zip(cuts.split(few), range(0, len(cuts), few), strict=True)
+        return torch.cat([augment(part, looks.part(slice(i, i + few)), generator) for part, i in parts])
     cuts = warp(_noisy(cuts, generator), rotation(looks.angle, looks.shift, looks.flip))
     if looks.corners is not None:
         cuts = warp(_noisy(cuts, generator), perspective(looks.corners, *cuts.shape[-2:]))
-    cuts = noisy_greyed(cuts, looks.grey, generator)
-    if looks.jitter is not None:
-        factors = looks.jitter.to(cuts.device, cuts.dtype, non_blocking=True)[:, :, None, None, None]
-        for step in looks.order:
-            cuts = JITTERS[step](cuts, factors[:, step])
-    return cuts
+    greying = greyness(1.0 - looks.grey.to(torch.float64))
+    return recolour(cuts, _noise(cuts, generator), greying, noise_around(looks.grey), looks.jitter, looks.order)
 
 
-def noisy_greyed(cuts: Tensor, greyed: Tensor, generator: torch.Generator) -> Tensor:
-    r"""Noise over cuts [n, 3, h, w], grey where `greyed` [n] (on the CPU), and noise again.
+def noise_around(greyed: Tensor) -> Tensor:
+    r"""Matrices [n, 3, 3] that give white noise the law of the noises before and after the greying `greyed` [n].
 
-    Both noises are drawn at once, by the law of their sum:
+    With n1 and n2 of deviation NOISE in each channel, l the luma's weights and 1 three ones:
 
-        n1 + n2              of deviation  sqrt(2) NOISE
-        luma(n1) + n2        n2, and one more for all three channels, of deviation  |LUMA| NOISE
+        n1 + n2              the law of  sqrt(2) NOISE n
+        1 l^T n1 + n2        the law of  NOISE (I + a 1 1^T) n,     (1 + 3 a)^2  =  1 + 3 |l|^2
     """
-    deviation = torch.where(greyed, 1.0, math.sqrt(2)) * NOISE
-    colours = greyness(1.0 - greyed.to(cuts.dtype)).to(cuts.device, non_blocking=True)
-    deviation = deviation.to(cuts.device, cuts.dtype, non_blocking=True)[:, None, None, None]
-    seen = torch.addcmul(mix(cuts, colours), _noise(cuts, generator), deviation)
-    which = greyed.nonzero().flatten()
-    shared = NOISE * math.hypot(*LUMA) * _noise(cuts[: len(which), :1], generator)
-    return seen.index_add(0, which.to(cuts.device, non_blocking=True), shared.expand(-1, 3, -1, -1))
+    one = torch.eye(3, dtype=torch.float64)
+    a = (math.sqrt(1 + 3 * math.hypot(*LUMA) ** 2) - 1) / 3
+    return NOISE * torch.where(greyed[:, None, None], one + a, math.sqrt(2) * one)
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -402,42 +392,6 @@ def perspective(corners: Tensor, height: int, width: int) -> Tensor:
     )
     entries = torch.linalg.solve(equations, torch.cat([shown[..., 0], shown[..., 1]], dim=1))
     return F.pad(entries, (0, 1), value=1.0).view(-1, 3, 3)
-
-
-def grey(x: Tensor) -> Tensor:
-    """Pictures [..., 3, h, w] without their colour, in three equal channels: luma."""
-    red, green, blue = x.unbind(-3)
-    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-    return luma.unsqueeze(-3).expand_as(x)
-
-
-def greyness(share: Tensor) -> Tensor:
-    """Matrices [n, 3, 3] for `mix` that blend pictures with their luma, `share` [n] of their own colour left."""
-    luma = torch.tensor(LUMA, dtype=share.dtype, device=share.device).expand(3, 3)
-    return torch.lerp(luma, torch.eye(3, dtype=share.dtype, device=share.device), share[:, None, None])
-
-
-def brightness(x: Tensor, factor: Tensor) -> Tensor:
-    """Blend [n, 3, h, w] with black; factor [n, 1, 1, 1], 1 for no change. Clamped to 0..1, as all blends here."""
-    return _clamped(factor * x)
-
-
-def contrast(x: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the cut's mean luma."""
-    return _clamped(torch.lerp(grey(x.mean((-2, -1), keepdim=True)), x, factor))
-
-
-def saturation(x: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the cut's luma."""
-    return _clamped(mix(x, greyness(factor.flatten())))
-
-
-def _clamped(x: Tensor) -> Tensor:
-    return F.hardtanh(x, 0.0, 1.0)  # `clamp` has the slower gradient
-
-
-#: In torchvision's order, which numbers them so.
-JITTERS = (brightness, contrast, saturation, hue)
 
 
 def _frame(height: int, width: int) -> Tensor:
