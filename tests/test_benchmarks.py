@@ -17,6 +17,7 @@ QUICK = {
     "run": ["a red star", "steps=2"],
     "step": ["--repeats", "1", "--threads", "1"],
     "cutouts": ["--repeats", "1"],
+    "losses": ["--repeats", "1", "--sizes", "64x64"],
     "memory": ["--cases", "smallest"],
 }
 

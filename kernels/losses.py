@@ -1,0 +1,101 @@
+"""What a picture is blamed for by its pixels alone, and the gradient of that, in one go.
+
+Autograd would go over the picture several times for each loss, forth and back. The gradients have closed forms in what
+the values need anyway: the kernel reads the picture once for all of them, and the reference takes fewer passes.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from disco.kernels.backend import by_triton
+from torch import Tensor
+
+#: Mirror axes by name: the dimensions that are mirrored.
+AXES = {"horizontal": (-1,), "vertical": (-2,), "both": (-1, -2)}
+
+
+@torch.no_grad()
+def picture_losses(
+    x: Tensor,
+    *,
+    tv_scale: float = 0.0,
+    sat_scale: float = 0.0,
+    range_scale: float = 0.0,
+    symmetry_scale: float = 0.0,
+    symmetry_axis: str = "horizontal",
+) -> tuple[Tensor, Tensor]:
+    r"""The scaled picture losses of each picture, and the gradient of their sum.
+
+        tv        =  mean of  (x[i, j + 1] - x[i, j])^2 + (x[i + 1, j] - x[i, j])^2,   zero beyond the border
+        sat       =  mean of  |e|,    e = x - clamp(x, -1, 1)
+        range     =  mean of  e^2
+        symmetry  =  mean over one half of  (x - m)^2,   m the mirror image; for "both", the sum of both mirrors'
+
+    with means over channels and pixels of a picture. With n pixels and channels, n' in half a picture:
+
+        d tv / dx  =  2/n (sum over the up to four neighbours y of  x - y)      d sat / dx    =  sign(e) / n
+        d symmetry / dx  =  2/n' (x - m)                                        d range / dx  =  2 e / n
+
+    At exactly -1 and 1 sat's gradient is zero, as inside. The middle line of an odd side is its own mirror image and
+    left out; a side of a single pixel has no other half, and its symmetry is 0.
+
+    Args:
+        x: [B, C, H, W], floating point, -1..1 inside the allowed range; any strides.
+        *_scale: what each loss is multiplied by; one with scale 0 is not worked out, and 0.
+        symmetry_axis: "horizontal" (left is right), "vertical" (upside is down) or "both".
+
+    Returns the scaled losses [4, B] (tv, sat, range, symmetry), float64 for float64 and float32 otherwise, and the
+    gradient of their sum, [B, C, H, W] in `x`'s dtype. Nothing is recorded for autograd.
+
+    Raises ValueError for another axis.
+    Sources: the single losses are those of Disco Diffusion 5.7 and progrockdiffusion, and documented as such in
+    `disco.guidance.losses`.
+    """
+    if symmetry_axis not in AXES:
+        raise ValueError(f"symmetry_axis={symmetry_axis!r}: allowed are {', '.join(AXES)}")
+    n = max(x[:1].numel(), 1)
+    tv, sat, range_ = tv_scale / n, sat_scale / n, range_scale / n
+    # A factor for each of the two mirrors, first left and right: over half a picture.
+    mirrors = {dim: symmetry_scale / max(n // x.shape[dim] * (x.shape[dim] // 2), 1) for dim in AXES[symmetry_axis]}
+    across, down = mirrors.get(-1, 0.0), mirrors.get(-2, 0.0)
+    if by_triton("picture_losses", x):
+        from disco.kernels.losses_triton import picture_losses_triton
+
+        return picture_losses_triton(x, tv, sat, range_, across, down)
+    return _reference(x, tv, sat, range_, across, down)
+
+
+def _reference(x: Tensor, tv: float, sat: float, range_: float, across: float, down: float) -> tuple[Tensor, Tensor]:
+    """The losses by their factors of a sum over pixels, `across` and `down` those of the mirrors."""
+    dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
+    of_tv, of_sat, of_range, of_symmetry = values = x.new_zeros(4, len(x))
+    gradient = torch.zeros_like(x)
+    for dim in (-1, -2) if tv else ():
+        step = x.diff(dim=dim)
+        of_tv += tv * _squares(step)
+        gradient.narrow(dim, 1, step.shape[dim]).add_(step, alpha=2 * tv)
+        gradient.narrow(dim, 0, step.shape[dim]).sub_(step, alpha=2 * tv)
+    if sat or range_:
+        excess = F.softshrink(x, 1.0)
+        if range_:
+            of_range += range_ * _squares(excess)
+            gradient.add_(excess, alpha=2 * range_)
+        if sat:
+            sign = excess.sign()
+            gradient.add_(sign, alpha=sat)
+            of_sat += sat * excess.mul_(sign).sum((-3, -2, -1))
+    for dim, factor in ((-1, across), (-2, down)):
+        half = x.shape[dim] // 2
+        if factor and half:
+            other = x.shape[dim] - half
+            apart = x.narrow(dim, 0, half) - x.narrow(dim, other, half).flip(dim)
+            of_symmetry += factor * _squares(apart)
+            gradient.narrow(dim, 0, half).add_(apart, alpha=2 * factor)
+            gradient.narrow(dim, other, half).sub_(apart.flip(dim), alpha=2 * factor)
+    return values, gradient.to(dtype)
+
+
+def _squares(x: Tensor) -> Tensor:
+    """The sum of squares of each image, [B, C, H, W] -> [B]; by lines, which is fast and keeps float32 exact."""
+    return torch.linalg.vector_norm(x, dim=-1).square().sum((-2, -1))
