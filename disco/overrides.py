@@ -110,8 +110,13 @@ def quoted(value: Any, name: str) -> str:
 
 
 def is_sweep(override: str) -> bool:
-    """Whether an override holds several values."""
-    return bool(_parser().parse_override(override).is_sweep_override())
+    """Whether an override holds several values. Raises `SettingsError` for one that Hydra's grammar does not have."""
+    from hydra.errors import HydraException
+
+    try:
+        return bool(_parser().parse_override(override).is_sweep_override())
+    except HydraException as error:
+        raise SettingsError(f"{override} cannot be read; {str(error).splitlines()[0]}") from error
 
 
 def _override(sign: str, key: str, value: str, multirun: bool) -> str:
@@ -141,6 +146,8 @@ def _value(spec: Spec, text: str, multirun: bool) -> str:
     pieces = list(_pieces(text)) if multirun or not is_text else [text]
     if len(pieces) > 1:
         pieces = [piece.strip() for piece in pieces]
+        if "" in pieces:
+            raise SettingsError(f"{spec.name} is {text!r}, where a value is missing before or after a comma")
     return ",".join(_piece(spec, piece, is_text) for piece in pieces)
 
 

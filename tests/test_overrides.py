@@ -210,8 +210,17 @@ def test_hydras_own_and_added_groups_pass() -> None:
         ("E=mc2 on a board", "write prompt=E="),
         ("prompts=[a (b)]", "prompts is .* cannot be read; put texts in quotes"),
         ("clip_models=[ViT-B/32", "clip_models is .* cannot be read"),
+        ("clamp_max=0.1,", "clamp_max is '0.1,', where a value is missing before or after a comma"),
+        ("seed=0,,1", "seed is '0,,1', where a value is missing"),
+        ("init_image=,a.png", "init_image is ',a.png', where a value is missing"),
     ],
 )
 def test_refused(argument: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        from_arguments([argument])
+        from_arguments([argument], multirun=True)
+
+
+def test_what_hydra_cannot_read_is_refused() -> None:
+    (override,) = from_arguments(["hydra.sweeper.workers=1,"], multirun=True)
+    with pytest.raises(SettingsError, match="^hydra.sweeper.workers=1, cannot be read; .*$"):
+        is_sweep(override)
