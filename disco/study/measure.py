@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from disco.config import METRIC_NAMES
 from disco.errors import SettingsError
 from disco.images import open_image
 from disco.metrics import METRICS, distance, measure
-from disco.outputs import write_record
+from disco.outputs import read_record, write_record
 from disco.prompts import Prompt, parse_stages
+from disco.study.locks import WORK, held
 from disco.study.results import Cell, Picture, Study, identity, read_study
 
 
@@ -43,10 +45,24 @@ def _completed(cell: Cell, notes: list[str]) -> Cell:
     by_number = {picture.number: picture.metrics for picture in pictures}
     record = cell.record | {"metrics": [by_number.get(number, {}) for number in range(max(by_number) + 1)]}
     try:
-        write_record(cell.folder, record)
+        _write(cell, record)
     except OSError as error:
         notes.append(f"{cell.key}: its metrics could not be written into run.json: {error.strerror or error}")
     return replace(cell, pictures=pictures, record=record)
+
+
+def _write(cell: Cell, record: dict[str, Any]) -> None:
+    """Write run.json, unless it is not what was read any more: a worker may be rendering the cell again, or have done.
+
+    Raises OSError where it cannot be written.
+    """
+    study, key = cell.folder.parent, cell.folder.name
+    with held(study, key) if (study / WORK).is_dir() else nullcontext(True) as free:
+        try:
+            if free and read_record(cell.folder / "run.json") == cell.record:
+                write_record(cell.folder, record)
+        except SettingsError:  # it is gone, or another
+            pass
 
 
 def _measured(picture: Picture, cell: Cell, notes: list[str]) -> Picture:

@@ -26,8 +26,11 @@ class Partial:
 
 def partials_of(picture: Picture) -> list[Partial]:
     """The pictures on the way to this one, in order."""
-    folder = picture.path.parent / "partials"
-    found = [(PARTIAL.fullmatch(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ())]
+    try:
+        paths = list((picture.path.parent / "partials").iterdir())
+    except OSError:  # there are none, or a worker is clearing them away
+        paths = []
+    found = [(PARTIAL.fullmatch(path.name), path) for path in paths]
     mine = [(int(match[2]), path) for match, path in found if match and int(match[1]) == picture.number]
     return [Partial(percent, path) for percent, path in sorted(mine)]
 

@@ -40,9 +40,10 @@ from disco.study.cells import (
     sweeper_of,
     write_declaration,
 )
+from disco.study.locks import FOREVER, WORK, held, lock_of
 from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.sweeper import launch
-from disco.study.worker import WORK, Walk, held, lock_of
+from disco.study.worker import Walk
 
 if TYPE_CHECKING:
     import optuna
@@ -202,7 +203,8 @@ class Searcher(Walk):
                     return rendered
                 jobs = [job_of(composed(own), own) for own in self.space.proposed(trial)]
                 self.declare(jobs)
-                rendered += sum(self.render(job) for job in jobs)
+                # Another trial may have the same cell, and this one takes its score from it.
+                rendered += sum(bool(self.render(job, FOREVER)) for job in jobs)
                 self.tell(study, trial, jobs)
 
     def most(self) -> int:

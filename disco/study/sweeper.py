@@ -19,8 +19,9 @@ from disco.errors import SettingsError
 from disco.overrides import quoted
 from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
 from disco.study.devices import gpus
+from disco.study.locks import GLANCE, held, lock_of
 from disco.study.results import RESULTS_FILE, read_study
-from disco.study.worker import Walk, bury, held, lock_of, one_line
+from disco.study.worker import Walk, bury, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -69,17 +70,18 @@ def _tell(sweep: Sweep) -> bool:
     if busy:
         print(f"disco: note: {len(busy)} cells are in the hands of another command", file=sys.stderr)
     if failed:
-        first = cells[failed[0].key]
+        first = cells.get(failed[0].key)  # None if someone spoilt study.json meanwhile
+        reason = (first.error or first.status) if first else "missing"
         print(
-            f"disco: {len(failed)} of {len(sweep.jobs)} cells failed, first {first.key} ({failed[0].words()}): "
-            f"{first.error or first.status}; the others are done, the same command tries again",
+            f"disco: {len(failed)} of {len(sweep.jobs)} cells failed, first {failed[0].key} ({failed[0].words()}): "
+            f"{reason}; the others are done, the same command tries again",
             file=sys.stderr,
         )
     return bool(failed)
 
 
 def _is_free(sweep: Sweep, job: Job) -> bool:
-    with held(sweep.folder, job.key) as free:
+    with held(sweep.folder, job.key, GLANCE) as free:
         return free
 
 

@@ -1,8 +1,7 @@
 """What a process of a study does: render cells that nobody else has rendered or is rendering, until none is left.
 
-Workers share nothing but the study's folder. A lock on a file of its own keeps a cell to one worker, whichever command,
-launcher or machine that belongs to; the system lets go of it when the worker dies, however it dies. (On a network file
-system this takes one that locks over the network, as NFS 4 does.)
+Workers share nothing but the study's folder. A lock keeps a cell to one worker, whichever command, launcher or machine
+that belongs to (`disco.study.locks`).
 """
 
 from __future__ import annotations
@@ -11,22 +10,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 import disco
 from disco.errors import SettingsError
 from disco.outputs import RunFolder, clear_run, read_record, replace_file
 from disco.study.cells import Job, is_finished
 from disco.study.devices import a_gpu_of_its_own
-
-#: The folder of locks and marks inside a study's.
-WORK = ".work"
+from disco.study.locks import GLANCE, WORK, held
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,13 @@ class Walk:
             return self.work(int(HydraConfig.get().job.num))
 
     def work(self, number: int) -> int:
-        """What worker `number` does; how many cells it has rendered."""
-        return sum(self.render(job) for job in self.share(number))
+        """What worker `number` does; how many cells it has rendered.
+
+        What was in other hands it tries once more: they may only have looked.
+        """
+        first = {job.key: self.render(job) for job in self.share(number)}
+        again = [self.render(job, GLANCE) for job in self.share(number) if first[job.key] is None]
+        return sum(map(bool, [*first.values(), *again]))
 
     def most(self) -> int:
         """How many workers could find something to do at once."""
@@ -67,11 +65,16 @@ class Walk:
         first = len(self.jobs) * number // self.workers
         return [*self.jobs[first:], *self.jobs[:first]]
 
-    def render(self, job: Job) -> bool:
-        """Render a cell, unless it is done, or in other hands; whether it was rendered. A failure is recorded."""
+    def render(self, job: Job, patience: float = 0) -> bool | None:
+        """Render a cell, unless it is done; whether it was rendered. A failure is recorded.
+
+        None where it is in other hands for longer than `patience`, in seconds.
+        """
         folder = self.folder / job.key
-        with held(self.folder, job.key) as free:
-            if not free or self.was_tried(job.key):
+        with held(self.folder, job.key, patience) as free:
+            if not free:
+                return None
+            if self.was_tried(job.key):
                 return False
             try:
                 if is_finished(folder, job.key):
@@ -101,27 +104,6 @@ class Walk:
 
     def try_once(self, key: str) -> None:
         (self.folder / WORK / key).write_text(self.session)
-
-
-def lock_of(folder: Path, name: str) -> FileLock:
-    """A lock of a study, which one process holds at a time: a cell's by its key, or "declaration", "report"."""
-    (folder / WORK).mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / WORK / f"{name}.lock")
-
-
-@contextmanager
-def held(folder: Path, key: str) -> Iterator[bool]:
-    """Keep a cell of a study to this process meanwhile; False where another has it."""
-    lock = lock_of(folder, key)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def record_failure(job: Job, folder: Path, error: BaseException) -> None:

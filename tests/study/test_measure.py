@@ -14,6 +14,7 @@ from PIL import Image
 from disco.config import load, to_dict
 from disco.metrics import METRICS, distance, measure
 from disco.overrides import from_python
+from disco.study.locks import lock_of
 from disco.study.measure import complete, with_distances
 from disco.study.results import read_study
 
@@ -115,6 +116,32 @@ def test_a_folder_that_cannot_be_written_costs_a_note(tmp_path, monkeypatch):
     study = complete(tmp_path)
     assert study.cells[0].pictures[0].metrics["contrast"] > 0
     assert study.notes == ("0: its metrics could not be written into run.json: Permission denied",)
+
+
+@pytest.mark.parametrize("meanwhile", ["again", "gone", "held"])
+def test_a_run_that_changed_meanwhile_is_left_alone(tmp_path, monkeypatch, meanwhile):
+    """Since it was read, a worker renders it again, or has cleared it away, or has it in hand."""
+    folder = run(tmp_path / "0", [picture(1)], "interrupted")
+    lock = lock_of(tmp_path, "0")
+    before = on_disk(folder)
+
+    def while_measuring(*given):
+        if meanwhile == "again":
+            (folder / "run.json").write_text(json.dumps(before | {"status": "running"}))
+        elif meanwhile == "gone":
+            (folder / "run.json").unlink()
+        else:
+            lock.acquire()
+        return measure(*given)
+
+    monkeypatch.setattr("disco.study.measure.measure", while_measuring)
+    study = complete(tmp_path)
+    assert study.cells[0].pictures[0].metrics["contrast"] > 0 and study.notes == ()
+    if meanwhile == "gone":
+        assert not (folder / "run.json").exists()
+    else:
+        assert on_disk(folder) == before | ({"status": "running"} if meanwhile == "again" else {})
+    lock.release()
 
 
 def test_distances_pair_seeds(tmp_path):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from disco.cli import main
 from disco.config import Settings, by_path, to_dict
+from disco.study.locks import WORK
 from disco.study.results import read_study
 from disco.study.search import Goal, open_search, score
 
@@ -110,6 +114,31 @@ def test_trials_that_fail_and_workers_that_died(rendered, capsys):
     assert main([*line[:-1], "hydra.sweeper.trials=7"]) == 1
     states = [trial.state.name for trial in open_search(folder, Goal("contrast", "maximize", 7, 0)).trials]
     assert len(states) == 8 and states[6] == "FAIL" and "RUNNING" not in states
+
+
+def test_two_trials_of_one_cell(rendered, capsys):
+    """The second waits until another worker has rendered it, and scores it too."""
+    line = [*SEARCH, "clamp_max=interval(0.2,0.2)"]
+    assert main([*line, "hydra.sweeper.trials=1"]) == 0
+    folder = Path(capsys.readouterr().out.splitlines()[-1]).parent
+    (cell,) = read_study(folder).cells
+    aside = folder.with_name("aside")
+    cell.folder.rename(aside)
+    lock = FileLock(folder / WORK / f"{cell.key}.lock", thread_local=False)  # another thread is to let go of it
+
+    def other_worker() -> None:
+        while not (folder / WORK / "trial-1.lock").exists():
+            time.sleep(0.01)
+        aside.rename(cell.folder)
+        lock.release()
+
+    lock.acquire()
+    working = Thread(target=other_worker)
+    working.start()
+    assert main([*line, "hydra.sweeper.trials=2"]) == 0
+    working.join()
+    study = open_search(folder, Goal("contrast", "maximize", 2, 0))
+    assert [trial.value for trial in study.trials] == [pytest.approx(0.9)] * 2 and len(rendered) == 1
 
 
 @pytest.mark.parametrize(

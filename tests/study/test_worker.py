@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,8 @@ from disco.config import Settings, load, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
 from disco.study.cells import Job, key_of
-from disco.study.worker import Walk, bury, held, one_line
+from disco.study.locks import lock_of
+from disco.study.worker import Walk, bury, one_line
 
 
 def job_of(seed: int) -> Job:
@@ -96,23 +95,27 @@ def test_what_is_left_of_a_run_is_cleared_and_foreign_files_stay(rendered, tmp_p
 
 
 def test_a_cell_in_other_hands_is_left_alone(rendered, tmp_path, monkeypatch):
-    """In a process of its own, which holds the lock until it is killed."""
-    program = (
-        f"from disco.study.worker import held\nfrom pathlib import Path\n"
-        f"with held(Path({str(tmp_path)!r}), {JOBS[1].key!r}) as free:\n    print(free, flush=True)\n    input()"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout is not None and holder.stdout.readline() == "True\n"
+    with lock_of(tmp_path, JOBS[1].key):
         walk(tmp_path, monkeypatch)
-        assert rendered == [0, 2, 3, 5]
-    finally:
-        holder.kill()
-        holder.wait()
+    assert rendered == [0, 2, 3, 5]
     walk(tmp_path, monkeypatch)
     assert rendered == [0, 2, 3, 5, 1]
-    with held(tmp_path, JOBS[1].key) as free:
-        assert free
+
+
+def test_a_cell_that_someone_only_looked_at_is_rendered_after_the_others(rendered, tmp_path, monkeypatch):
+    import disco.engine
+
+    looking, render = lock_of(tmp_path, JOBS[1].key), disco.engine.render_settings
+
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> None:
+        if settings.seed == 5:
+            looking.release()
+        render(settings, folder, quiet)
+
+    monkeypatch.setattr(disco.engine, "render_settings", render_settings)
+    looking.acquire()
+    assert walk(tmp_path, monkeypatch) == 4
+    assert rendered == [0, 2, 3, 5, 1]
 
 
 def test_workers_begin_apart_and_leave_nothing(tmp_path):
