@@ -108,6 +108,7 @@ def test_the_grid_is_drawn(opened, study):
     assert widths == [64] * 34
     assert page.locator(".pictures thead th").all_inner_texts() == ["0.01", "0.05", "0.1", "0.3"]
     assert page.locator(".pictures tbody th").all_inner_texts() == ["0.5", "1", "20"]
+    assert page.locator(".pictures .of-repeats").inner_text().split() == ["seed", *"012" * 4]
     # The pictures of a row and column are those of its values, one a seed.
     here = page.locator(".pictures tbody tr").nth(2).locator("td").nth(1).locator("[data-tile]").all()
     assert [one.get_attribute("aria-label") for one in here] == [
@@ -153,6 +154,10 @@ def test_zoom(opened, study):
     page = opened(study)
     picture = page.locator("[data-tile] img").first
     before = picture.bounding_box()["width"]
+    size = page.locator("#size").input_value()
+    page.get_by_role("button", name="Filter").click()  # which draws the bar anew
+    assert page.locator("#size").input_value() == size
+    page.get_by_role("button", name="Filter").click()
     page.keyboard.press("+")
     assert picture.bounding_box()["width"] == pytest.approx(1.2 * before, rel=0.05)
     page.locator("#size").evaluate("slider => { slider.value = 8; slider.dispatchEvent(new Event('input')); }")
@@ -451,6 +456,12 @@ def test_filters(opened, study):
     wanted = [c for c in study.cells if c.pictures and c.values[0] < 20 and c.pictures[0].metrics["detail"] >= 2]
     assert shown(page) == len(wanted)
     expect(page.locator("#filter")).to_have_text(f"Filter: {len(wanted)} of 36")
+    names = {
+        name.inner_text(): name.bounding_box()["x"]
+        for name in page.locator(".of-repeats td").nth(1).locator("span").all()
+    }
+    for one in page.locator(".pictures tbody td:nth-child(2) [data-tile]").all():  # what is left stays below its seed
+        assert one.bounding_box()["x"] == names[one.get_attribute("aria-label")[-1]]
     page.get_by_role("tab", name="Table").click()  # they hold for every view
     assert page.locator(".rows tbody tr").count() == len(wanted)
     filters.get_by_label("detail, least").fill("1000")

@@ -161,7 +161,9 @@ function metricsBeside(a, b) {
     const [one, two] = [a, b].map((tile) => tile.metrics[name]);
     return typeof one === "number" && typeof two === "number" ? `${two >= one ? "+" : "−"}${number(Math.abs(two - one), name)}` : "";
   };
-  return beside("Measured", ["", "A", "B", "B − A"], names.map((name) => [name, ...[a, b].map((tile) => number(tile.metrics[name], name)), step(name)]));
+  const whole = (text) => h("span", { class: "whole" }, text); // a number is not to be broken
+  const told = (tile, name) => (typeof tile.metrics[name] === "number" ? whole(number(tile.metrics[name], name)) : number(tile.metrics[name], name));
+  return beside("Measured", ["", "A", "B", "B − A"], names.map((name) => [name, told(a, name), told(b, name), whole(step(name))]));
 }
 
 function curvesBeside(a, b) {

@@ -84,6 +84,7 @@ function restChoices(laidOut = [state.rows, state.columns]) {
 function pictureChoices() {
   const stops = [...new Set(tiles.flatMap((tile) => tile.partials.map(([percent]) => percent)))].sort((a, b) => a - b);
   const size = h("input", { type: "range", id: "size", min: Math.log2(SIZES[0]), max: Math.log2(SIZES[1]), step: 0.05, oninput: () => zoom(2 ** size.value) });
+  if (state.size) size.value = Math.log2(state.size);
   return [
     ...(state.order ? [] : [...axisChoices(), ...restChoices()]),
     data.metrics.length ? chooser("Order", [["", "by axes"], ...metricOptions().map(([key, text]) => [key, `by ${text}`])], state.order, (order) => change({ order, caption: order || state.caption }), { id: "order" }) : null,

@@ -90,6 +90,7 @@ function block(own, among, rest) {
     if (!by.has(key)) by.set(key, []);
     by.get(key).push(tile);
   }
+  const repeats = repeatsWithin(among);
   const heading = (axis, place, scope) => h("th", { scope, title: axis === null ? null : axes[axis].texts[place] }, axis === null ? "" : axes[axis].short[place]);
   const table = h("table", { class: "pictures" });
   if (title) table.append(h("caption", {}, title));
@@ -100,14 +101,27 @@ function block(own, among, rest) {
   } else if (rows !== null) {
     table.append(h("thead", {}, h("tr", {}, h("td", { class: "corner" }, axisLabel(rows)), h("td", {}))));
   }
+  if (repeats.length > 1) {
+    const { short, texts } = axes[data.repeats];
+    const names = () => h("td", {}, h("div", { class: "repeats" }, repeats.map((place) => h("span", { title: texts[place] }, short[place]))));
+    if (!table.tHead) table.append(h("thead"));
+    table.tHead.append(h("tr", { class: "of-repeats" }, rows === null ? null : h("td", { class: "name" }, axisLabel(data.repeats)), across.map(names)));
+  }
   table.append(h("tbody", {}, down.map((row) =>
     h("tr", {}, rows === null ? null : heading(rows, row, "row"), across.map((column) => {
       const here = by.get(`${row ?? ""}/${column ?? ""}`) ?? [];
       if (data.repeats !== null) here.sort((a, b) => a.at[data.repeats] - b.at[data.repeats]);
-      return h("td", {}, h("div", { class: "repeats" }, here.map(tileButton)));
+      const shown = h("div", { class: "repeats" }, here.map(tileButton));
+      // Whatever the filters leave, a seed stays below its name.
+      here.forEach((tile) => (buttons.get(tile).style.gridColumn = repeats.length ? repeats.indexOf(tile.at[data.repeats]) + 1 : ""));
+      return h("td", {}, shown);
     })))));
   return table;
 }
+
+/** The repeats (seeds) that stand side by side within a cell; none where they are the rows or columns. */
+const repeatsWithin = (among) =>
+  data.repeats === null || [state.rows, state.columns].includes(data.repeats) ? [] : placesOf(data.repeats, among);
 
 // Zoom
 
@@ -115,7 +129,7 @@ const SIZES = [28, 640];
 
 /** The largest size at which all blocks fit the window, however many of them stand side by side, within reason. */
 function fittingSize(among) {
-  const repeats = data.repeats === null || [state.rows, state.columns].includes(data.repeats) ? 1 : placesOf(data.repeats, among).length;
+  const repeats = Math.max(1, repeatsWithin(among).length);
   const [across, down] = [placesOf(state.columns, among).length, placesOf(state.rows, among).length];
   const count = restAxes().reduce((product, axis) => product * placesOf(axis, among).length, 1);
   const view = $("view");
