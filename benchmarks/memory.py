@@ -75,7 +75,7 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     device = engine.choose_device(plan.settings.model.device)
     warm_up = build_plan(load(from_arguments([PROMPT, "width=32", "height=32", f"device={device}"])))
     walk_a_step(warm_up, device, memory.Arrangement("float32"))
-    for loaded in (engine._unet, engine._secondary, engine._perceptor):
+    for loaded in engine.FILES:
         loaded.cache_clear()
     if limited:
         try:

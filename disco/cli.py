@@ -296,12 +296,15 @@ def check_folder(folder: Path) -> None:
 
 def check_machine(plan: Plan) -> None:
     """Refuse a device, memory or weights that this machine lacks. Loads torch, and no weights."""
-    from disco.engine import choose_device, specs_of
+    from disco.computing import choose_device, choose_kernels
+    from disco.engine import specs_of
     from disco.memory import arrange
     from disco.models.lpips import check_lpips
     from disco.models.store import check_here
 
-    arrange(plan, choose_device(plan.settings.model.device))
+    device = choose_device(plan.settings.model.device)
+    choose_kernels(plan, device)
+    arrange(plan, device)
     if plan.needs_lpips:
         check_lpips()
     check_here(specs_of(plan))

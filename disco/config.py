@@ -88,6 +88,14 @@ class ModelConfig:
         choices=("auto", "on", "off"),
     )
     cuts_at_once: Any = _setting("cuts that a perceptor looks at together, the fewer the less memory; or auto")
+    kernels: str = _setting(
+        "Triton's kernels or their references in PyTorch; auto: kernels on cuda",
+        choices=("auto", "triton", "reference"),
+    )
+    compile: str = _setting(
+        "how torch.compile treats the networks; auto: on cuda, in runs of a thousand steps and more",
+        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
+    )
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psutil
 import torch
@@ -18,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import disco
+from disco.computing import choose_compile, choose_device, choose_kernels, compiled, computing, in_precision
 from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
@@ -30,10 +30,10 @@ from disco.images import open_image
 from disco.judge import assess
 from disco.memory import Arrangement, Estimate, arrange
 from disco.models import catalog, store
-from disco.models.clip import load_perceptor
+from disco.models.clip import LoadedPerceptor, load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
-from disco.models.unet import load_unet
+from disco.models.unet import UNet, load_unet
 from disco.noise import ImageNoise, load_init, normal, overlay_noise, perlin_init, to_tensor
 from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
@@ -117,7 +117,7 @@ def render_settings(
     """
     started = time.perf_counter()
     plan = build_plan(settings)
-    with computing_on(plan.settings.model.threads):
+    with computing(plan):
         return _rendered(plan, folder, quiet, on_step, started)
 
 
@@ -216,33 +216,6 @@ def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], seeds: Sequenc
 # What runs where
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of the setting: auto is cuda or mps where there is one. Raises SettingsError for an absent one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name)
-    there = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    if (device.index or 0) >= there[device.type]:
-        found = ", ".join(name for name, count in there.items() if count)
-        raise SettingsError(f"device is {name!r}, which this machine lacks; it has {found}: use one, or device=auto")
-    return device
-
-
-@contextmanager
-def computing_on(threads: int) -> Iterator[None]:
-    """Torch computes on so many threads meanwhile; 0 = as many as it does anyway."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def hold_to_limit(plan: Plan, device: torch.device) -> None:
     """Let the allocator of cuda hand out no more than the setting memory_limit says."""
     if device.type == "cuda":
@@ -288,6 +261,8 @@ def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estima
         "weights": {spec.name: sha256_of_weights(spec) for spec in specs_of(plan)},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "precision": arrangement.precision,
+        "kernels": asdict(choose_kernels(plan, device)),
+        "compile": asdict(choose_compile(plan, device)),
         "memory": memory_record(arrangement, estimate),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
@@ -307,7 +282,7 @@ def sha256_of_weights(spec: catalog.NetworkSpec) -> str:
 
 
 class Networks(NamedTuple):
-    unet: nn.Module
+    unet: Callable[..., Tensor]
     unet_spec: catalog.UNetSpec
     secondary: Callable[..., Tensor] | None
     perceptors: tuple[Perceptor, ...]
@@ -322,42 +297,41 @@ def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors), *backbone]
 
 
-def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement) -> Networks:
-    """The plan's networks, laid out as arranged; those of an earlier run in this process are used again."""
+class Loaders(NamedTuple):
+    """Where networks come from: (entry of the catalog, device[, dtype]) -> the network with its weights, frozen."""
+
+    unet: Callable[..., UNet]
+    secondary: Callable[..., nn.Module]
+    perceptor: Callable[..., LoadedPerceptor]
+
+
+#: From their files; those of an earlier run in this process are used again.
+FILES = Loaders(
+    lru_cache(maxsize=2)(load_unet), lru_cache(maxsize=2)(load_secondary), lru_cache(maxsize=16)(load_perceptor)
+)
+
+
+def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, load: Loaders = FILES) -> Networks:
+    """The plan's networks, laid out as arranged, and compiled where that was chosen."""
     model, dtype = plan.settings.model, arrangement.dtype
+    mode = choose_compile(plan, device).chosen
     unet_spec = catalog.unet(model.diffusion_model)
-    unet = _unet(unet_spec, device, dtype)
+    unet = load.unet(unet_spec, device, dtype)
     unet.set_checkpointing(arrangement.checkpointing)
     perceptors = []
     for name in plan.perceptors:
-        loaded = _perceptor(catalog.perceptor(name), device, dtype)
+        loaded = load.perceptor(catalog.perceptor(name), device, dtype)
         loaded.set_checkpointing(arrangement.checkpointing)
-        look = in_precision(loaded.encode_image, device, dtype)
+        look = in_precision(compiled(loaded.encode_image, mode), device, dtype)
         # Its own name, whichever it was called by, for its random stream is drawn by it.
         perceptors.append(
             Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text)
         )
     secondary = None
     if model.use_secondary_model:
-        secondary = in_precision(_secondary(catalog.secondary(model.secondary_model), device), device, dtype)
-    return Networks(unet, unet_spec, secondary, tuple(perceptors), arrangement)
-
-
-_unet = lru_cache(maxsize=2)(load_unet)
-_secondary = lru_cache(maxsize=2)(load_secondary)
-_perceptor = lru_cache(maxsize=16)(load_perceptor)
-
-
-def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """The network computing in `dtype` where that is safe: its norms and its softmax stay float32 (autocast)."""
-    if dtype == torch.float32:
-        return network
-
-    def cast(*given: Any) -> Tensor:
-        with torch.autocast(device.type, dtype):
-            return network(*given)
-
-    return cast
+        network = compiled(load.secondary(catalog.secondary(model.secondary_model), device), mode)
+        secondary = in_precision(network, device, dtype)
+    return Networks(compiled(unet, mode), unet_spec, secondary, tuple(perceptors), arrangement)
 
 
 # One batch
@@ -435,13 +409,57 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         order=settings.sampler.plms_order,
         transform=lambda x, step: mirror(x, step.mirrors),
     )
+
+    def launched() -> Iterator[tuple[Step, Tensor, Numbers | None]]:
+        for step, sampled in zip(plan.steps, samples, strict=True):
+            numbers = None if guidance.report is None else Numbers(guidance.report)
+            guidance.report = None
+            yield step, sampled.x0, numbers
+
     clock = time.perf_counter()
-    for step, sampled in zip(plan.steps, samples, strict=True):
-        line = line_of(step, guidance.report, len(seeds))
+    for step, x0, numbers in one_behind(launched()) if device.type in AHEAD else launched():
+        line = line_of(step, numbers, len(seeds))
         line["seconds"] = time.perf_counter() - clock
-        guidance.report = None
-        yield Event(step, sampled.x0, line)
+        yield Event(step, x0, line)
         clock = time.perf_counter()  # whoever was handed the event may have taken a while
+
+
+#: Devices that work through a queue: they are handed the next step before anyone waits for the numbers of the last.
+AHEAD = {"cuda"}
+
+T = TypeVar("T")
+
+
+def one_behind(items: Iterable[T]) -> Iterator[T]:
+    """The items, each handed on when the next one is there."""
+    held: list[T] = []
+    for item in items:
+        yield from held
+        held = [item]
+    yield from held
+
+
+class Numbers:
+    """What the guidance reported of a step, on its way to the processor; a list entry a picture."""
+
+    def __init__(self, report: Report) -> None:
+        self._names = tuple(report.losses)
+        there = torch.stack([*report.losses.values(), report.gradient_rms, report.skipped.to(report.gradient_rms)])
+        self._ready: torch.cuda.Event | None = None
+        if there.is_cuda:
+            self._here = torch.empty(there.shape, dtype=there.dtype, pin_memory=True)
+            self._here.copy_(there, non_blocking=True)
+            self._ready = torch.cuda.Event()
+            self._ready.record()
+        else:
+            self._here = there.cpu()
+
+    def read(self) -> tuple[dict[str, list[float]], list[float], list[bool]]:
+        """The losses by name, the gradient's RMS, and whether it was dropped; waits until they are here."""
+        if self._ready is not None:
+            self._ready.synchronize()
+        *losses, rms, skipped = self._here.tolist()
+        return dict(zip(self._names, losses, strict=True)), rms, [bool(each) for each in skipped]
 
 
 @dataclass(frozen=True)
@@ -488,21 +506,14 @@ def mirror(x: Tensor, axes: Sequence[str]) -> Tensor:
     return x
 
 
-def line_of(step: Step, report: Report | None, batch: int) -> dict[str, Any]:
-    """A step's line for steps.jsonl: its schedule values, and what the guidance saw, a list entry a picture.
-
-    The one place where a step waits for the device.
-    """
+def line_of(step: Step, numbers: Numbers | None, batch: int) -> dict[str, Any]:
+    """A step's line for steps.jsonl: its schedule values, and what the guidance saw, a list entry a picture."""
     line = {key: value for key, value in asdict(step).items() if key not in ("save_partial", "show_progress")}
-    if report is None:
+    if numbers is None:
         return line | {"losses": {}, "loss": None, "gradient_rms": [0.0] * batch, "skipped": [False] * batch}
-    losses = {name: loss.tolist() for name, loss in report.losses.items()}
-    return line | {
-        "losses": losses,
-        "loss": sum(map(sum, losses.values())) / batch,
-        "gradient_rms": report.gradient_rms.tolist(),
-        "skipped": report.skipped.tolist(),
-    }
+    losses, rms, skipped = numbers.read()
+    loss = sum(map(sum, losses.values())) / batch
+    return line | {"losses": losses, "loss": loss, "gradient_rms": rms, "skipped": skipped}
 
 
 # What guides

@@ -68,18 +68,20 @@ def watching() -> Iterator[list[str]]:
 def by_triton(operation: str, *tensors: Tensor) -> bool:
     """Whether this call of an operation is its kernel's.
 
-    auto: on cuda, where all floating point tensors are of `DTYPES`, but not inside torch.compile, which fuses the
-    reference by itself. triton: wherever kernels can run. reference: never.
+    auto: on cuda, where all floating point tensors are of `DTYPES`. triton: wherever kernels can run. reference: never,
+    and neither do they run inside torch.compile, which fuses the reference by itself.
 
     Raises RuntimeError where kernels are asked for and cannot run on these tensors.
     """
+    if torch.compiler.is_compiling():
+        return False
     kernels = _chosen.get()
     fit = all(can_run(each.device) and (each.dtype in DTYPES or not each.is_floating_point()) for each in tensors)
     if kernels == "triton" and not fit:
         found = ", ".join(sorted({f"{each.dtype} on {each.device}" for each in tensors}))
         raise RuntimeError(f"{operation} has no kernel for {found}")
     on_gpu = all(each.is_cuda for each in tensors)
-    answer = fit and (kernels == "triton" or (kernels == "auto" and on_gpu and not torch.compiler.is_compiling()))
+    answer = fit and (kernels == "triton" or (kernels == "auto" and on_gpu))
     watched = _watched.get()
     if watched is not None:
         watched.append(f"{operation}:{'triton' if answer else 'reference'}")

@@ -416,13 +416,16 @@ def test_a_class_conditional_unet_of_ones_own_draws(tmp_path, monkeypatch):
     assert not np.array_equal(first, draw(randomize_class=True, diffusion_sampling_mode="ddpm"))
 
 
-def test_a_perceptor_draws_by_its_own_name_whichever_it_is_called_by(monkeypatch):
+def test_a_perceptor_draws_by_its_own_name_whichever_it_is_called_by():
     loaded = dict(resolution=224, mean=(0.5,) * 3, std=(0.5,) * 3, encode_image=None, encode_text=None)
     network = SimpleNamespace(set_checkpointing=lambda enable: None)
-    monkeypatch.setattr(engine, "_unet", lambda *given: network)
-    monkeypatch.setattr(engine, "_perceptor", lambda spec, *_: SimpleNamespace(spec=spec, **loaded, **vars(network)))
+    loaders = engine.Loaders(
+        unet=lambda *_: network,
+        secondary=None,
+        perceptor=lambda spec, *_: SimpleNamespace(spec=spec, **loaded, **vars(network)),
+    )
     plan = build_plan(load(from_python({"prompt": "a red star", "clip_models": ["ViTB32", "RN50:openai"]})))
-    networks = engine.load_networks(plan, torch.device("cpu"), engine.Arrangement("float32"))
+    networks = engine.load_networks(plan, torch.device("cpu"), engine.Arrangement("float32"), loaders)
     assert [perceptor.name for perceptor in networks.perceptors] == ["ViT-B/32", "RN50"]
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     {"diffusion", "noise", "outputs", "judge"},
     {"guidance", "samplers", "follow"},
     {"denoiser"},
-    {"memory"},
+    {"memory", "computing"},
     {"engine"},
     {"study"},
     {"commands"},

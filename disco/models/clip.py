@@ -309,7 +309,7 @@ def load_perceptor(
 
 
 def freeze_clip(model: CLIP | CustomTextCLIP | CoCa, dtype: torch.dtype | None = None) -> CLIP | CustomTextCLIP | CoCa:
-    """The network in eval mode, without gradients to its parameters, its image tower made fast and stored in `dtype`."""
+    """The network in eval mode, without gradients to its parameters, its image tower made fast and held in `dtype`."""
     import torch
     from open_clip.model import convert_weights_to_lp
 

@@ -118,6 +118,8 @@ def _hasten_resnet(tower: ModifiedResNet) -> None:
         if getattr(module, "downsample", None) is not None:
             _fold(module.downsample, "0", "1")
     tower.attnpool = FirstPool(tower.attnpool)
+    # Channels last, as a processor's convolutions and a GPU's in half precision want them.
+    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _layers(tower: ModifiedResNet) -> tuple[nn.Sequential, ...]:

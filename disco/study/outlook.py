@@ -57,7 +57,7 @@ def shape_of(plan: Plan) -> tuple[Any, ...]:
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:
     """Lines on time and memory."""
-    from disco.engine import choose_device
+    from disco.computing import choose_device
     from disco.memory import arrange, estimate, measure_speed
     from disco.memory import in_words as in_bytes
     from disco.memory import seconds as counted

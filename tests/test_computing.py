@@ -1,0 +1,153 @@
+"""What a run is computed with: chosen for a reason, refused where it cannot be, and the same pictures either way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from disco.kernels import backend
+
+from disco import computing, engine
+from disco.computing import choose_compile, choose_kernels, compiled, in_precision
+from disco.config import load
+from disco.errors import SettingsError
+from disco.outputs import read_record
+from disco.overrides import from_python
+from disco.plan import Plan, build_plan
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def plan_of(**settings) -> Plan:
+    return build_plan(load(from_python({"prompt": "a red star"} | settings)))
+
+
+@pytest.fixture
+def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users have it: kernels run on a GPU or not at all."""
+    monkeypatch.delenv("TRITON_INTERPRET")
+
+
+@pytest.mark.usefixtures("no_interpreter")
+def test_kernels_run_where_they_can(monkeypatch):
+    assert choose_kernels(plan_of(), CUDA).chosen == "triton"
+    assert choose_kernels(plan_of(kernels="reference"), CUDA) == computing.Choice("reference", "as asked")
+    assert choose_kernels(plan_of(), CPU) == computing.Choice("reference", "Triton has no cpu")
+    with pytest.raises(SettingsError, match="kernels is triton, but Triton has no cpu; use kernels=auto"):
+        choose_kernels(plan_of(kernels="triton"), CPU)
+    monkeypatch.setattr(backend, "has_triton", lambda: False)
+    assert choose_kernels(plan_of(), CUDA) == computing.Choice("reference", "Triton is not installed")
+    with pytest.raises(SettingsError, match="but Triton is not installed"):
+        choose_kernels(plan_of(kernels="triton"), CUDA)
+
+
+def test_long_runs_on_cuda_are_compiled():
+    assert choose_compile(plan_of(), CPU).chosen == "off"
+    assert choose_compile(plan_of(steps=50), CUDA).chosen == "off"
+    assert choose_compile(plan_of(steps=250, n_batches=4), CUDA).chosen == "default"
+    assert choose_compile(plan_of(compile="off", steps=1000), CUDA) == computing.Choice("off", "as asked")
+    assert choose_compile(plan_of(compile="max-autotune"), CPU).chosen == "max-autotune"
+
+
+def test_compiled_networks_are_asked_for_once_and_kept_below_the_models(monkeypatch, tmp_path):
+    asked = []
+
+    def compiler(network, **given):
+        asked.append(given)
+        return lambda x: network(x)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    kept = torch.ones(3)
+    network = torch.nn.Identity()
+    assert compiled(network, "off") is network and not asked
+    once = compiled(network, "default")
+    assert compiled(network, "default") is once and once(kept) is kept
+    assert asked == [{"mode": None, "dynamic": False}]
+    assert computing.os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
+    recycled = compiled(network, "reduce-overhead")(kept)
+    assert recycled is not kept and recycled.equal(kept)
+    assert asked[1] == {"mode": "reduce-overhead", "dynamic": False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gradient", [False, True])
+def test_networks_are_one_program_each(gradient):
+    """torch.compile follows each network in one piece, to the same numbers; what the pieces become is its business."""
+    plan = plan_of(width=32, height=32)
+    networks = engine.load_networks(plan, CPU, engine.Arrangement("float32"))
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 3, 32, 32, generator=generator).requires_grad_(gradient)
+    t = torch.tensor([500.0])
+    cases = [(lambda x: networks.unet(x, t), x)]
+    for perceptor in networks.perceptors:
+        cases.append((perceptor.encode_image, torch.rand(2, 3, 32, 32, generator=generator).requires_grad_(gradient)))
+    for network, given in cases:
+        program = torch.compile(network, backend="aot_eager", fullgraph=True, dynamic=False)
+        torch.testing.assert_close(program(given), network(given), rtol=1e-5, atol=1e-5)
+        if gradient:
+            (ours,) = torch.autograd.grad(program(given).square().sum(), given)
+            (plain,) = torch.autograd.grad(network(given).square().sum(), given)
+            torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_precision_is_that_of_the_products_alone():
+    seen = []
+
+    def network(x):
+        seen.append((x @ x).dtype)
+        return x
+
+    x = torch.ones(2, 2)
+    assert in_precision(network, CPU, torch.float32) is network
+    in_precision(network, CPU, torch.bfloat16)(x)
+    assert seen == [torch.bfloat16]
+
+
+def test_what_was_chosen_stands_in_the_record(tmp_path):
+    quick = dict(steps=2, cut_overview=1, cut_innercut=1, width=32, height=32)
+    engine.render("a red star", folder=tmp_path / "run", **quick)
+    record = read_record(tmp_path / "run" / "run.json")
+    assert record["kernels"]["chosen"] == "reference" and record["kernels"]["why"]
+    assert record["compile"]["chosen"] == "off" and record["compile"]["why"]
+
+
+def test_numbers_of_a_device_that_runs_ahead_come_a_step_later(monkeypatch):
+    quick = dict(steps=4, cut_overview=1, cut_innercut=1, width=32, height=32, seed=3)
+    order = []
+
+    def follow(event):
+        order.append(event.step.number)
+
+    usual = engine.render("a red star", on_step=follow, **quick)
+    monkeypatch.setattr(engine, "AHEAD", {"cpu"})
+    late = engine.render("a red star", on_step=follow, **quick)
+    assert order == [step["number"] for step in usual.steps] * 2
+    assert np.array_equal(*(np.asarray(run.pictures[0].image) for run in (usual, late)))
+    plain, behind = ([{k: v for k, v in line.items() if k != "seconds"} for line in run.steps] for run in (usual, late))
+    assert plain == behind
+
+
+def test_the_next_step_is_under_way_before_the_last_is_told():
+    launched = []
+
+    def launch():
+        for number in range(3):
+            launched.append(number)
+            yield number
+
+    told = [(number, len(launched)) for number in engine.one_behind(launch())]
+    assert told == [(0, 2), (1, 3), (2, 3)]
+    assert list(engine.one_behind([])) == []
+
+
+def test_threads_and_kernels_are_as_before_afterwards():
+    before = torch.get_num_threads()
+    plan = plan_of(threads=3, kernels="reference")
+    with computing.computing(plan):
+        assert torch.get_num_threads() == 3
+        with backend.watching() as ran:
+            backend.by_triton("a thing", torch.zeros(1))
+        assert ran == ["a thing:reference"]
+    assert torch.get_num_threads() == before
