@@ -23,8 +23,11 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +49,9 @@ CHUNK = "disco"
 #: What of a run's record goes into its pictures: enough to make them again.
 PICTURE_RECORD = ("version", "settings", "weights")
 
+#: So many pictures wait for being written, each of a byte a pixel and channel.
+MOST_WAITING = 8
+
 #: The largest run.json that is read back, in bytes; a thousand schedules of a thousand entries stay below it.
 RECORD_LIMIT = 16 * 2**20
 
@@ -65,6 +71,9 @@ def to_image(picture: Tensor) -> Image.Image:
 class RunFolder:
     """The folder of one run; use it from one process, `start` first and `finish` last.
 
+    Pictures on the way are packed and written by a thread, in their order, while the run goes on; what goes wrong there
+    is raised when the next one is handed over. `finish` waits for them.
+
     notes: lines that the user should hear at the end, such as a video that could not be written. They also stand in
     run.json.
     """
@@ -80,6 +89,8 @@ class RunFolder:
         self._video, self._fps = video, fps
         self._videos: dict[int, _Video] = {}
         self._record: dict[str, Any] = {}
+        self._writer: ThreadPoolExecutor | None = None
+        self._waiting: deque[Future[object]] = deque()
 
     def start(self, record: Mapping[str, Any]) -> None:
         """Make the folder and write `record` into run.json, with the status "running".
@@ -108,13 +119,14 @@ class RunFolder:
 
     def progress(self, picture: Tensor, seed: int) -> None:
         """Show [3, H, W] as progress.png."""
-        self._save(self.path / "progress.png", picture, seed)
+        self._later(self._packing(self.path / "progress.png", picture, seed))
 
     def partial(self, number: int, share: float, picture: Tensor, seed: int) -> Path:
-        """Keep image `number` as it stands after `share` (0 to 1) of the run."""
+        """Keep image `number` as it stands after `share` (0 to 1) of the run; where it will lie."""
         path = self.path / "partials" / f"image_{number}_at_{round(100 * share):03d}.png"
         path.parent.mkdir(exist_ok=True)
-        return self._save(path, picture, seed)
+        self._later(self._packing(path, picture, seed))
+        return path
 
     def frame(self, number: int, picture: Tensor) -> None:
         """Add a picture to the video of image `number`; nothing where no video was asked for."""
@@ -123,7 +135,7 @@ class RunFolder:
         if number not in self._videos:
             kind = _Gif if self._video == "gif" else _Mp4
             self._videos[number] = kind(self.path / f"image_{number}.{self._video}", self._fps)
-        self._videos[number].add(to_image(picture))
+        self._later(partial(self._videos[number].add, to_image(picture)))
 
     def final(self, number: int, picture: Tensor, seed: int) -> Path:
         """Write the finished picture [3, H, W] as image_<number>.png, with the record of its making inside.
@@ -133,15 +145,28 @@ class RunFolder:
         path = self.path / f"image_{number}.png"
         if path.exists():
             raise FileExistsError(f"{path} is there already and is not overwritten")
-        return self._save(path, picture, seed)
+        self._packing(path, picture, seed)()
+        return path
+
+    def wait(self) -> None:
+        """Until every picture on the way is on disk. Raises what went wrong with the first that is not."""
+        while self._waiting:
+            self._waiting.popleft().result()
 
     def finish(self, status: str, **more: Any) -> None:
         """Complete run.json: `status` is "finished", "interrupted" or "failed", `more` whatever is known by now.
 
-        Videos are completed first. One that fails costs a note and nothing else.
+        Pictures on the way and videos are completed first. One that fails costs a note and nothing else.
         """
         if status not in STATUSES[1:]:
             raise ValueError(f"status {status!r} is none of {STATUSES[1:]}")
+        for work in self._waiting:
+            try:
+                work.result()
+            except (OSError, ValueError) as error:
+                self.notes.append(f"a picture on the way could not be written: {error}")
+        if self._writer is not None:
+            self._writer.shutdown()
         for video in self._videos.values():
             try:
                 video.close()
@@ -151,14 +176,26 @@ class RunFolder:
         self._record["notes"] = [*self._record.get("notes", ()), *self.notes]
         self._write_record()
 
-    def _save(self, path: Path, picture: Tensor, seed: int) -> Path:
+    def _packing(self, path: Path, picture: Tensor, seed: int) -> Callable[[], None]:
+        """What packs a picture as it stands now, with the record of its making, and writes it."""
         making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
-        info = PngInfo()
-        info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
-        png = io.BytesIO()
-        to_image(picture).save(png, "PNG", pnginfo=info)
-        replace_file(path, png.getvalue())
-        return path
+        image = to_image(picture)
+
+        def pack() -> None:
+            info = PngInfo()
+            info.add_text(CHUNK, json.dumps(_plain(making)))  # plain ASCII, as a tEXt chunk must be
+            png = io.BytesIO()
+            image.save(png, "PNG", pnginfo=info)
+            replace_file(path, png.getvalue())
+
+        return pack
+
+    def _later(self, work: Callable[[], object]) -> None:
+        """Leave work to the thread. Raises what earlier work raised, and waits where too much is waiting."""
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MOST_WAITING):
+            self._waiting.popleft().result()
+        self._writer = self._writer or ThreadPoolExecutor(1, "pictures")
+        self._waiting.append(self._writer.submit(work))
 
     def _write_record(self) -> None:
         write_record(self.path, self._record)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from disco.errors import SettingsError
 from disco.noise import to_tensor
-from disco.outputs import Progress, RunFolder, beside, read_record, read_settings, to_image
+from disco.outputs import MOST_WAITING, Progress, RunFolder, beside, read_record, read_settings, to_image
 
 RECORD = {
     "version": "1.2.3",
@@ -125,6 +126,7 @@ def test_every_picture_lands_where_it_should(tmp_path):
     folder.partial(1, 1.0, picture(), seed=41)
     assert folder.final(0, picture(), seed=40) == tmp_path / "image_0.png"
     folder.frame(0, picture())  # no video was asked for
+    folder.wait()
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert names == [
         "image_0.png",
@@ -153,15 +155,42 @@ def test_nothing_is_overwritten(tmp_path):
 def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
     folder = started(tmp_path)
     folder.progress(picture(1), seed=40)
+    folder.wait()
     before = (tmp_path / "progress.png").read_bytes()
 
     def fail(*_):
         raise OSError("no space left")
 
     monkeypatch.setattr(os, "replace", fail)
+    folder.progress(picture(-1), seed=40)
     with pytest.raises(OSError, match="no space"):
-        folder.progress(picture(-1), seed=40)
+        folder.wait()
     assert (tmp_path / "progress.png").read_bytes() == before
+    folder.partial(0, 0.5, picture(), seed=40)
+    with pytest.raises(OSError, match="no space"):  # told with the next picture at the latest
+        for _ in range(MOST_WAITING + 1):
+            folder.progress(picture(-1), seed=40)
+    monkeypatch.undo()
+    folder.finish("failed")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_pictures_on_the_way_are_written_beside_the_run(tmp_path, monkeypatch):
+    """Neither the run nor what it does to its tensors waits for a slow disk; a failure at the end costs a note."""
+    folder, disk, save = started(tmp_path), threading.Event(), Image.Image.save
+    monkeypatch.setattr(Image.Image, "save", lambda *given, **more: disk.wait(30) and save(*given, **more))
+    changing = picture(1)
+    folder.progress(changing, seed=40)
+    changing.fill_(-1)
+    assert not (tmp_path / "progress.png").exists()
+    disk.set()
+    folder.wait()
+    assert Image.open(tmp_path / "progress.png").getpixel((0, 0)) == (255, 255, 255)
+    monkeypatch.setattr(Image.Image, "save", lambda *given, **more: open(tmp_path / "no" / "file"))
+    folder.progress(picture(1), seed=40)
+    folder.finish("finished")
+    assert read_record(tmp_path / "run.json")["status"] == "finished"
+    assert any("a picture on the way could not be written" in note for note in folder.notes)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
