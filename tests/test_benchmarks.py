@@ -18,6 +18,7 @@ QUICK = {
     "step": ["--repeats", "1", "--threads", "1"],
     "cutouts": ["--repeats", "1"],
     "losses": ["--repeats", "1", "--sizes", "64x64"],
+    "sphere": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
 }
 
