@@ -17,8 +17,10 @@ from torch import Tensor
 
 from disco.diffusion import Diffusion
 from disco.guidance.cutouts import Cutouts, whole_box
-from disco.guidance.losses import range_loss, sat_loss, spherical_distance, symmetry_loss, tv_loss
+from disco.guidance.losses import spherical_distance
 from disco.guidance.perceptor import Perceptor
+from disco.kernels.losses import picture_losses
+from disco.kernels.sphere import spherical_pull
 from disco.plan import Cuts, Step
 
 #: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
@@ -57,8 +59,7 @@ class View:
     def distance(self, cuts: Tensor, step: Step) -> Tensor:
         """Weighted distance of cuts [B, C, 3, r, r] to the prompts: [B, C]."""
         embeddings = self.perceptor.embed(cuts.flatten(0, 1)).unflatten(0, cuts.shape[:2])
-        distances = spherical_distance(embeddings[:, :, None], self.targets[step.stage][:, None])
-        return (distances * self.weights[step.stage]).sum(-1)
+        return spherical_pull(embeddings, self.targets[step.stage], self.weights[step.stage])
 
 
 @dataclass(frozen=True)
@@ -120,37 +121,36 @@ class Guidance:
                     total += loss
                 losses[f"clip/{view.perceptor.name}"] = total
 
-        pictures = self.picture_losses(leaf, step)
-        if pictures:
-            pull += torch.autograd.grad(torch.stack([*pictures.values()]).sum(), leaf)[0]
-            losses |= {name: loss.detach() for name, loss in pictures.items()}
+        own = {"tv": step.tv_scale, "sat": step.sat_scale, "symmetry": step.symmetry_loss_scale}
+        if any(own.values()):
+            shared = len(x) if self.coupled else 1
+            values, gradient = picture_losses(
+                leaf.detach(),
+                tv_scale=step.tv_scale,
+                sat_scale=step.sat_scale / shared,
+                symmetry_scale=step.symmetry_loss_scale,
+                symmetry_axis=self.symmetry_axis,
+            )
+            pull += gradient
+            tv, sat, _, symmetry = values
+            losses |= {name: loss for name, loss in zip(own, (tv, sat, symmetry), strict=True) if own[name]}
+        if step.init_scale and self.init_loss is not None:
+            distance = self.init_loss(leaf) * step.init_scale
+            pull += torch.autograd.grad(distance.sum(), leaf)[0]
+            losses["init"] = distance.detach()
         outputs, pulls = [x_in], [pull]
         if step.range_scale:
-            excess = range_loss(x0) * step.range_scale
-            losses["range"] = excess.detach()
+            values, excess = picture_losses(x0.detach(), range_scale=step.range_scale)
+            losses["range"] = values[2]
             if not self.coupled:  # the original asks for this loss's gradient where it has none: at x_in
-                outputs.append(excess)
-                pulls.append(torch.ones_like(excess))
+                outputs.append(x0)
+                pulls.append(excess)
         gradient = torch.autograd.grad(outputs, x, pulls)[0]
 
         gradient, skipped = drop_non_finite(gradient, self.coupled)
         rms = root_mean_square(gradient, self.coupled)
         self.report = Report(losses, rms.flatten(), skipped.flatten())
         return clamp_rms(gradient, rms, step.clamp_max) if step.clamp_grad else gradient
-
-    def picture_losses(self, x_in: Tensor, step: Step) -> dict[str, Tensor]:
-        """The scaled losses that look at the picture itself, [B] each; those with scale 0 are left out."""
-        losses: dict[str, Tensor] = {}
-        if step.tv_scale:
-            losses["tv"] = tv_loss(x_in) * step.tv_scale
-        if step.sat_scale:
-            sat = sat_loss(x_in)
-            losses["sat"] = (sat / len(sat) if self.coupled else sat) * step.sat_scale
-        if step.symmetry_loss_scale:
-            losses["symmetry"] = symmetry_loss(x_in, self.symmetry_axis) * step.symmetry_loss_scale
-        if step.init_scale and self.init_loss is not None:
-            losses["init"] = self.init_loss(x_in) * step.init_scale
-        return losses
 
 
 def number_of(cuts: Cuts) -> int:
