@@ -1,11 +1,19 @@
-"""A guided step against a straightforward writing of the original's, in turns in one process. Prints JSON.
+"""How long a guided step takes, where the time goes, and how far the machine's own products are from it. Prints JSON.
 
-    python benchmarks/step.py [--repeats 15] [--threads 2] [--overview 12] [--inner 4]
+    python benchmarks/step.py [name=value ...] [--random] [--repeats 15] [--threads 2] [--device auto] [--no-reference]
 
-The straightforward step is what Disco Diffusion 5.7 does, on the same networks: cut after cut through torchvision's
-augmentations and an antialiased resize, perceptor after perceptor, and the UNet evaluated twice (once to sample, once
-more inside the guidance). Both guide through the UNet of the embedded models at 64x64. Seconds are medians; "times" is
-the median over turns of straightforward / ours.
+Settings are those of a run (`preset=disco57 width=768 height=512`), the embedded models' without any; the step measured
+is the one in the middle of the run. --random fills the networks with random numbers, so that published architectures
+are measured without their weights.
+
+- seconds: medians over turns, in which everything below is measured once. unet, perceptors, cutouts: each on its own,
+  with its backward pass; rest: what the step takes beside them.
+- flops: counted over one step as torch's own counter does, a multiply-add being two. ceiling: what a product of two
+  square matrices reaches here in the step's precision, in the same process. share_of_ceiling: the step's by it.
+- speedup_vs_reference: the median over turns of reference / ours. The reference is a straightforward writing of Disco
+  Diffusion 5.7's step with guided-diffusion's and open_clip's networks as they are, of the same weights: the UNet
+  evaluated twice, cut after cut through torchvision's augmentations and an antialiased resize, perceptor after
+  perceptor, batch after batch.
 """
 
 from __future__ import annotations
@@ -15,105 +23,286 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from cutouts import loop  # the cuts one by one, beside this file
-from torch import Tensor
+from torch import Tensor, nn
 
+from disco.computing import choose_compile, choose_device, choose_kernels, computing, in_precision
 from disco.config import load
-from disco.denoiser import GuidedDenoiser, UNetDenoiser
+from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
-from disco.engine import Networks, load_networks, view_of
-from disco.guidance.gradient import Guidance, View
-from disco.memory import Arrangement
+from disco.engine import FILES, Loaders, Networks, load_networks, view_of
+from disco.guidance.gradient import Guidance
+from disco.memory import Arrangement, Ledger, candidates
+from disco.models import catalog, clip, secondary, store, unet, weights
 from disco.noise import ImageNoise
-from disco.overrides import from_python
-from disco.plan import Step, build_plan
+from disco.overrides import from_arguments
+from disco.plan import Plan, Step, build_plan
 from disco.samplers import ddim, guided_eps
 
-CPU = torch.device("cpu")
+PROMPT = "a red star over the sea"
 
 
-def straightforward(
-    networks: Networks, views: list[View], diffusion: Diffusion, step: Step, x: Tensor, noise: Tensor
-) -> Tensor:
-    """One step of the original, x [1, 3, H, W] -> x one level cleaner."""
-    unet = UNetDenoiser(networks.unet, diffusion, networks.unet_spec.predicts)
-    with torch.no_grad():
-        eps = unet(x, step.index).eps
-    x = x.detach().requires_grad_()
-    x0 = unet(x, step.index).x0
-    _, sigma = diffusion.alpha_sigma(step.index)
-    x_in = x0 * sigma + x * (1 - sigma)
-    pull = torch.zeros_like(x_in)
-    for view in views:
-        perceptor = view.perceptor
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (perceptor.mean, perceptor.std))
-        cuts = loop((x_in + 1) / 2, perceptor.resolution, step.cuts.overview, step.cuts.inner, view.generators[0])
-        embeddings = F.normalize(perceptor.encode_image((cuts - mean) / std), dim=-1)[:, None]
-        targets = F.normalize(view.targets[0], dim=-1)
-        distances = (embeddings - targets).norm(dim=-1).div(2).arcsin().pow(2).mul(2)
-        loss = (distances * view.weights[0]).sum(-1).mean() * step.clip_guidance_scale
-        pull += torch.autograd.grad(loss, x_in, retain_graph=True)[0]
-    excess = (x0 - x0.clamp(-1, 1)).pow(2).mean() * step.range_scale
-    gradient = torch.autograd.grad([x_in, excess], x, [pull, torch.ones(())])[0]
-    rms = gradient.square().mean().sqrt()
-    gradient = gradient * rms.clamp(max=step.clamp_max) / rms
-    return ddim(x.detach(), eps + sigma * gradient, diffusion, step.index, step.eta, noise)
+# Networks of random numbers, and networks as their libraries build them
 
 
-def seconds(run: Callable[[], object]) -> float:
+def filled(network: nn.Module) -> nn.Module:
+    """The network with small random weights, born-zero layers included, so that gradients are numbers."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            parameter.data = torch.randn(parameter.shape, generator=generator) * (2 / parameter[0].numel()) ** 0.5 / 2
+    return network.eval().requires_grad_(False)
+
+
+def random_unet(spec: catalog.UNetSpec, device: torch.device, dtype: torch.dtype = torch.float32) -> unet.UNet:
+    return unet.freeze_unet(filled(unet.UNet(spec)), dtype).to(device)
+
+
+def random_secondary(spec: catalog.SecondarySpec, device: torch.device) -> nn.Module:
+    return filled(secondary.build_secondary(spec)).to(device)
+
+
+def random_perceptor(
+    spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype | None = None
+) -> clip.LoadedPerceptor:
+    model = clip.freeze_clip(filled(clip.build_clip(spec)), dtype)
+    model.visual.to(device)
+    return clip.LoadedPerceptor(spec, model, device)
+
+
+RANDOM = Loaders(*(lru_cache(maxsize=16)(load) for load in (random_unet, random_secondary, random_perceptor)))
+
+
+def plain_unet(spec: catalog.UNetSpec, device: torch.device, dtype: torch.dtype, random: bool) -> nn.Module:
+    """guided-diffusion's network without a change of ours."""
+    network = unet.UNet(spec)
+    if random:
+        filled(network)
+    else:
+        state = weights.load_state(store.weights_path(spec), None)
+        refined = {key.removeprefix("refine."): state.pop(key) for key in list(state) if key.startswith("refine.")}
+        weights.fill(network.net, {key: value for key, value in state.items() if key not in spec.unused}, spec.name)
+        if network.refine is not None:
+            weights.fill(network.refine, refined, spec.name)
+    network.eval().requires_grad_(False)
+    if dtype != torch.float32:
+        network.net.dtype = dtype
+        for part in (network.net.input_blocks, network.net.middle_block, network.net.output_blocks):
+            part.apply(lambda module: module.to(dtype) if isinstance(module, (nn.Conv1d, nn.Conv2d)) else module)
+    return network.to(device)
+
+
+def plain_tower(spec: catalog.PerceptorSpec, device: torch.device, dtype: torch.dtype, random: bool) -> Any:
+    """open_clip's image tower without a change of ours."""
+    from open_clip.model import convert_weights_to_lp
+
+    model = clip.build_clip(spec)
+    if random:
+        filled(model)
+    else:
+        weights.fill(model, clip.as_built(model, weights.load_state(store.weights_path(spec), None)), spec.name)
+    tower = model.eval().requires_grad_(False).visual
+    if dtype != torch.float32:
+        convert_weights_to_lp(tower, dtype)
+    return in_precision(tower.to(device), device, dtype)
+
+
+# The step, ours and the straightforward one
+
+
+@dataclass
+class Bench:
+    """A plan's middle step on networks that are loaded, with its first picture and noise."""
+
+    plan: Plan
+    networks: Networks
+    device: torch.device
+    step: Step
+
+    def __post_init__(self) -> None:
+        plan, device = self.plan, self.device
+        self.diffusion = Diffusion.spaced(plan.total_steps, self.networks.unet_spec.noise_schedule)
+        noises = [ImageNoise(0)]
+        self.views = [view_of(plan, perceptor, noises, device) for perceptor in self.networks.perceptors]
+        guidance = Guidance(self.diffusion, self.views, cuts_at_once=self.networks.arrangement.cuts_at_once)
+        self.unet = UNetDenoiser(self.networks.unet, self.diffusion, self.networks.unet_spec.predicts)
+        second = self.networks.secondary
+        self.secondary = None if second is None else SecondaryDenoiser(second, self.diffusion)
+        self.denoise = GuidedDenoiser(self.unet, guidance, self.secondary)
+        generator = torch.Generator().manual_seed(0)
+        shape = (1, 3, plan.height, plan.width)
+        self.x, self.noise = (torch.randn(shape, generator=generator).to(device) for _ in range(2))
+
+    def ours(self) -> Tensor:
+        now = self.denoise(self.x, self.step)
+        eps = guided_eps(now, self.diffusion, self.step.index)
+        return ddim(self.x, eps, self.diffusion, self.step.index, self.step.eta, self.noise)
+
+    def straightforward(self, network: nn.Module, towers: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+        """One step of the original, x [1, 3, H, W] -> x one level cleaner."""
+        diffusion, step = self.diffusion, self.step
+        unet = UNetDenoiser(network, diffusion, self.networks.unet_spec.predicts)
+        with torch.no_grad():
+            eps = unet(self.x, step.index).eps
+        x = self.x.detach().requires_grad_()
+        x0 = (self.secondary or unet)(x, step.index).x0
+        _, sigma = diffusion.alpha_sigma(step.index)
+        x_in = x0 * sigma + x * (1 - sigma)
+        pull = torch.zeros_like(x_in)
+        for view, tower in zip(self.views, towers, strict=True):
+            perceptor = view.perceptor
+            mean, std = (torch.tensor(v).view(3, 1, 1).to(self.device) for v in (perceptor.mean, perceptor.std))
+            for _ in range(step.cuts.batches):
+                drawn = view.generators[0]
+                cuts = loop((x_in + 1) / 2, perceptor.resolution, step.cuts.overview, step.cuts.inner, drawn)
+                embeddings = F.normalize(tower((cuts - mean) / std).float(), dim=-1)[:, None]
+                targets = F.normalize(view.targets[0], dim=-1)
+                distances = (embeddings - targets).norm(dim=-1).div(2).arcsin().pow(2).mul(2)
+                loss = (distances * view.weights[0]).sum(-1).mean() * step.clip_guidance_scale / step.cuts.batches
+                pull += torch.autograd.grad(loss, x_in, retain_graph=True)[0]
+        excess = (x0 - x0.clamp(-1, 1)).pow(2).mean() * step.range_scale
+        gradient = torch.autograd.grad([x_in, excess], x, [pull, torch.ones_like(excess)])[0]
+        rms = gradient.square().mean().sqrt()
+        gradient = gradient * rms.clamp(max=step.clamp_max) / rms
+        return ddim(x.detach(), eps + sigma * gradient, diffusion, step.index, step.eta, self.noise)
+
+    # Its parts, each on its own
+
+    def predict(self) -> None:
+        """The UNet as the step runs it: with its gradient where it guides by itself."""
+        with torch.set_grad_enabled(self.secondary is None):
+            x = self.x.clone().requires_grad_(self.secondary is None)
+            x0 = self.unet(x, self.step.index).x0
+            if self.secondary is None:
+                torch.autograd.grad(x0.sum(), x)
+        if self.secondary is not None:
+            x = self.x.clone().requires_grad_()
+            torch.autograd.grad(self.secondary(x, self.step.index).x0.sum(), x)
+
+    def cut(self) -> None:
+        for view in self.views:
+            x = self.x.clone().requires_grad_()
+            for _ in range(self.step.cuts.batches):
+                cuts = view.cutouts((x + 1) / 2, self.step.cuts, view.generators)
+                torch.autograd.grad(cuts, x, torch.ones_like(cuts))
+
+    def look(self) -> None:
+        count = self.step.cuts.overview + self.step.cuts.inner
+        for view in self.views:
+            side = view.perceptor.resolution
+            for _ in range(self.step.cuts.batches):
+                cuts = torch.full((1, count, 3, side, side), 0.5, device=self.device).requires_grad_()
+                torch.autograd.grad(view.distance(cuts, self.step).sum(), cuts)
+
+
+# Measuring
+
+
+def seconds(run: Callable[[], object], device: torch.device) -> float:
+    wait(device)
     start = time.perf_counter()
     run()
+    wait(device)
     return time.perf_counter() - start
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def ceiling(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of the best of some products of square matrices."""
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    a @ b
+    return 2 * side**3 / min(seconds(lambda: a @ b, device) for _ in range(10))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("settings", nargs="*")
+    parser.add_argument("--random", action="store_true", help="random weights")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--overview", type=int, default=12)
-    parser.add_argument("--inner", type=int, default=4)
+    parser.add_argument("--no-reference", action="store_true", help="ours alone")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    given = dict(prompt="a red star over the sea", cut_overview=options.overview, cut_innercut=options.inner)
-    plan = build_plan(load(from_python(given)))
+    plan = build_plan(load(from_arguments([PROMPT, f"threads={options.threads}", *options.settings])))
+    print(json.dumps(measure(plan, options), indent=2))
+
+
+def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
+    device = choose_device(plan.settings.model.device)
+    arrangement = next(iter(candidates(plan, device.type)))
+    with computing(plan):
+        found = measured(plan, device, arrangement, options)
+    return {
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "threads": options.threads,
+        "settings": options.settings,
+        "random_weights": options.random,
+        "size": [plan.width, plan.height],
+        "precision": arrangement.precision,
+        "kernels": asdict(choose_kernels(plan, device)),
+        "compile": asdict(choose_compile(plan, device)),
+        **found,
+    }
+
+
+def processor() -> str:
+    """What the processor calls itself, where the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def measured(plan: Plan, device: torch.device, arrangement: Arrangement, options: argparse.Namespace) -> dict[str, Any]:
     step = plan.steps[len(plan.steps) // 2]
-    networks = load_networks(plan, CPU, Arrangement("float32"))
-    diffusion = Diffusion.spaced(plan.total_steps)
-    noises = [ImageNoise(0)]
-    views = [view_of(plan, perceptor, noises, CPU) for perceptor in networks.perceptors]
-    guidance = Guidance(diffusion, views)
-    denoise = GuidedDenoiser(UNetDenoiser(networks.unet, diffusion, networks.unet_spec.predicts), guidance)
-    generator = torch.Generator().manual_seed(0)
-    x, noise = (torch.randn(1, 3, plan.height, plan.width, generator=generator) for _ in range(2))
-
-    def ours() -> Tensor:
-        now = denoise(x, step)
-        return ddim(x, guided_eps(now, diffusion, step.index), diffusion, step.index, step.eta, noise)
-
-    def plain() -> Tensor:
-        return straightforward(networks, views, diffusion, step, x, noise)
-
-    seconds(ours), seconds(plain)
-    turns = [(seconds(ours), seconds(plain)) for _ in range(options.repeats)]
-    print(
-        json.dumps(
-            {
-                "torch": torch.__version__,
-                "machine": platform.machine(),
-                "threads": options.threads,
-                "overview": options.overview,
-                "inner": options.inner,
-                "ours_seconds": statistics.median(a for a, _ in turns),
-                "straightforward_seconds": statistics.median(b for _, b in turns),
-                "times": statistics.median(b / a for a, b in turns),
-            },
-            indent=2,
-        )
-    )
+    networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
+    bench = Bench(plan, networks, device, step)
+    runs: dict[str, Callable[[], object]] = {
+        "step": bench.ours, "unet": bench.predict, "perceptors": bench.look, "cutouts": bench.cut
+    }  # fmt: skip
+    found: dict[str, Any] = {"cuts": [step.cuts.overview, step.cuts.inner, step.cuts.batches]}
+    with Ledger(device.type, 1) as counted:
+        bench.ours()
+    found["flops"] = float(counted.work.flops)
+    if device.type == "cuda":
+        bench.ours()
+        torch.cuda.reset_peak_memory_stats(device)
+        bench.ours()
+        found["peak_bytes"] = float(torch.cuda.max_memory_allocated(device))
+    if not options.no_reference:
+        network = plain_unet(networks.unet_spec, device, arrangement.dtype, options.random)
+        towers = [plain_tower(catalog.perceptor(p), device, arrangement.dtype, options.random) for p in plan.perceptors]
+        runs["reference"] = lambda: bench.straightforward(network, towers)
+        if device.type == "cuda":
+            bench.straightforward(network, towers)
+            torch.cuda.reset_peak_memory_stats(device)
+            bench.straightforward(network, towers)
+            found["peak_bytes_of_reference"] = float(torch.cuda.max_memory_allocated(device))
+    for run in runs.values():
+        run()
+    turns = [{name: seconds(run, device) for name, run in runs.items()} for _ in range(options.repeats)]
+    medians = {name: statistics.median(turn[name] for turn in turns) for name in runs}
+    medians["rest"] = max(0.0, medians["step"] - sum(medians[name] for name in ("unet", "perceptors", "cutouts")))
+    found["seconds"] = medians
+    found["ceiling_flops_per_second"] = ceiling(device, arrangement.dtype)
+    found["share_of_ceiling"] = found["flops"] / medians["step"] / found["ceiling_flops_per_second"]
+    if not options.no_reference:
+        found["speedup_vs_reference"] = statistics.median(turn["reference"] / turn["step"] for turn in turns)
+    return found
 
 
 if __name__ == "__main__":
