@@ -19,6 +19,7 @@ QUICK = {
     "cutouts": ["--repeats", "1"],
     "losses": ["--repeats", "1", "--sizes", "64x64"],
     "sphere": ["--repeats", "1", "--cases", "embedded"],
+    "norm": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
 }
 
