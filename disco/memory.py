@@ -30,6 +30,7 @@ from disco.errors import SettingsError
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, View, likeness, number_of
 from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor
+from disco.kernels import backend
 from disco.models import catalog
 from disco.models.clip import build_clip, freeze_clip, set_tower_checkpointing
 from disco.models.lpips import BACKBONE, Lpips
@@ -51,6 +52,14 @@ LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
 #: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured, the heap is larger than what is
 #: in use by this factor. Larger blocks come from the system and go back to it.
 HEAP_BLOCK, HEAP_SLACK = 32 * 2**20, 1.5
+
+#: Operations of the CPU whose floating-point operations torch does not count, and those that do the same elsewhere.
+SAME_WORK = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: torch.ops.aten._scaled_dot_product_flash_attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+        torch.ops.aten._scaled_dot_product_flash_attention_backward
+    ),
+}
 
 #: Pictures that the engine keeps from step to step for each picture it renders: x, noise, predictions.
 KEPT_PICTURES = 6
@@ -129,7 +138,7 @@ class Ledger(TorchDispatchMode):
         for tensor in made:
             self.enter(tensor)
         if not func.is_view:
-            count = flop_registry.get(func.overloadpacket)
+            count = flop_registry.get(SAME_WORK.get(func.overloadpacket, func.overloadpacket))
             flops = 0 if count is None else count(*args, **(kwargs or {}), out_val=out)
             self.work += Work(flops, sum(tensor.nbytes for tensor in [*tensors_in(args), *made]), 1)
         if self.malloc:
@@ -456,6 +465,7 @@ def guides(step: Step) -> bool:
     return bool(pulls and step.clip_guidance_scale and any(step.perceptor_weights))
 
 
+@backend.using("reference")  # a kernel computes nothing without contents
 def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate:
     """What the plan takes when it is laid out so, on a device of that type ("cpu", "cuda", "mps").
 

@@ -106,8 +106,11 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
 
 
 def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:
-    """The network in eval mode, without gradients to its parameters, its convolutions in `dtype`."""
+    """The network in eval mode, without gradients to its parameters, its convolutions in `dtype`, its blocks quick."""
+    from disco.models.unet_blocks import quicken  # imports guided-diffusion, as the network has already
+
     model.eval().requires_grad_(False)
+    quicken(model.net)
     if dtype != torch.float32:
         model.net.dtype = dtype
         for part in (model.net.input_blocks, model.net.middle_block, model.net.output_blocks):

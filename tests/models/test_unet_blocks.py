@@ -1,0 +1,115 @@
+"""The quick blocks compute what guided-diffusion's do, under the same keys."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from disco.kernels import backend
+from guided_diffusion.nn import GroupNorm32
+from guided_diffusion.unet import ResBlock
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from disco.models import catalog
+from disco.models.unet import UNet, freeze_unet
+
+SMALL = dataclasses.replace(
+    catalog.unet("512x512_diffusion_uncond_finetune_008100"),
+    num_channels=32,
+    channel_mult=(1, 2),
+    num_res_blocks=1,
+    attention_downsampling=(2,),
+    num_head_channels=32,
+)
+OTHERWISE = {
+    "use_scale_shift_norm": False,
+    "resblock_updown": False,
+    "use_new_attention_order": True,
+    "num_head_channels": None,
+    "num_heads": 4,
+    "num_classes": 5,
+}
+SPECS = {
+    "embedded": catalog.unet("embedded"),
+    "as the 512": SMALL,
+    "otherwise": dataclasses.replace(SMALL, **OTHERWISE),
+}
+
+
+def network_of(spec: catalog.UNetSpec) -> UNet:
+    """A network as guided-diffusion has it, with weights of which none is 0 and every norm counts."""
+    network = UNet(spec).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    for name, value in network.named_parameters():
+        is_norm = name.endswith("weight") and value.ndim == 1
+        value.normal_(
+            1.0 if is_norm else 0.0, 0.3 if is_norm else 1.5 / max(1, value[0].numel()) ** 0.5, generator=generator
+        )
+    return network
+
+
+def given(spec: catalog.UNetSpec) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    labels = [] if spec.num_classes is None else [torch.tensor([1, 4])]
+    return [torch.randn(2, 3, 16, 24, generator=generator), torch.tensor([20.0, 700.0]), *labels]
+
+
+def prediction_and_gradient(network: UNet, x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    x = x.clone().requires_grad_()
+    y = network(x, *others)
+    return y.detach(), torch.autograd.grad(y.square().sum(), x)[0]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_prediction_and_gradient_are_guided_diffusions(name) -> None:
+    spec = SPECS[name]
+    original = network_of(spec)
+    norms = sum(isinstance(module, GroupNorm32) for module in original.modules())
+    quick = freeze_unet(copy.deepcopy(original), torch.float32)
+    with backend.watching() as ran:
+        got = prediction_and_gradient(quick, *given(spec))
+    assert ran == ["group_norm_silu:reference"] * norms  # none is left as it was
+    for mine, exact in zip(got, prediction_and_gradient(original, *given(spec)), strict=True):
+        assert exact.std() > 1e-3
+        torch.testing.assert_close(mine / exact.std(), exact / exact.std(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_half_precision_is_no_farther_from_float32(name) -> None:
+    spec = SPECS[name]
+    original = network_of(spec)
+    exact = prediction_and_gradient(original, *given(spec))
+    quick = prediction_and_gradient(freeze_unet(copy.deepcopy(original), torch.bfloat16), *given(spec))
+    original.net.convert_to_fp16()  # guided-diffusion's own half is float16: its convolutions go on to bfloat16
+    halves = [value for value in original.parameters() if value.dtype == torch.float16]
+    for value in halves:
+        value.data = value.data.bfloat16()
+    original.net.dtype = torch.bfloat16
+    theirs = prediction_and_gradient(original, *given(spec))
+    assert halves
+    for mine, other, true in zip(quick, theirs, exact, strict=True):
+        assert (mine - true).square().mean() < 1.1 * (other - true).square().mean()
+
+
+def test_keys_stay_and_copies_are_their_own() -> None:
+    original = network_of(SMALL)
+    quick = freeze_unet(copy.deepcopy(original), torch.float32)
+    assert quick.state_dict().keys() == original.state_dict().keys()
+    other = copy.deepcopy(quick)
+    for value in other.parameters():
+        value.zero_()
+    again = freeze_unet(quick, torch.float32)  # once more changes nothing
+    torch.testing.assert_close(again(*given(SMALL)), original(*given(SMALL)), rtol=1e-5, atol=1e-5)
+    assert other(*given(SMALL)).abs().max() == 0
+    assert all(type(module) is not ResBlock for module in quick.modules())
+
+
+@pytest.mark.parametrize("name", ["as the 512", "otherwise"])
+def test_attention_takes_its_fast_kernel(name) -> None:
+    """Heads that do not lie as it wants them are sent through a matrix of T x T, without a word."""
+    network = freeze_unet(network_of(SPECS[name]), torch.float32)
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        assert network(*given(SPECS[name])).isfinite().all()
