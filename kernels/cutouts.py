@@ -1,7 +1,7 @@
-"""Crops and warps of many cutouts at once, in plain torch: differentiable, deterministic on CPU, on any device.
+"""Crops and warps of many cutouts at once: differentiable, and the same bits each time.
 
 Cutting a picture the usual way, one crop and one resize after the other, spends its time on calls. Here all crops of
-a picture are two matrix products, and all warps one sampling.
+a picture are two matrix products, and all warps one sampling; or one kernel each.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from disco.kernels.backend import by_triton
 from torch import Tensor
 
 CUBIC_REACH = 2.0
@@ -79,6 +80,10 @@ def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
     Returns [N, C, out, out], dtype and device of `picture`; the gradient flows to `picture`. Weights are worked out
     in float64 for a float64 picture, in float32 otherwise.
     """
+    if len(top) and picture.numel() and by_triton("crop_resize", picture):
+        from disco.kernels.cutouts_triton import crop_resize as kernel
+
+        return kernel(picture, top, left, height, width, out)
     channels, rows, columns = picture.shape
     exact = torch.promote_types(picture.dtype, torch.float32)
     down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
@@ -172,8 +177,12 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
             the inverse of how the content moves.
 
     Returns [N, C, H, W], dtype and device of `cuts`; the gradient flows to `cuts`. Source: torchvision's `affine` and
-    `perspective` on tensors, which this equals for the same map.
+    `perspective` on tensors, which this equals for the same map. The kernel is for affine maps.
     """
+    if matrix.shape[1] == 2 and cuts.numel() and by_triton("warp", cuts):
+        from disco.kernels.cutouts_triton import warp as kernel
+
+        return kernel(cuts, matrix)
     height, width = cuts.shape[-2:]
     # grid_sample's units: half the cut's width, half its height.
     units = matrix.new_tensor([2 / width, 2 / height, 1])[: matrix.shape[1], None]

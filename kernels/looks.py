@@ -57,13 +57,12 @@ def recolour(
 
     Args:
         x, noise: [n, 3, h, w], of one floating dtype, on one device.
-        colours, noise_colours: [n, 3, 3], any device.
-        jitter: [n, 4], b, k, f and turn, any device; or None for none.
+        colours, noise_colours: [n, 3, 3], floating point, any device.
+        jitter: [n, 4], b, k, f and turn, on the same device; or None for none.
         order: in which the jitters follow one another, as `JITTERS` numbers them.
 
-    Returns [n, 3, h, w], dtype and device of `x`; the gradient flows to `x` alone.
+    Returns [n, 3, h, w], dtype and device of `x`; the gradient flows to `x` alone. The kernel is for the usual order.
     """
-    n, _, height, width = x.shape
     if jitter is None or order != USUAL_ORDER:
         colours, noise_colours = (each.to(x.device, x.dtype, non_blocking=True) for each in (colours, noise_colours))
         y = torch.baddbmm(torch.bmm(noise_colours, noise.flatten(2)), colours, x.flatten(2)).view(x.shape)
@@ -72,15 +71,15 @@ def recolour(
             for step in order:
                 y = JITTERS[step](y, factors[:, step])
         return y
-    if x.numel() and by_triton("recolour", x, noise):
-        from disco.kernels.looks_triton import recolour as kernel
-
-        return kernel(x, noise, colours, noise_colours, jitter)
     # The brightness is part of the mixing. All that is a cut's own goes to its device in one piece.
     bright = jitter[:, :1, None]
     own = torch.cat([(bright * colours).flatten(1), (bright * noise_colours).flatten(1), jitter[:, 1:]], 1)
+    if x.numel() and by_triton("recolour", x, noise):
+        from disco.kernels.looks_triton import recolour as kernel
+
+        return kernel(x, noise, own)
     own = own.to(x.device, x.dtype, non_blocking=True)
-    return _Recolour.apply(x.flatten(2), noise.flatten(2), own).view(n, 3, height, width)
+    return _Recolour.apply(x.flatten(2), noise.flatten(2), own).view(x.shape)
 
 
 class _Recolour(torch.autograd.Function):

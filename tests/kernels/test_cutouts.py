@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as TF
-from disco.kernels import cutouts
+from disco.kernels import backend, cutouts, cutouts_triton
 from disco.kernels.cutouts import crop_resize, cubic, resize_weights, warp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,3 +180,96 @@ def test_gradients_of_warps() -> None:
     cuts = noise(2, 1, 5, 6).requires_grad_()
     matrix = torch.eye(3, dtype=torch.float64) + 0.1 * noise(2, 3, 3) * torch.tensor([1, 1, 0.1])[:, None]
     assert torch.autograd.gradcheck(lambda x: warp(x, matrix), cuts)
+
+
+# The kernels, in Triton's interpreter, which is slow: small pictures, few boxes
+
+#: In a picture of 9 x 10, resized to 5 x 5: shrunk, magnified, over the edges, not square.
+FEW = [(0, 2, 7, 7), (5, 5, 4, 4), (-2, 3, 6, 8)]
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that small pictures have several tiles, along rows and columns."""
+    monkeypatch.setattr(cutouts_triton, "CUT_TILE", (8, 4))
+    monkeypatch.setattr(cutouts_triton, "PICTURE_TILE", (16, 8))
+    monkeypatch.setattr(cutouts_triton, "WARPED", 32)
+
+
+def value_and_gradient(look: Callable[[Tensor], Tensor], x: Tensor, upstream: Tensor, kernels: str) -> list[Tensor]:
+    """What an operation makes of x, and the gradient; asserts that the operation ran as asked."""
+    x = x.detach().requires_grad_()
+    with backend.using(kernels), backend.watching() as ran:
+        seen = look(x)
+        gradient = torch.autograd.grad(seen, x, upstream.to(seen.dtype))[0]
+    assert [way.partition(":")[2] for way in ran] == [kernels]
+    assert seen.dtype == gradient.dtype == x.dtype and gradient.shape == x.shape
+    return [seen, gradient]
+
+
+def compare(look: Callable[[Tensor], Tensor], x: Tensor, upstream: Tensor, atol: float) -> None:
+    """A kernel against its reference in float64."""
+    got = value_and_gradient(look, x, upstream, "triton")
+    expected = value_and_gradient(look, x.double(), upstream.double(), "reference")
+    for ours, theirs in zip(got, expected, strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=0, atol=atol)
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize(
+    ("dtype", "atol", "boxes", "channels"), [(torch.float32, 1e-5, FEW, 1), (torch.bfloat16, 0.05, FEW[:1], 2)]
+)
+def test_the_kernel_crops_as_the_reference(dtype: torch.dtype, atol: float, boxes: list, channels: int) -> None:
+    picture = noise(10, channels, 9).permute(1, 2, 0).to(dtype)
+    assert not picture.is_contiguous()
+    compare(lambda x: at_once(x, boxes, 5), picture, noise(len(boxes), channels, 5, 5).to(dtype), atol)
+
+
+def test_the_kernel_crops_with_its_own_tiles_to_the_same_bits_twice() -> None:
+    picture, upstream = noise(1, 10, 12, dtype=torch.float32), noise(1, 1, 9, 9, dtype=torch.float32)
+
+    def look(x: Tensor) -> Tensor:
+        return at_once(x, [(0, 0, 10, 12)], 9)
+
+    compare(look, picture, upstream, 1e-5)
+    first, second = (value_and_gradient(look, picture, upstream, "triton") for _ in range(2))
+    assert all(a.equal(b) for a, b in zip(first, second, strict=True))
+
+
+#: Rotated and mirrored, turned far, nearly as they are, shrunk and sheared, flattened to a line: x' = ..., y' = ...
+MAPS = [
+    [[-0.97, 0.26, 1.0], [-0.26, -0.97, 0.5]],
+    [[0.0, 1.0, -2.0], [-1.0, 0.0, 0.0]],
+    [[1.0, 0.0, 0.25], [0.0, 1.0, 0.0]],
+    [[1.9, 0.4, 0.0], [0.0, 1.3, 0.3]],
+    [[0.5, 0.5, 0.1], [0.5, 0.5, 0.2]],
+]
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-5), (torch.float16, 0.01)])
+def test_the_kernel_warps_as_the_reference(dtype: torch.dtype, atol: float) -> None:
+    cuts, maps = noise(5, 6, 7, 1).permute(0, 3, 2, 1).to(dtype), torch.tensor(MAPS, dtype=torch.float64)
+    assert not cuts.is_contiguous()
+    compare(lambda x: warp(x, maps), cuts, noise(5, 7, 1, 6).transpose(1, 2).to(dtype), atol)
+
+
+def test_the_kernel_warps_to_the_same_bits_twice() -> None:
+    cuts, maps = noise(2, 1, 24, 25, dtype=torch.float32), torch.tensor(MAPS[:2])
+    first, second = (value_and_gradient(lambda x: warp(x, maps), cuts, cuts, "triton") for _ in range(2))
+    assert all(a.equal(b) for a, b in zip(first, second, strict=True))
+
+
+def test_what_has_no_kernel_is_left_to_the_reference() -> None:
+    picture, cuts = noise(1, 4, 4, dtype=torch.float32), noise(2, 1, 4, 4, dtype=torch.float32)
+    with backend.using("triton"), backend.watching() as ran:
+        assert warp(cuts, torch.eye(3).expand(2, 3, 3)).shape == cuts.shape
+        assert warp(cuts[:0], torch.eye(3).expand(0, 3, 3)[:, :2]).shape == (0, 1, 4, 4)
+        assert at_once(picture, [], 6).shape == (0, 1, 6, 6)
+        assert ran == []
+        for look in (
+            lambda: warp(cuts.double(), torch.eye(3)[:2].expand(2, 2, 3)),
+            lambda: at_once(noise(1, 4, 4), FEW, 5),
+        ):
+            with pytest.raises(RuntimeError, match="has no kernel"):
+                look()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision.transforms.functional as TF
+from disco.kernels import backend
 from disco.kernels.colour import greyness, hue
 from disco.kernels.looks import brightness, contrast, recolour, saturation
 from torch import Tensor
@@ -78,3 +79,35 @@ def test_gradients_of_recoloured_cuts() -> None:
 def test_no_cuts_are_recoloured_to_none() -> None:
     none = torch.empty(0, 3, 4, 4)
     assert recolour(none, none, *looks(0)).shape == none.shape
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 2e-5), (torch.bfloat16, 0.06)])
+def test_the_kernel_recolours_as_the_reference(dtype: torch.dtype, atol: float) -> None:
+    """In Triton's interpreter; more pixels than one program's, and not a whole number of programs."""
+    x, noise = drawn(9, 2, 29, 23, 3).permute(0, 3, 1, 2).to(dtype), drawn(10, 2, 3, 29, 23, low=-2, high=2).to(dtype)
+    upstream = drawn(11, 2, 3, 29, 23).to(dtype)
+
+    def run(kernels: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        source = x.to(dtype).detach().requires_grad_()
+        with backend.using(kernels), backend.watching() as ran:
+            got = recolour(source, noise.to(dtype), *looks(2))
+            gradient = torch.autograd.grad(got, source, upstream.to(dtype))[0]
+        assert ran == [f"recolour:{kernels}"] and got.dtype == gradient.dtype == dtype
+        return got, gradient
+
+    (got, gradient), (expected, exact) = run("triton", dtype), run("reference", torch.float64)
+    torch.testing.assert_close(got.double(), expected, rtol=0, atol=atol)
+    # Where rounding takes a colour over a bend, its gradient is another one: of a few in halves.
+    off = (gradient.double() - exact).abs() > 10 * atol
+    assert off.double().mean() < (0.001 if dtype == torch.float32 else 0.05)
+    again, once_more = run("triton", dtype)
+    assert again.equal(got) and once_more.equal(gradient)
+
+
+def test_other_orders_have_no_kernel() -> None:
+    x = drawn(12, 1, 3, 4, 4).float()
+    with backend.using("triton"), backend.watching() as ran:
+        recolour(x, x, *looks(1), (1, 0, 2, 3))
+        assert ran == []
+        with pytest.raises(RuntimeError, match="recolour has no kernel for torch.float64"):
+            recolour(x.double(), x.double(), *looks(1))
