@@ -9,9 +9,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-#: Lines and columns of a tile: eight pixels a thread, in lines of four times 128 bytes. Chosen for GPUs of the A100's and
-#: H100's kind, on which only the memory's speed should count, and not measured there. A flatter tile would fetch more of
-#: its neighbours' pixels.
+#: Lines and columns of a tile: eight pixels a thread, in lines of four times 128 bytes. Chosen for GPUs of the A100's
+#: and H100's kind, on which only the memory's speed should count, and not measured there. A narrower tile would fetch
+#: more of its neighbours' pixels.
 LINES, COLUMNS = 8, 128
 WARPS = 4
 
