@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
+from jupyter_client import KernelManager  # noqa: E402
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -19,12 +21,25 @@ def test_outputs_are_stripped(path):
     assert {cell.execution_count for cell in cells} == {None}
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory) -> Iterator[tuple[KernelManager, Path]]:
+    """One kernel for all notebooks, and the folder that it is in: it imports torch and loads the models once."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(folder))
+    yield manager, folder
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs(path, tmp_path):
+def test_the_notebook_runs(path, kernel):
+    manager, folder = kernel
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    forget = nbformat.v4.new_code_cell("%reset -f")  # what another notebook has left
+    notebook.cells.insert(0, forget)
+    nbclient.NotebookClient(notebook, km=manager, timeout=300).execute()
     pictures = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
                 if "image/png" in output.get("data", {})]  # fmt: skip
     assert pictures, "no picture was shown"
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []

@@ -1,13 +1,21 @@
-"""Studies as a user has them, in processes of their own: killed, widened, failing, side by side, on every launcher."""
+"""Studies as a user has them: killed, interrupted, widened, failing, side by side, on every launcher.
+
+What is killed, and what runs beside another command, is a process of its own. Everything else runs in this process,
+which has the engine and its models already.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -22,18 +30,22 @@ from disco.study.sweeper import workers_of
 
 QUICK = ["steps=2", "cut_overview=1", "cut_innercut=1", "display_rate=0"]
 GRID = ["-m", "a red star", *QUICK, "clamp_max=0.1,0.4", "seed=0,1"]
+WIDE = [*GRID[:-2], "clamp_max=0.1,0.2,0.4", "seed=0,1"]
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "disco", *arguments]
+def started(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    words = [sys.executable, "-m", "disco", *arguments]
+    return subprocess.Popen(words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def study(*arguments: str, cwd: Path, code: int = 0) -> Path:
-    """Run a study in a process of its own; its folder."""
-    done = subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return Path(done.stdout.splitlines()[-1]).parent
+    """Run a study in this process; its folder."""
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+        patch.chdir(cwd)
+        assert main(arguments) == code
+    return Path(out.getvalue().splitlines()[-1]).parent
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -58,11 +70,22 @@ def stamps(folder: Path) -> dict[str, tuple[int, int, str]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The pictures of GRID, and of a wider one."""
-    folder = study(*GRID[:-2], "clamp_max=0.1,0.2,0.4", "seed=0,1", cwd=tmp_path_factory.mktemp("undisturbed"))
-    found = pictures(folder)
+    """The pictures of WIDE, and so of GRID."""
+    found = pictures(study(*WIDE, cwd=tmp_path_factory.mktemp("undisturbed")))
     assert len(set(found.values())) == 6
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_workers_left() -> Iterator[None]:
+    """joblib keeps its workers for the next study, and Ray its cluster."""
+    yield
+    if "joblib" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(kill_workers=True)
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 # Interrupted
@@ -70,53 +93,73 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL to send")
-def test_killed_twice_and_gone_on_with(tmp_path, undisturbed):
-    wide = [*GRID[:-2], "clamp_max=0.1,0.2,0.4", "seed=0,1"]
+def test_killed_twice_and_gone_on_with_by_two_commands_at_once(tmp_path, undisturbed):
     known: dict[str, tuple[int, int, str]] = {}
     for _ in range(2):
-        process = subprocess.Popen(command(*wide), cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = started(*WIDE, cwd=tmp_path)
         try:
-            wait_for_the_middle(tmp_path, len(known), process)
+            wait_for_the_middle(tmp_path, len(known), lambda process=process: process.poll() is None)
         finally:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
         (folder,) = tmp_path.glob("runs/disco/*")
         now = stamps(folder)
         assert known.items() < now.items() and len(now) < 6
         known = now
-    assert study(*wide, cwd=tmp_path) == folder
-    cells = read_study(folder).cells
-    assert [cell.status for cell in cells] == ["finished"] * 6
+    both = [started(*WIDE, cwd=tmp_path) for _ in range(2)]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "Traceback" not in said[0] + said[1]
+    assert sum(text.count("disco: cell ") for text in said) == 6 - len(known)  # between them
+    assert [cell.status for cell in read_study(folder).cells] == ["finished"] * 6
     assert known.items() < stamps(folder).items()
     assert pictures(folder) == undisturbed
     after = stamps(folder)
-    study(*wide, cwd=tmp_path)
+    assert study(*WIDE, cwd=tmp_path) == folder
     assert stamps(folder) == after
 
 
-def wait_for_the_middle(folder: Path, known: int, process: subprocess.Popen) -> None:
+def wait_for_the_middle(folder: Path, known: int, is_alive: Callable[[], bool]) -> None:
     """Until one cell more is finished, and another begun."""
     deadline = time.monotonic() + 300
     while True:
         records = [path.read_text() for path in folder.glob("runs/disco/*/*/run.json")]
         if sum('"finished"' in text for text in records) > known and any('"running"' in text for text in records):
             return
-        assert process.poll() is None and time.monotonic() < deadline
+        assert is_alive() and time.monotonic() < deadline
         time.sleep(0.01)
 
 
 @pytest.mark.slow
-def test_a_wider_grid_and_two_commands_at_once(tmp_path, undisturbed):
+def test_a_wider_grid(tmp_path, undisturbed, capsys):
     folder = study(*GRID, cwd=tmp_path)
     before = stamps(folder)
-    wide = command(*GRID[:-2], "clamp_max=0.1,0.2,0.4", "seed=0,1")
-    both = [subprocess.Popen(wide, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert "4 of 6 cells are there already" in said[0] + said[1]
-    assert sum(text.count("disco: cell ") for text in said) == 2  # between them
+    assert study(*WIDE, cwd=tmp_path) == folder
+    assert "4 of 6 cells are there already" in capsys.readouterr().err
     assert before.items() < stamps(folder).items()
     assert pictures(folder) == undisturbed
+
+
+@pytest.mark.slow
+def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
+    import disco.engine
+
+    monkeypatch.chdir(tmp_path)
+    render, begun = disco.engine.render_settings, []
+
+    def render_settings(settings, folder, quiet=False):
+        begun.append(folder)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return render(settings, folder, quiet=quiet)
+
+    monkeypatch.setattr(disco.engine, "render_settings", render_settings)
+    assert main(GRID) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    (page,) = tmp_path.glob("runs/disco/*/index.html")
+    assert said == f"disco: interrupted with 1 of 4 cells done; the same command goes on. So far: {page}"
+    assert main(GRID) == 0 and len(begun) == 5
+    assert pictures(page.parent).items() < undisturbed.items()
 
 
 # Launchers
@@ -213,25 +256,29 @@ def test_a_cell_that_fails_and_a_folder_of_foreign_files(tmp_path, monkeypatch, 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker in /proc")
-def test_a_worker_that_dies(tmp_path):
+def test_a_worker_that_dies(tmp_path, capsys):
     """The cell it died of is marked; the others are rendered, by workers that take over."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    arguments = [*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.workers=1"]
-    process = subprocess.Popen(
-        command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    wait_for_the_middle(tmp_path, 0, process)
-    workers = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/status")
-        if f"\nPPid:\t{process.pid}\n" in path.read_text() and b"popen_loky" in (path.parent / "cmdline").read_bytes()
-    ]
-    assert workers
-    for worker in workers:
-        os.kill(worker, signal.SIGKILL)
-    out, said = process.communicate(timeout=300)
-    assert process.returncode == 1 and "Traceback" not in said, said
-    cells = read_study(Path(out.splitlines()[-1]).parent).cells
+    over, killed = Event(), []
+
+    def kill() -> None:
+        wait_for_the_middle(tmp_path, 0, lambda: not over.is_set())
+        for path in Path("/proc").glob("[0-9]*/status"):
+            mine = f"\nPPid:\t{os.getpid()}\n" in path.read_text()
+            if mine and b"popen_loky" in (path.parent / "cmdline").read_bytes():
+                killed.append(int(path.parent.name))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    killing = Thread(target=kill)
+    killing.start()
+    try:
+        arguments = [*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.workers=1"]
+        folder = study(*arguments, cwd=tmp_path, code=1)
+    finally:
+        over.set()
+        killing.join()
+    assert killed and "Traceback" not in capsys.readouterr().err
+    cells = read_study(folder).cells
     assert sorted(cell.status for cell in cells) == ["failed", "finished", "finished", "finished"]
     (error,) = {cell.error for cell in cells} - {None}
     assert error is not None and error.startswith("its worker died: TerminatedWorkerError")
