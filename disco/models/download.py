@@ -128,6 +128,8 @@ def download(
             except (Useless, Wrong) as error:
                 reasons[address] = str(error)
                 left.remove(address)
+                if progress and left:
+                    print(f"disco: {address}: {error}; the next address is tried", file=sys.stderr)
         if not left or pause is None:
             break
         if progress:

@@ -76,8 +76,15 @@ def weights_path(spec: NetworkSpec) -> Path:
 
 
 def check_here(specs: Sequence[NetworkSpec]) -> None:
-    """Raise `disco.errors.SettingsError` unless the weights of all these networks are here; it says how to get them."""
-    missing = [spec for spec in dict.fromkeys(specs) if find(spec.weights) is None]
+    """Raise `disco.errors.SettingsError` unless the weights of all these networks are here; it says how to get them.
+
+    So is one of another length than was published, which takes no reading; hashes are for who loads it.
+    """
+    places = {spec: find(spec.weights) for spec in specs}
+    for spec, path in places.items():
+        if path is not None:
+            check_length(spec, path)
+    missing = [spec for spec, path in places.items() if path is None]
     for spec in missing:
         if spec.weights.shipped:
             place = EMBEDDED_FOLDER / spec.weights.name
@@ -95,6 +102,16 @@ def check_here(specs: Sequence[NetworkSpec]) -> None:
         f"{'file' if len(files) == 1 else 'files'} there as {', '.join(files)}, or name the folder that holds "
         f"{'it' if len(files) == 1 else 'them'} in the environment variable DISCO_MODELS"
     )
+
+
+def check_length(spec: NetworkSpec, path: Path) -> None:
+    """Raise `disco.errors.SettingsError` for a file whose length tells that it is not the published one."""
+    form, size = spec.weights.form_at(path), path.stat().st_size
+    if form.sha256 is not None and form.size not in (None, size):
+        raise SettingsError(
+            f"{spec.name}: {path} is damaged or another file: it has {size} bytes instead of {form.size}; "
+            f"disco models fetch {shlex.quote(spec.name)} brings the right one and keeps yours beside it"
+        )
 
 
 # Which

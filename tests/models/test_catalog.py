@@ -37,9 +37,11 @@ def test_missing_weights_say_what_was_looked_for_where_and_how_to_supply_it(tmp_
         store.weights_path(catalog.perceptor("ViT-B/32"))
     for part in ("ViT-B/32", str(tmp_path), "ViT-B-32.pt or ViT-B-32.safetensors", "DISCO_MODELS"):
         assert part in str(error.value)
-    for name in ("ViT-B-32.safetensors", "ViT-B-32.pt"):  # the latter is preferred
-        (tmp_path / name).touch()
-        assert store.weights_path(catalog.perceptor("ViT-B/32")) == tmp_path / name
+    spec = catalog.perceptor("ViT-B/32")
+    for form in reversed(spec.weights.forms):  # the first is preferred
+        with (tmp_path / form.name).open("wb") as file:
+            file.truncate(form.size or 0)
+        assert store.weights_path(spec) == tmp_path / form.name
 
 
 def test_embedded_files_are_the_recorded_ones_and_small():

@@ -263,6 +263,13 @@ def test_every_address_is_named_with_its_reason(bring, faults):
         assert part in str(error.value)
 
 
+def test_a_mirror_that_is_passed_over_is_named_at_once(faults, tmp_path, capsys):
+    faults.files["/a.pt"] = CONTENT
+    addresses = ["/nowhere/a.pt", f"{faults.address}/a.pt"]
+    download(addresses, tmp_path / "a.pt.part", lambda path, promised: None, size=SIZE)
+    assert "disco: /nowhere/a.pt: No such file or directory; the next address is tried" in capsys.readouterr().err
+
+
 def test_a_trickle_is_given_up(bring, monkeypatch):
     """The clock runs a minute a block, and a block is all there is of it."""
     clock = iter(range(0, 10**6, 61))

@@ -265,6 +265,21 @@ def test_missing_weights_name_the_command_that_fetches_them(file, models):
         fetch(WeightsFile("a.pt", shipped=True))
 
 
+def test_a_file_of_another_length_is_refused_before_it_is_read(file, models, monkeypatch):
+    spec = BackboneSpec("a name", file)
+    place = models / file.name
+    models.mkdir()
+    place.write_bytes(CONTENT[:-1])
+    monkeypatch.setattr(store, "sha256_of", None)
+    for ask in (store.weights_path, lambda spec: store.check_here([spec])):
+        with pytest.raises(SettingsError, match=f"{len(CONTENT) - 1} bytes instead of {len(CONTENT)}; disco models fe"):
+            ask(spec)
+    unhashed = replace(spec, weights=replace(file, sha256=None))
+    assert store.weights_path(unhashed) == place, "a size without a hash is hearsay"
+    place.write_bytes(CONTENT)
+    assert store.weights_path(spec) == place
+
+
 def test_all_that_is_missing_is_named_at_once(file, models):
     first, second, third = (BackboneSpec(name, replace(file, name=f"{name}.pt")) for name in ("a", "b c", "d"))
     unknown = BackboneSpec("e", WeightsFile("e.pt"))
@@ -331,7 +346,9 @@ def test_records_of_files_by_one_name_do_not_mix(models, tmp_path, monkeypatch):
 # Two processes, and one that dies
 
 FETCHING = (
-    "import sys; from disco.models import store; from disco.models.specs import WeightsFile; "
+    # A shell's background jobs, and all that they start, ignore Ctrl-C unless they say otherwise.
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from disco.models import store; from disco.models.specs import WeightsFile; "
     "print(store.fetch(WeightsFile('a.safetensors', sys.argv[1], None, addresses=(sys.argv[2],)), progress=False))"
 )
 
