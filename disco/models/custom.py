@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ IGNORED = {
     *("use_checkpoint", "use_fp16", "num_heads_upsample"),
 }
 OURS = ("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses", "predicts", "patch")
+#: Of every norm (nn.py, `normalization`).
+GROUPS = 32
 #: ImageNet's, the number that guided-diffusion's class_cond means.
 CLASSES = 1000
 SUFFIXES = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
@@ -103,6 +105,7 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         if side <= 0 or image_size % side:
             raise SettingsError(f"attention_resolutions holds {side}, which does not divide image_size {image_size}")
     by_channels = flags["num_head_channels"] != -1
+    _check_widths(flags, mult, {image_size // side for side in resolutions})
     return UNetSpec(
         name=name,
         weights=_file(name, card),
@@ -132,6 +135,21 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
 def _check(key: str, value: Any, allowed: Any, kind: type, words: str) -> None:
     if type(value) is not kind or not allowed(value):
         raise SettingsError(f"{key} is {value!r}, but must be {words}")
+
+
+def _check_widths(flags: Mapping[str, Any], mult: Sequence[float], attended: Collection[float]) -> None:
+    """Raise `disco.errors.SettingsError` for widths that guided-diffusion's norms and heads cannot share out."""
+    widths = [int(each * flags["num_channels"]) for each in mult]
+    for width in widths:
+        if width % GROUPS:
+            raise SettingsError(
+                f"num_channels {flags['num_channels']} and channel_mult give a width of {width} channels, but its "
+                f"norms have {GROUPS} groups, so it must be a multiple of {GROUPS}"
+            )
+    key = "num_heads" if flags["num_head_channels"] == -1 else "num_head_channels"
+    for level, width in enumerate(widths):
+        if (2**level in attended or level == len(widths) - 1) and width % flags[key]:
+            raise SettingsError(f"{key} is {flags[key]}, but must divide the {width} channels that attention has")
 
 
 def _numbers(key: str, value: Any) -> tuple[float, ...]:
