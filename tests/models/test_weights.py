@@ -19,7 +19,7 @@ from disco.errors import SettingsError
 from disco.models import catalog, store, weights
 from disco.models.secondary import build_secondary, load_secondary
 from disco.models.specs import WeightsFile
-from disco.models.unet import UNet, load_unet
+from disco.models.unet import UNet, freeze_unet, load_unet
 from disco.models.weights import fill, load_state
 
 
@@ -152,7 +152,7 @@ def test_a_unet_and_a_secondary_model_come_out_of_their_files(models, wrap, half
     torch.manual_seed(0)
     x, t = torch.randn(1, 3, 64, 64), torch.tensor([0.3])
     for spec, built, state_of, load in (
-        (unet_spec, UNet(unet_spec), lambda network: network.net, load_unet),
+        (unet_spec, freeze_unet(UNet(unet_spec), torch.float32), lambda network: network.net, load_unet),
         (secondary_spec, build_secondary(secondary_spec), lambda network: network, load_secondary),
     ):
         # of a UNet's layers many start at zero, and would tell nothing
