@@ -241,7 +241,8 @@ def watch_memory(device: torch.device) -> Callable[[], int | None]:
     if sys.platform != "linux":
         return lambda: None
     before, now = largest_memory(), psutil.Process().memory_info().rss
-    return lambda: found - now if (found := largest_memory()) > before else None
+    # The two counters are not exact: a run that grew by nothing may seem to have shrunk.
+    return lambda: found - now if (found := largest_memory()) > max(before, now) else None
 
 
 def largest_memory() -> int:

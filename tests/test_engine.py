@@ -1,6 +1,7 @@
 """A run from end to end: on toy networks where its own logic is at stake, on the embedded ones where pictures are."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -456,6 +457,15 @@ def test_a_device_that_is_not_there_is_refused_before_models(toys):
 
 
 # --- mirrors ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there the process does not say")
+@pytest.mark.parametrize(("peaks", "grown"), [((100, 200), None), ((400, 400), None), ((400, 500), 200)])
+def test_memory_that_a_run_grew_by_is_never_negative(monkeypatch, peaks, grown):
+    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=300))
+    monkeypatch.setattr(engine.psutil, "Process", lambda: process)
+    monkeypatch.setattr(engine, "largest_memory", iter(peaks).__next__)
+    assert engine.watch_memory(torch.device("cpu"))() == grown
 
 
 def test_mirror_copies_the_first_half():

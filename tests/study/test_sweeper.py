@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from disco.cli import main
+from disco.config import compose
 from disco.errors import SettingsError
 from disco.study import sweeper
 from disco.study.results import read_study
@@ -195,6 +196,16 @@ def test_how_many_workers(launcher, given, jobs, workers, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     config = OmegaConf.create({"hydra": {"launcher": launcher, "sweeper": {"workers": given}}})
     assert workers_of(config, [job_on("auto")], jobs) == workers
+
+
+@pytest.mark.parametrize(
+    ("plugin", "launcher", "reserved"),
+    [("submitit", "slurm_gpus", "gpus_per_node"), ("ray", "ray_gpus", "ray.remote.num_gpus")],
+)
+def test_launchers_that_reserve_a_gpu_for_every_worker(plugin, launcher, reserved):
+    pytest.importorskip(f"hydra_plugins.hydra_{plugin}_launcher")
+    config = compose(["prompt=a star", f"hydra/launcher={launcher}"])
+    assert OmegaConf.select(config.hydra.launcher, reserved) == 1
 
 
 def test_one_worker_a_gpu(monkeypatch):
