@@ -67,8 +67,9 @@ def _reference(u: Tensor, v: Tensor, weights: Tensor, with_gradient: bool) -> tu
     between neighbouring vectors of float32.
     """
     exact = torch.promote_types(u.dtype, torch.float32)
-    u, v = u.double(), v.double()
-    v = v / torch.linalg.vector_norm(v, dim=-1, keepdim=True).clamp_min(LEAST)
+    finest = torch.float32 if u.device.type == "mps" else torch.float64  # there is no float64 there
+    u, v = u.to(finest), v.to(finest)
+    v = v / torch.linalg.vector_norm(v, dim=-1, keepdim=True).clamp_min(torch.finfo(finest).tiny)
     length = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
     length.masked_fill_(length == 0, torch.inf)  # a zero vector has no cosine and no gradient
     cosine = (u @ v.mT).div_(length).clamp_(-1, 1)
@@ -86,6 +87,3 @@ def _reference(u: Tensor, v: Tensor, weights: Tensor, with_gradient: bool) -> tu
 
 SAME = 1e-7
 """The sine of an angle that is taken for none, or for half a turn: float64's cosines can just tell it from that."""
-
-LEAST = torch.finfo(torch.float64).tiny
-"""What the length of a prompt's zero vector is taken for."""
