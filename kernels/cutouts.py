@@ -7,6 +7,7 @@ a picture are two matrix products, and all warps one sampling; or one kernel eac
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -64,6 +65,23 @@ def resize_weights(
     return row.scatter_add_(-1, pixel.clamp(0, size - 1), weights)
 
 
+@lru_cache(maxsize=512)
+def _piece_weights(length: int, out: int, dtype: torch.dtype) -> Tensor:
+    """The weights [out, length] of a whole piece, wherever it lies; on the CPU."""
+    start = torch.tensor([0])
+    return resize_weights(start, start + length, length, out, dtype, start.device)[0]
+
+
+def _placed_weights(lines: list[tuple[int, int]], size: int, out: int, dtype: torch.dtype) -> Tensor:
+    """`resize_weights` of a few short pieces on the CPU, whose lengths recur: quicker put in their places."""
+    weights = torch.zeros(len(lines), out, size, dtype=dtype)
+    for row, (start, length) in zip(weights, lines, strict=True):
+        low, high = max(start, 0), min(start + length, size)
+        if low < high:
+            row[:, low:high] = _piece_weights(length, out, dtype)[:, low - start : high - start]
+    return weights
+
+
 def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:
     r"""Cut N boxes out of one picture and resize each to `out` x `out` pixels, antialiased.
 
@@ -86,15 +104,21 @@ def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
         return kernel(picture, top, left, height, width, out)
     channels, rows, columns = picture.shape
     exact = torch.promote_types(picture.dtype, torch.float32)
-    down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
-    across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
-    products = 2 * channels * rows * columns * out * len(top)
-    if picture.device.type == "cpu" and products > DENSE_PRODUCTS:
-        bands = [
-            (_bands(*line_y, out, rows), _bands(*line_x, out, columns))
-            for line_y, line_x in zip(_lines(top, height), _lines(left, width), strict=True)
-        ]
-        return _BandedCrops.apply(picture, down, across, bands)
+    if picture.device.type == "cpu":
+        lines_y, lines_x = _lines(top, height), _lines(left, width)
+        if 2 * channels * rows * columns * out * len(top) > DENSE_PRODUCTS:
+            down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
+            across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
+            bands = [
+                (_bands(*line_y, out, rows), _bands(*line_x, out, columns))
+                for line_y, line_x in zip(lines_y, lines_x, strict=True)
+            ]
+            return _BandedCrops.apply(picture, down, across, bands)
+        down = _placed_weights(lines_y, rows, out, exact).to(picture.dtype)
+        across = _placed_weights(lines_x, columns, out, exact).to(picture.dtype)
+    else:
+        down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
+        across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
     # The rows of all cuts in one product with the whole picture; then each cut's columns, all its channels at once.
     seen = down.flatten(0, 1) @ picture.movedim(1, 0).flatten(1)
     cuts = seen.view(-1, out * channels, columns) @ across.mT

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -331,21 +332,23 @@ def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
     cuts = warp(_noisy(cuts, generator), rotation(looks.angle, looks.shift, looks.flip))
     if looks.corners is not None:
         cuts = warp(_noisy(cuts, generator), perspective(looks.corners, *cuts.shape[-2:]))
-    greying = greyness(1.0 - looks.grey.to(torch.float64))
-    return recolour(cuts, _noise(cuts, generator), greying, noise_around(looks.grey), looks.jitter, looks.order)
+    colours, noise_colours = (either[looks.grey.long()] for either in greying(NOISE))
+    return recolour(cuts, _noise(cuts, generator), colours, noise_colours, looks.jitter, looks.order)
 
 
-def noise_around(greyed: Tensor) -> Tensor:
-    r"""Matrices [n, 3, 3] that give white noise the law of the noises before and after the greying `greyed` [n].
+@cache
+def greying(deviation: float) -> tuple[Tensor, Tensor]:
+    r"""What greying makes of colours, and of noise before and after it: matrices [2, 3, 3], without and with greying.
 
-    With n1 and n2 of deviation NOISE in each channel, l the luma's weights and 1 three ones:
+    Those of the noise give white noise the law of both. With n, n1, n2 white, l the luma's weights and 1 three ones:
 
-        n1 + n2              the law of  sqrt(2) NOISE n
-        1 l^T n1 + n2        the law of  NOISE (I + a 1 1^T) n,     (1 + 3 a)^2  =  1 + 3 |l|^2
+        n1 + n2              has the law of  sqrt(2) n
+        1 l^T n1 + n2        has the law of  (I + a 1 1^T) n,     (1 + 3 a)^2  =  1 + 3 |l|^2
     """
     one = torch.eye(3, dtype=torch.float64)
     a = (math.sqrt(1 + 3 * math.hypot(*LUMA) ** 2) - 1) / 3
-    return NOISE * torch.where(greyed[:, None, None], one + a, math.sqrt(2) * one)
+    noise = deviation * torch.stack([math.sqrt(2) * one, one + a])
+    return greyness(torch.tensor([1.0, 0.0], dtype=torch.float64)), noise
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -364,8 +367,8 @@ def rotation(angle: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
     Args: angle [n] in degrees, clockwise; shift [n, 2] in pixels; flip: bool [n]. Source: torchvision's `affine`.
     """
     cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
-    turn = torch.stack([cos, sin, -sin, cos], -1).view(-1, 2, 2)
-    turn[flip, 0] *= -1
+    mirror = 1 - 2 * flip.to(angle.dtype)
+    turn = torch.stack([mirror * cos, mirror * sin, -sin, cos], -1).view(-1, 2, 2)
     return torch.cat([turn, -turn @ shift[:, :, None]], -1)
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 import torchvision.transforms as T
 import torchvision.transforms.functional as TF
-from disco.kernels.colour import grey, greyness, hue
+from disco.kernels.colour import grey, hue
 from disco.kernels.looks import JITTERS, recolour
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,7 +237,7 @@ def test_noise_before_and_after_the_greying_has_the_law_of_both() -> None:
     """Against two noises laid over one after the other, by the covariance of a pixel's channels."""
     cuts, greyed, generator = torch.full((2, 3, 250, 250), 0.5), torch.tensor([False, True]), seeded(5)
     n = torch.randn(cuts.shape, generator=generator)
-    got = recolour(cuts, n, greyness(1.0 - greyed.float()), cutouts.noise_around(greyed).float(), None)
+    got = recolour(cuts, n, *(either[greyed.long()] for either in cutouts.greying(0.01)), None)
     first, second = (0.01 * torch.randn(cuts.shape, generator=generator) for _ in range(2))
     expected = torch.stack([(cuts + first)[0], TF.rgb_to_grayscale((cuts + first)[1], 3)]) + second
     for ours, theirs in zip(got, expected, strict=True):
