@@ -299,9 +299,10 @@ def load_perceptor(
     """
     import torch
 
-    from disco.models.weights import fill, load_state
+    from disco.models.weights import Undrawn, fill, load_state
 
-    model = build_clip(spec)
+    with Undrawn():  # a hundred million random numbers take seconds
+        model = build_clip(spec)
     path = weights_path(spec)
     fill(model, as_built(model, load_state(path, spec.weights.form_at(path).sha256)), spec.name)
     freeze_clip(model, dtype).visual.to(device)

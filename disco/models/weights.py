@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from disco.errors import SettingsError
 from disco.models import store
@@ -192,6 +193,26 @@ def separate(state: dict[str, Tensor]) -> dict[str, Tensor]:
         own[key] = value.clone(memory_format=torch.contiguous_format) if place in taken else value.contiguous()
         taken.add(place)
     return own
+
+
+#: What fills a tensor with random numbers, and those of torch.nn.init that hide from a mode that they call it.
+DRAWING = (
+    *(Tensor.uniform_, Tensor.normal_, Tensor.erfinv_),
+    *(nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
+)
+
+
+class Undrawn(TorchFunctionMode):
+    """While it is entered, networks are built without drawing their weights, which a file is going to replace.
+
+    They hold what the memory held; `fill` leaves nothing of it.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in DRAWING:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:

@@ -1,12 +1,27 @@
 """The doctor: what it says of this machine, held against what is known of it."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from disco import memory
+from disco import engine, memory
 from disco.cli import main
 from disco.commands import doctor
+
+
+def flops_of_a_step() -> int:
+    """What torch counts while the shipped models walk one, but for attention, which is a twentieth of it."""
+    plan, cpu = doctor.plan_of({}), torch.device("cpu")
+    networks = engine.load_networks(plan, cpu, memory.Arrangement("float32"))
+    counter = FlopCounterMode(display=False)
+    # Which modules compute is of no interest, and cannot be told of a gradient with respect to the picture alone.
+    counter.mod_tracker = SimpleNamespace(__enter__=lambda: None, __exit__=lambda *_: None, parents={"Global"})
+    with counter:
+        next(engine.walk(plan, networks, plan.seeds[:1], cpu))
+    return counter.get_total_flops()
 
 
 def test_the_report(monkeypatch, capsys, tmp_path):
@@ -18,9 +33,8 @@ def test_the_report(monkeypatch, capsys, tmp_path):
     said = capsys.readouterr().out
     assert "matrix products 1 GFLOP/s" in said
     assert re.search(r"^  here +embedded_vit$", said, flags=re.MULTILINE)
-    # 4.1 GFLOP a step, as counted of the shipped models, at one a second.
     seconds = re.search(r"yes +the shipped models.*: \d+MiB, ([\d.]+) s a step", said)
-    assert float(seconds[1]) == pytest.approx(4.1, rel=0.05)
+    assert float(seconds[1]) * 1e9 == pytest.approx(flops_of_a_step(), rel=0.1)  # at one GFLOP a second
     assert "no   too large: the run needs" in said
     assert re.search(r"a step took [\d.]+ s, the estimate was [\d.]+ s", said)
 

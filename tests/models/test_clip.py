@@ -17,6 +17,7 @@ from torch import nn
 
 from disco.errors import SettingsError
 from disco.models import catalog, clip
+from disco.models.weights import Undrawn
 
 EMBEDDED = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
 
@@ -33,6 +34,13 @@ def test_embedded_perceptors_load_see_and_read(spec):
     assert (perceptor.resolution, perceptor.mean, perceptor.std) == (spec.resolution, spec.mean, spec.std)
     assert not any(p.requires_grad for p in perceptor.model.parameters())
     assert all(p.dtype == torch.float32 for p in perceptor.model.parameters())
+
+
+@pytest.mark.parametrize("spec", EMBEDDED, ids=lambda s: s.name)
+def test_loading_draws_nothing(spec):
+    before = torch.random.get_rng_state()
+    clip.load_perceptor(spec, "cpu")
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_default_perceptors_are_two_architectures_well_below_the_picture_and_the_judge_never_guides():
@@ -171,7 +179,8 @@ def test_a_family_gives_what_open_clip_gives(name, file, write, tmp_path, monkey
         theirs = open_clip.load_openai_model(str(path), precision="fp32", device="cpu").eval()
         assert path.stat().st_size == pytest.approx(catalog.perceptor(name).weights.size, rel=1e-3)
     else:
-        theirs = open_clip.create_model(architecture, str(path)).eval()
+        with Undrawn():  # all comes out of the file
+            theirs = open_clip.create_model(architecture, str(path)).eval()
     own = clip.load_perceptor(spec, "cpu")
     for leftover in tmp_path.rglob("*"):  # gigabytes, which pytest would keep
         if leftover.is_file():
