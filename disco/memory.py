@@ -330,7 +330,7 @@ def cost_of_cuts(
         side = spec.resolution
         return cost_of(spec, (count, 3, side, side), precision, checkpointing, True, device_type)
 
-    if count >= most:
+    if count == 1 or count >= most:
         return cost(count)
     one, all_cuts, share = cost(1), cost(most), (count - 1) / (most - 1)
 
@@ -474,12 +474,17 @@ def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate
     # Where torch does an operation for the first time, it leaves tensors in cycles, which would be counted as held.
     Walk(plan, arrangement, device_type)
     walk = Walk(plan, arrangement, device_type)
-    parts = weights_of(plan, arrangement.precision, device_type)
-    pictures = KEPT_PICTURES * plan.settings.batch_size * 3 * plan.width * plan.height * 4
-    parts |= {"activations": walk.ledger.peak, "pictures": pictures, "libraries": LIBRARIES.get(device_type, 0)}
+    parts = standing(plan, arrangement.precision, device_type) | {"activations": walk.ledger.peak}
     works = [work_of(step, walk) for step in plan.steps]
     work = sum(works, Work()) * (1 / len(works))
     return Estimate(parts, sum(parts.values()), round(work.flops), work)
+
+
+def standing(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
+    """Bytes that the run holds from beginning to end, whatever its activations are; known without a walk."""
+    pictures = KEPT_PICTURES * plan.settings.batch_size * 3 * plan.width * plan.height * 4
+    others = {"pictures": pictures, "libraries": LIBRARIES.get(device_type, 0)}
+    return weights_of(plan, precision, device_type) | others
 
 
 def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
@@ -531,16 +536,30 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
     if asked is None and len(plan.perceptors) and is_small(plan) and room > SMALL:
         return replace(choices[0], why="small enough to need no planning"), None
     there = f"{'memory_limit is' if asked is not None else 'free are'} {in_words(room)}"
-    for number, arrangement in enumerate(choices):
+    least = floor(plan, choices[-1], device.type)
+    for number, arrangement in enumerate(choices if least <= room else ()):
+        if number == 2:  # the likeliest two do not fit: before all the others, see whether any can
+            least = needed(estimate(plan, choices[-1], device.type))
+            if least > room:
+                break
+        if floor(plan, arrangement, device.type) > room:
+            continue
         found = estimate(plan, arrangement, device.type)
-        if found.peak * MARGIN <= room:
+        if needed(found) <= room:
             why = "too little for a faster arrangement" if number else "enough for the fastest arrangement"
             return replace(arrangement, why=f"{there}, {why}"), found
-        if number == 1:  # the likeliest two do not fit: before all the others, see whether any can
-            leanest = estimate(plan, choices[-1], device.type)
-            if leanest.peak * MARGIN > room:
-                break
-    raise SettingsError(refusal(plan, estimate(plan, choices[-1], device.type), room, there, device.type))
+        least = needed(found)  # the last one's, at the end
+    raise SettingsError(refusal(plan, least, room, there, device.type))
+
+
+def needed(found: Estimate) -> float:
+    """Bytes that there have to be for a run that takes so much."""
+    return found.peak * MARGIN
+
+
+def floor(plan: Plan, arrangement: Arrangement, device_type: str) -> float:
+    """Bytes below those `needed`, known without counting activations, which takes seconds."""
+    return sum(standing(plan, arrangement.precision, device_type).values()) * MARGIN
 
 
 #: What the shipped models need less than (tests/test_memory.py), at no more than these pixels and cuts.
@@ -579,19 +598,21 @@ def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
             yield Arrangement(precision, on, chunk)
 
 
-def refusal(plan: Plan, leanest: Estimate, room: int, there: str, device_type: str) -> str:
-    """The line that says what is needed, what there is, and what would fit."""
+def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -> str:
+    """The line that says what is needed at least, what there is, and what would fit."""
     found = []
     for words, settings in alternatives(plan):
         other = build_plan(settings)
         *_, last = candidates(other, device_type)
-        peak = estimate(other, last, device_type).peak * MARGIN
+        if floor(other, last, device_type) > room:
+            continue
+        peak = needed(estimate(other, last, device_type))
         if peak <= room:
             found.append(f"{words} ({in_words(peak)})")
         if len(found) == 2:
             break
     advice = f"this would fit: {', or '.join(found)}" if found else "nothing was found that would fit"
-    return f"the run needs {in_words(leanest.peak * MARGIN)} of memory at least, and {there}; {advice}"
+    return f"the run needs {in_words(least)} of memory at least, and {there}; {advice}"
 
 
 def alternatives(plan: Plan) -> Iterator[tuple[str, Settings]]:

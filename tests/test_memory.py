@@ -225,9 +225,32 @@ def test_a_plan_that_cannot_fit_is_refused_with_one_that_would(given):
     assert found.peak * memory.MARGIN <= memory.memory_limit(plan_of(**given).settings)
 
 
-def test_a_plan_that_no_setting_could_fit_is_refused_too():
-    with pytest.raises(SettingsError, match="nothing was found"):
-        arrange(plan_of(memory_limit="1MiB"), CPU)
+def test_where_the_weights_alone_are_too_many_nothing_is_counted(monkeypatch):
+    """The line says no more than is needed, and comes at once."""
+    plan = plan_of(memory_limit="1MiB")
+    (*_, leanest) = candidates(plan, "cpu")
+    least = memory.needed(estimate(plan, leanest, "cpu"))
+    assert 0.2 * least < memory.floor(plan, leanest, "cpu") < least
+    monkeypatch.setattr(memory, "Walk", None)
+    with pytest.raises(SettingsError, match=r"needs \d+MiB of memory at least.*nothing was found"):
+        arrange(plan, CPU)
+
+
+def test_what_the_weights_rule_out_is_not_counted(monkeypatch):
+    plan = plan_of()
+    counted = []
+
+    def stand_in(plan, arrangement, device_type):
+        counted.append(arrangement)
+        return memory.Estimate({}, 0 if arrangement == choices[-1] else 2**40, 0, Work())
+
+    choices = list(candidates(plan, "cpu"))
+    room = memory.floor(plan, choices[-1], "cpu") * 1.01
+    assert memory.floor(plan, PLAIN, "cpu") > room
+    monkeypatch.setattr(memory, "estimate", stand_in)
+    arrangement, _ = arrange(plan, CPU, int(room))
+    assert arrangement == choices[-1]
+    assert {choice.precision for choice in counted} == {"bfloat16"}
 
 
 def test_it_is_refused_before_weights_are_looked_for(monkeypatch):
