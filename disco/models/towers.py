@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from disco.models.attention import attend
+
 if TYPE_CHECKING:
     from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
@@ -97,15 +99,6 @@ class FirstToken(nn.Module):
         block = self.block
         x = x[:, :1] + block.ls_1(block.attn.first(block.ln_1(x)))
         return x + block.ls_2(block.mlp(block.ln_2(x)))
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Scaled dot products [N, heads, T, d]; on a processor in float32, for its gradient is ten times slower in half."""
-    if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v)
-    with torch.autocast("cpu", enabled=False):
-        exact = torch.promote_types(q.dtype, torch.float32)
-        return F.scaled_dot_product_attention(q.to(exact), k.to(exact), v.to(exact)).to(q.dtype)
 
 
 # ResNets

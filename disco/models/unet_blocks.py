@@ -14,6 +14,7 @@ from guided_diffusion.nn import GroupNorm32
 from torch import Tensor, nn
 
 from disco.kernels.norm import group_norm_silu
+from disco.models.attention import attend
 
 
 def quicken(network: nn.Module) -> None:
@@ -77,6 +78,6 @@ class AttentionBlock(unet.AttentionBlock):
         parts = (self.num_heads, 3) if older else (3, self.num_heads)
         qkv = rows.view(n, -1, *parts, channels // self.num_heads).unbind(-2 if older else -3)
         q, k, v = (each.transpose(1, 2) for each in qkv)
-        rows = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        rows = attend(q, k, v).transpose(1, 2).flatten(2)
         rows = F.linear(rows, self.proj_out.weight[..., 0], self.proj_out.bias)
         return x + rows.mT.reshape(x.shape)
