@@ -108,7 +108,7 @@ def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
     """Load the networks and walk the step with the most cuts; its seconds."""
     from disco import engine, memory
 
-    most = max(plan.steps, key=lambda step: memory.number_of(step.cuts) * step.cuts.batches)
+    most = max(plan.steps, key=lambda step: memory.number_of(step.cuts))
     step = dataclasses.replace(memory.heaviest(plan), cuts=most.cuts)
     networks = engine.load_networks(plan, device, arrangement)
     (event,) = engine.walk(dataclasses.replace(plan, steps=(step,)), networks, list(plan.seeds), device)

@@ -444,7 +444,7 @@ class Walk:
 
 
 def heaviest(plan: Plan) -> Step:
-    """A step with all that any step of the plan does, looking once, with the most cuts."""
+    """A step with all that any step of the plan does, with the most cuts."""
     most = max(plan.steps, key=lambda step: number_of(step.cuts) if guides(step) else -1)
     scales = ("clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "symmetry_loss_scale", "init_scale")
     clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
@@ -454,7 +454,7 @@ def heaviest(plan: Plan) -> Step:
         perceptor_weights=tuple(map(max, zip(*(step.perceptor_weights for step in plan.steps), strict=True))),
         clamp_grad=True,
         clamp_max=1.0 if clamps else 0.0,
-        cuts=replace(most.cuts, batches=1, skip_augs=all(step.cuts.skip_augs for step in plan.steps)),
+        cuts=replace(most.cuts, skip_augs=all(step.cuts.skip_augs for step in plan.steps)),
         stage=0,
     )
 
@@ -512,7 +512,7 @@ def work_of(step: Step, walk: Walk) -> Work:
         spec, precision = catalog.unet(model.diffusion_model), walk.arrangement.precision
         return cost_of(spec, shape, precision, walk.arrangement.checkpointing, False, walk.device_type).work
     most = heaviest(plan)
-    looks = number_of(step.cuts) * step.cuts.batches / number_of(most.cuts)
+    looks = number_of(step.cuts) / number_of(most.cuts)
     work = unet + walk.ledger.work * looks
     for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):
         work += works.pop(name, Work()) * (looks if weight else 0)

@@ -42,19 +42,26 @@ class View:
     generators: Sequence[torch.Generator]
 
     def pull(self, x_in: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
-        """The loss of one draw of cuts, [B], and its gradient with respect to x_in [B, 3, H, W].
+        """The loss of a step's cuts, all its batches of them, [B], and its gradient with respect to x_in [B, 3, H, W].
 
         at_once: how many cuts the perceptor looks at together, 0 = all. It holds the activations of those alone, since
         the loss is a mean over cuts: the gradient is put together from theirs.
         """
-        cuts = self.cutouts((x_in + 1) / 2, step.cuts, self.generators)
-        loss, pulls = torch.zeros(len(x_in), dtype=x_in.dtype, device=x_in.device), []
-        for some in cuts.detach().split(at_once or cuts.shape[1], dim=1):
-            some.requires_grad_()
-            share = self.distance(some, step).sum(-1) / cuts.shape[1] * scale
-            pulls += torch.autograd.grad(share.sum(), some)
-            loss += share.detach()
-        return loss, torch.autograd.grad(cuts, x_in, torch.cat(pulls, dim=1))[0]
+        every = number_of(step.cuts)
+        batches_at_once = max(1, at_once * step.cuts.batches // every) if at_once else step.cuts.batches
+        loss = torch.zeros(len(x_in), dtype=x_in.dtype, device=x_in.device)
+        pull = torch.zeros_like(x_in)
+        for first in range(0, step.cuts.batches, batches_at_once):
+            batches = range(first, min(first + batches_at_once, step.cuts.batches))
+            drawn = [self.cutouts((x_in + 1) / 2, step.cuts, self.generators) for _ in batches]
+            cuts, pulls = torch.cat(drawn, dim=1), []
+            for some in cuts.detach().split(at_once or every, dim=1):
+                some.requires_grad_()
+                share = self.distance(some, step).sum(-1) / every * scale
+                pulls += torch.autograd.grad(share.sum(), some)
+                loss += share.detach()
+            pull += torch.autograd.grad(cuts, x_in, torch.cat(pulls, dim=1))[0]
+        return loss, pull
 
     def distance(self, cuts: Tensor, step: Step) -> Tensor:
         """Weighted distance of cuts [B, C, 3, r, r] to the prompts: [B, C]."""
@@ -113,13 +120,9 @@ class Guidance:
             for view, weight in zip(self.views, step.perceptor_weights, strict=True):
                 if not weight:
                     continue
-                scale = step.clip_guidance_scale * weight / step.cuts.batches
-                total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-                for _ in range(step.cuts.batches):
-                    loss, gradient = view.pull(leaf, step, scale, self.cuts_at_once)
-                    pull += gradient
-                    total += loss
-                losses[f"clip/{view.perceptor.name}"] = total
+                loss, gradient = view.pull(leaf, step, step.clip_guidance_scale * weight, self.cuts_at_once)
+                pull += gradient
+                losses[f"clip/{view.perceptor.name}"] = loss
 
         own = {"tv": step.tv_scale, "sat": step.sat_scale, "symmetry": step.symmetry_loss_scale}
         if any(own.values()):
@@ -154,8 +157,8 @@ class Guidance:
 
 
 def number_of(cuts: Cuts) -> int:
-    """How many cuts a picture is seen in."""
-    return cuts.overview + cuts.inner if cuts.family == "scheduled" else cuts.cutn
+    """How many cuts a picture is seen in at a step, all batches of them."""
+    return cuts.batches * (cuts.overview + cuts.inner if cuts.family == "scheduled" else cuts.cutn)
 
 
 def likeness(perceptors: Sequence[Perceptor], init: Tensor) -> InitLoss:

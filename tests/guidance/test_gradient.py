@@ -155,7 +155,7 @@ def test_each_picture_loss_comes_in_alone_and_scaled(name, scale, loss, sees_x0)
     assert guide.report.losses.keys() == {name}
 
 
-def test_cutn_batches_average():
+def test_cutn_batches_average_and_are_seen_together():
     """Two looks are the mean of one look and the next."""
     x, x0 = leaf_pair()
     two = guidance()(x, x0, replace(only(clip_guidance_scale=100.0), cuts=replace(CUTS, batches=2)))
@@ -181,9 +181,9 @@ def watched(perceptor, together):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 7])
 def test_cuts_in_turn_pull_as_cuts_at_once(at_once, batch):
-    """The loss is a mean over cuts; five of them come in shares of one to five."""
+    """The loss is a mean over cuts; two batches of five come in shares of one to seven, and seven hold one batch."""
     results, seen = [], []
     for chunk in (0, at_once):
         guide, together = guidance(batch, cuts_at_once=chunk), []
@@ -194,7 +194,7 @@ def test_cuts_in_turn_pull_as_cuts_at_once(at_once, batch):
         x, x0 = leaf_pair(batch)
         results.append((guide(x, x0, only(clip_guidance_scale=100.0)), guide.report.losses))
         seen.append(max(together))
-    assert seen == [5 * batch, at_once * batch]
+    assert seen == [10 * batch, min(5, at_once) * batch]
     (whole, losses), (chunked, same) = results
     torch.testing.assert_close(chunked, whole, rtol=1e-12, atol=1e-15)
     torch.testing.assert_close(dict(same), dict(losses), rtol=1e-12, atol=0)
