@@ -72,8 +72,8 @@ def turned(x: Tensor, turn: Tensor, differentiable: bool) -> tuple[Tensor, tuple
     both = torch.maximum(red, green)
     value = torch.maximum(both, blue)
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
-    is_blue = (blue > both).to(x.dtype)
-    is_green = (green > red).to(x.dtype)
+    is_blue = torch.gt(blue, both, out=torch.empty_like(both))
+    is_green = torch.gt(green, red, out=torch.empty_like(both))
     is_green.addcmul_(is_green, is_blue, value=-1)
     is_red = (1 - is_blue).sub_(is_green)
     lead = (green - blue).mul_(is_red).addcmul_(blue - red, is_green).addcmul_(red - green, is_blue)
@@ -81,7 +81,7 @@ def turned(x: Tensor, turn: Tensor, differentiable: bool) -> tuple[Tensor, tuple
 
     place = torch.add(share, is_green, alpha=2).add_(is_blue, alpha=4).add_(6 * turn)
     place -= (place / 6).floor_().mul_(6)
-    away = place[:, None] - 2 * torch.arange(3, device=x.device, dtype=x.dtype).view(3, 1)
+    away = torch.stack([place, place - 2, place - 4], 1)
     far = away.abs().sub_(3)
     drop = (2 - far.abs()).clamp_(0, 1)
     out = torch.addcmul(value[:, None], chroma[:, None], drop, value=-1)
@@ -107,7 +107,7 @@ def hue_gradient(g: Tensor, *kept: Tensor) -> Tensor:
     to_least = (g * drop).sum(1).addcmul_(q, share)
     to_value = g.sum(1).sub_(to_least)
     # The minimum is the channel before the maximum or the one after it.
-    to_before = (lead > 0).to(g.dtype).mul_(to_least).sub_(q)
+    to_before = torch.gt(lead, 0, out=torch.empty_like(lead)).mul_(to_least).sub_(q)
     to_after = to_least - to_before
     out = torch.empty_like(g, memory_format=torch.contiguous_format)
     turns = ((is_red, is_green, is_blue), (is_green, is_blue, is_red), (is_blue, is_red, is_green))
