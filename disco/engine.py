@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import psutil
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -231,25 +229,31 @@ def memory_record(arrangement: Arrangement, estimate: Estimate | None, peak: int
 
 
 def watch_memory(device: torch.device) -> Callable[[], int | None]:
-    """What to ask, after a run, for the most bytes it held: on cuda its tensors, else what the process grew by.
+    """What to ask, after a run, for the most bytes it held: on cuda its tensors, else the process beside its libraries.
 
-    The answer is None where the process does not say, or was larger before.
+    The answer is None where the system does not say.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return lambda: torch.cuda.max_memory_allocated(device)
-    if sys.platform != "linux":
+    try:
+        without_runs = memory_without_runs()
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    except OSError:  # no Linux, or a container that forbids it
         return lambda: None
-    before, now = largest_memory(), psutil.Process().memory_info().rss
-    # The two counters are not exact: a run that grew by nothing may seem to have shrunk.
-    return lambda: found - now if (found := largest_memory()) > max(before, now) else None
+    return lambda: max(0, memory_of_process("VmHWM") - without_runs)
 
 
-def largest_memory() -> int:
-    """The most bytes that the process has held in memory so far."""
-    import resource  # not on every system
+@lru_cache(maxsize=1)
+def memory_without_runs() -> int:
+    """Bytes that the process held before its first run, so that all its runs count alike."""
+    return memory_of_process("VmRSS")
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def memory_of_process(line: str) -> int:
+    """A line of Linux's status of the process, in bytes. Raises OSError on other systems."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) * 1024 for each in lines if each.startswith(f"{line}:"))
 
 
 def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estimate: Estimate | None) -> dict[str, Any]:

@@ -460,12 +460,23 @@ def test_a_device_that_is_not_there_is_refused_before_models(toys):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there the process does not say")
-@pytest.mark.parametrize(("peaks", "grown"), [((100, 200), None), ((400, 400), None), ((400, 500), 200)])
-def test_memory_that_a_run_grew_by_is_never_negative(monkeypatch, peaks, grown):
-    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=300))
-    monkeypatch.setattr(engine.psutil, "Process", lambda: process)
-    monkeypatch.setattr(engine, "largest_memory", iter(peaks).__next__)
-    assert engine.watch_memory(torch.device("cpu"))() == grown
+def test_every_run_of_a_process_tells_its_own_peak():
+    """Also one that holds less than another did before it."""
+    peaks = []
+    for size in (2**24, 2**27, 2**24):
+        ask = engine.watch_memory(torch.device("cpu"))
+        held = torch.ones(size, dtype=torch.uint8)
+        del held
+        peaks.append(ask())
+    assert peaks[1] - peaks[0] > 2**26 and peaks[1] - peaks[2] > 2**26 and min(peaks) > 0
+
+
+def test_a_system_that_does_not_say_costs_no_run(monkeypatch):
+    def refuse(*_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(engine.Path, "write_text", refuse)
+    assert engine.watch_memory(torch.device("cpu"))() is None
 
 
 def test_mirror_copies_the_first_half():
