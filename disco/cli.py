@@ -304,10 +304,10 @@ def check_machine(plan: Plan) -> None:
 
     device = choose_device(plan.settings.model.device)
     choose_kernels(plan, device)
-    arrange(plan, device)
     if plan.needs_lpips:
         check_lpips()
     check_here(specs_of(plan))
+    arrange(plan, device)  # last, for it may take seconds
 
 
 # Rendering
