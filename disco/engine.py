@@ -123,6 +123,7 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
     arrangement, estimate = arrange(plan, device)
+    compiling = choose_compile(plan, device).chosen != "off"
     hold_to_limit(plan, device)
     measured_peak = watch_memory(device)
     if plan.needs_lpips:
@@ -159,6 +160,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
             if plan.metrics:
                 more["metrics"] = [picture.metrics for picture in pictures]
             memory = memory_record(arrangement, estimate, measured_peak())
+            if compiling and lines:
+                more["warm_up"] = lines[0]["seconds"]
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
             notes.extend(out.notes)
 
@@ -167,6 +170,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         size = plan.settings.batch_size
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
+            if compiling:
+                bar.begin("compiling, once for each shape")
             for numbers in batches:
                 for event in walk_batch(plan, networks, [plan.seeds[number] for number in numbers], device):
                     latest = dict(zip(numbers, event.x0, strict=True))

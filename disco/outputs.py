@@ -393,8 +393,13 @@ class Progress:
         silent = True if quiet else None  # None asks tqdm whether it writes to a terminal
         self._bar = tqdm(total=total, unit="step", bar_format=layout, disable=silent)
 
+    def begin(self, doing: str) -> None:
+        """Say what takes so long before the first step."""
+        self._bar.set_description_str(f"{doing}: ")
+
     def step(self, loss: float | None = None) -> None:
         """One step is done."""
+        self._bar.set_description_str("", refresh=False)
         if loss is not None:
             self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
         self._bar.update()

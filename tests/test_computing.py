@@ -151,3 +151,12 @@ def test_threads_and_kernels_are_as_before_afterwards():
             backend.by_triton("a thing", torch.zeros(1))
         assert ran == ["a thing:reference"]
     assert torch.get_num_threads() == before
+
+
+def test_the_first_step_of_a_compiled_run_is_told_as_its_warm_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
+    quick = dict(steps=2, cut_overview=1, cut_innercut=1, width=32, height=32)
+    for mode in ("off", "default"):
+        run = engine.render("a red star", folder=tmp_path / mode, compile=mode, **quick)
+        record = read_record(tmp_path / mode / "run.json")
+        assert record.get("warm_up") == (None if mode == "off" else run.steps[0]["seconds"])

@@ -383,3 +383,14 @@ def test_two_writers_of_one_file(tmp_path):
         part.write_bytes(b"half")
         raise OSError("the disk is full")
     assert path.read_bytes() == b"one" and os.listdir(tmp_path) == ["results.csv"]
+
+
+def test_the_bar_says_what_comes_before_the_first_step(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress(2) as progress:
+        progress.begin("compiling")
+        before = len(sys.stderr.getvalue())
+        assert "compiling:   0%" in sys.stderr.getvalue()
+        progress.step()
+        progress.step()
+    assert "compiling" not in sys.stderr.getvalue()[before:]
