@@ -172,13 +172,14 @@ class CropResize(torch.autograd.Function):
         n = len(boxes)
         first = torch.empty(n, 2, out, dtype=torch.int32, device=picture.device)
         weights = torch.empty(n, 2, most, out, dtype=torch.float32, device=picture.device)
-        line_weights[triton.cdiv(out, POINTS), 2, n](boxes, first, weights, out, most, BLOCK=POINTS, num_warps=2)
         cuts = picture.new_empty(n, channels, out, out)
         down, across = CUT_TILE
-        crop_forward[triton.cdiv(out, down) * triton.cdiv(out, across), channels, n](
-            picture, boxes, first, weights, cuts, *picture.stride(), rows, columns, out, most,
-            BLOCK_Y=down, BLOCK_X=across, num_warps=4,
-        )  # fmt: skip
+        with torch.cuda.device_of(picture):
+            line_weights[triton.cdiv(out, POINTS), 2, n](boxes, first, weights, out, most, BLOCK=POINTS, num_warps=2)
+            crop_forward[triton.cdiv(out, down) * triton.cdiv(out, across), channels, n](
+                picture, boxes, first, weights, cuts, *picture.stride(), rows, columns, out, most,
+                BLOCK_Y=down, BLOCK_X=across, num_warps=4,
+            )  # fmt: skip
         ctx.save_for_backward(boxes, first, weights)
         ctx.shape = picture.shape
         return cuts
@@ -191,10 +192,11 @@ class CropResize(torch.autograd.Function):
         upstream = gradients[0].contiguous()
         gradient = upstream.new_empty(ctx.shape)
         down, across = PICTURE_TILE
-        crop_backward[triton.cdiv(rows, down) * triton.cdiv(columns, across), channels](
-            upstream, boxes, first, weights, gradient, len(boxes), rows, columns, out, most,
-            BLOCK_Y=down, BLOCK_X=across, num_warps=4,
-        )  # fmt: skip
+        with torch.cuda.device_of(upstream):
+            crop_backward[triton.cdiv(rows, down) * triton.cdiv(columns, across), channels](
+                upstream, boxes, first, weights, gradient, len(boxes), rows, columns, out, most,
+                BLOCK_Y=down, BLOCK_X=across, num_warps=4,
+            )  # fmt: skip
         return gradient, None, None, None
 
 
@@ -295,9 +297,10 @@ class Warp(torch.autograd.Function):
     def forward(ctx: Any, cuts: Tensor, matrix: Tensor) -> Tensor:
         n, channels, height, width = cuts.shape
         warped = torch.empty_like(cuts, memory_format=torch.contiguous_format)
-        warp_forward[triton.cdiv(height * width, WARPED), channels, n](
-            cuts, matrix, warped, *cuts.stride(), height, width, BLOCK=WARPED, num_warps=4
-        )
+        with torch.cuda.device_of(cuts):
+            warp_forward[triton.cdiv(height * width, WARPED), channels, n](
+                cuts, matrix, warped, *cuts.stride(), height, width, BLOCK=WARPED, num_warps=4
+            )
         ctx.save_for_backward(matrix)
         return warped
 
@@ -307,9 +310,10 @@ class Warp(torch.autograd.Function):
         upstream = gradients[0].contiguous()
         n, channels, height, width = upstream.shape
         gradient = torch.empty_like(upstream)
-        warp_backward[triton.cdiv(height * width, WARPED), channels, n](
-            upstream, matrix, gradient, height, width, BLOCK=WARPED, num_warps=4
-        )
+        with torch.cuda.device_of(upstream):
+            warp_backward[triton.cdiv(height * width, WARPED), channels, n](
+                upstream, matrix, gradient, height, width, BLOCK=WARPED, num_warps=4
+            )
         return gradient, None
 
 

@@ -233,10 +233,10 @@ class Recolour(torch.autograd.Function):
         z, out = torch.empty_like(x), torch.empty_like(x)
         lumas = torch.empty(n, count, dtype=torch.float32, device=x.device)
         parts = triton.next_power_of_2(count)
-        brighten[count, n](x, noise, own, z, lumas, size, count, BLOCK=STRETCH, OWN=OWN, num_warps=4)
-        jitter_forward[count, n](
-            z, own, lumas, out, size, count, BLOCK=STRETCH, OWN=OWN, PARTS=parts, num_warps=4
-        )  # fmt: skip
+        sizes = {"BLOCK": STRETCH, "OWN": OWN, "num_warps": 4}
+        with torch.cuda.device_of(x):
+            brighten[count, n](x, noise, own, z, lumas, size, count, **sizes)
+            jitter_forward[count, n](z, own, lumas, out, size, count, PARTS=parts, **sizes)
         ctx.save_for_backward(z, own, lumas)
         return out
 
@@ -247,8 +247,9 @@ class Recolour(torch.autograd.Function):
         upstream = gradients[0].contiguous()
         gradient, sums = torch.empty_like(z), torch.empty_like(lumas)
         sizes = {"BLOCK": STRETCH, "OWN": OWN, "PARTS": triton.next_power_of_2(count), "num_warps": 4}
-        jitter_backward[count, n](upstream, z, own, lumas, gradient, sums, size, count, **sizes)
-        brighten_backward[count, n](gradient, z, own, sums, size, count, **sizes)
+        with torch.cuda.device_of(z):
+            jitter_backward[count, n](upstream, z, own, lumas, gradient, sums, size, count, **sizes)
+            brighten_backward[count, n](gradient, z, own, sums, size, count, **sizes)
         return gradient, None, None
 
 
