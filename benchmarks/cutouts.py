@@ -31,8 +31,8 @@ from torch import Tensor
 from disco.guidance.cutouts import SCHEDULED, Cutouts, draw_looks, greying, inner_boxes, overview_box, rotation
 from disco.plan import Cuts
 
-#: The picture's height and width, and the perceptor's resolution.
-CASES = {"embedded": (64, 64, 32), "large": (768, 1280, 224)}
+#: The picture's height and width, the resolution, and how many perceptors look at it: the two of the embedded models.
+CASES = {"embedded": (64, 64, 32, 2), "large": (768, 1280, 224, 1)}
 
 OVERVIEW, INNER = 12, 4
 IC_POW = 10.0
@@ -88,17 +88,17 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def compare(height: int, width: int, resolution: int, repeats: int, device: str) -> dict[str, float]:
-    generator = torch.Generator().manual_seed(0)
-    picture = torch.rand(1, 3, height, width, generator=generator).to(device)
+def compare(height: int, width: int, resolution: int, perceptors: int, repeats: int, device: str) -> dict[str, float]:
+    generators = [torch.Generator().manual_seed(number) for number in range(perceptors)]
+    picture = torch.rand(1, 3, height, width, generator=generators[0]).to(device)
     cutouts = Cutouts(resolution)
     plan = Cuts("scheduled", OVERVIEW, INNER, IC_POW, GREY_INNER, cutn=0, batches=1, skip_augs=False)
 
     def ours(picture: Tensor) -> Tensor:
-        return cutouts(picture, plan, [generator])
+        return cutouts.together(picture, plan, [generators])
 
     def theirs(picture: Tensor) -> Tensor:
-        return loop(picture, resolution, OVERVIEW, INNER, generator)
+        return torch.cat([loop(picture, resolution, OVERVIEW, INNER, generator) for generator in generators])
 
     seconds(ours, picture), seconds(theirs, picture)
     turns = [(seconds(ours, picture), seconds(theirs, picture)) for _ in range(repeats)]
@@ -109,8 +109,10 @@ def compare(height: int, width: int, resolution: int, repeats: int, device: str)
     }
 
 
-def operations(height: int, width: int, resolution: int, repeats: int, device: str) -> dict[str, dict[str, float]]:
-    """How long each operation takes, in each way that the device has."""
+def operations(
+    height: int, width: int, resolution: int, _: int, repeats: int, device: str
+) -> dict[str, dict[str, float]]:
+    """How long each operation takes for one perceptor, in each way that the device has."""
     generator, n = torch.Generator().manual_seed(0), OVERVIEW + INNER
     picture = torch.rand(3, height, width, generator=generator).to(device)
     boxes = overview_box(height, width) + inner_boxes(INNER, height, width, resolution, IC_POW, generator)

@@ -53,72 +53,88 @@ class Cutouts:
         self.compat = compat
 
     def __call__(self, pictures: Tensor, cuts: Cuts, generators: Sequence[torch.Generator]) -> Tensor:
-        """Draw new cuts of each picture.
+        """Draw new cuts of each picture for one perceptor: `together` with a generator a picture, [B, C, 3, r, r]."""
+        return self.together(pictures, cuts, [[generator] for generator in generators])[:, 0]
+
+    def together(self, pictures: Tensor, cuts: Cuts, generators: Sequence[Sequence[torch.Generator]]) -> Tensor:
+        """Draw new cuts of each picture for perceptors of one resolution, all of them at once.
 
         Args:
             pictures: [B, 3, H, W], 0..1 inside the allowed range, floating point.
-            cuts: how many, of which family.
-            generators: B of them, on the CPU, in any state; each moves on.
+            cuts: how many for each perceptor, of which family.
+            generators: B times P of them, on the CPU, in any state; each moves on. A perceptor's cuts are drawn from
+                its own, but for the noise over the pixels, which all of them have from the first.
 
-        Returns [B, C, 3, r, r], dtype and device of `pictures`; C is overview + inner (in this order) or cutn. The
+        Returns [B, P, C, 3, r, r], dtype and device of `pictures`; C is overview + inner (in this order) or cutn. The
         gradient flows to `pictures`. Raises ValueError for another number of generators, or an unknown family.
         """
-        return torch.stack([self._see(*pair, cuts) for pair in zip(pictures, generators, strict=True)])
+        seen = [self._see(picture, own, cuts) for picture, own in zip(pictures, generators, strict=True)]
+        return torch.stack(seen).unflatten(1, (len(generators[0]), -1))
 
-    def _see(self, picture: Tensor, generator: torch.Generator, cuts: Cuts) -> Tensor:
+    def _see(self, picture: Tensor, generators: Sequence[torch.Generator], cuts: Cuts) -> Tensor:
+        """[P C, 3, r, r]"""
         if cuts.family == "scheduled":
-            return scheduled_cuts(picture, cuts, self.resolution, generator, self.compat)
+            return scheduled_cuts(picture, cuts, self.resolution, generators, self.compat)
         if cuts.family == "random":
-            return random_cuts(picture, cuts.cutn, self.resolution, generator, cuts.skip_augs, self.compat)
+            return random_cuts(picture, cuts.cutn, self.resolution, generators, cuts.skip_augs, self.compat)
         raise ValueError(f"cutout family {cuts.family!r}: allowed are scheduled, random")
 
 
 def scheduled_cuts(
-    picture: Tensor, cuts: Cuts, resolution: int, generator: torch.Generator, compat: bool = False
+    picture: Tensor, cuts: Cuts, resolution: int, generators: Sequence[torch.Generator], compat: bool = False
 ) -> Tensor:
-    """Overviews, then inner cuts, of one picture [3, H, W]: [overview + inner, 3, r, r]."""
+    """Overviews, then inner cuts, of one picture [3, H, W]: for each generator [overview + inner, 3, r, r]."""
+    if compat and len(generators) > 1:  # each shuffles its jitters
+        return torch.cat([scheduled_cuts(picture, cuts, resolution, [each], compat) for each in generators])
     height, width = picture.shape[-2:]
-    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, generator)
+    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators)
     if cuts.overview:
         boxes = overview_box(height, width) + boxes
     seen = boxes.cut(picture, resolution)
-    whole, inner = seen.split([len(boxes) - cuts.inner, cuts.inner])
-    greys = int(cuts.icgray_p * cuts.inner) + compat
-    seen = torch.cat([overviews(whole, cuts.overview), grey(inner[:greys]), inner[greys:]])
+    whole, *inner = seen.split([int(cuts.overview > 0), *[cuts.inner] * len(generators)])
+    whole, greys = overviews(whole, cuts.overview), int(cuts.icgray_p * cuts.inner) + compat
+    seen = torch.cat([part for own in inner for part in (whole, grey(own[:greys]) if greys else own[:0], own[greys:])])
     if cuts.skip_augs:
         return seen
-    looks = draw_looks(SCHEDULED, len(seen), resolution, resolution, generator, shared=compat)
-    return augment(seen, looks, _noise_generator(picture, generator))
+    n = cuts.overview + cuts.inner
+    looks = draw_looks(SCHEDULED, n, resolution, resolution, *generators, shared=compat)
+    return augment(seen, looks, _noise_generator(picture, generators))
 
 
 def random_cuts(
     picture: Tensor,
     n: int,
     resolution: int,
-    generator: torch.Generator,
+    generators: Sequence[torch.Generator],
     skip_augs: bool = False,
     compat: bool = False,
 ) -> Tensor:
-    """Cuts of any size and place, of one picture [3, H, W] with a black margin: [n, 3, r, r].
+    """Cuts of any size and place, of one picture [3, H, W] with a black margin: for each generator [n, 3, r, r].
 
     The original augments each crop before it resizes it. Here all are resized first, so that one pass augments them:
     the noise is then not averaged away in large crops, and the whole-picture cuts of a picture that is not square are
     squeezed before they turn, not after. `compat` keeps the original's order.
     """
+    if compat and len(generators) > 1:
+        return torch.cat([random_cuts(picture, n, resolution, [each], skip_augs, compat) for each in generators])
     height, width = picture.shape[-2:]
-    boxes = random_boxes(n, height, width, resolution, generator)
+    boxes, *more = (random_boxes(n, height, width, resolution, each) for each in generators)
+    for others in more:
+        boxes += others
     if skip_augs:
         return boxes.cut(picture, resolution)
-    noise = _noise_generator(picture, generator)
+    noise = _noise_generator(picture, generators)
     if not compat:
-        return augment(boxes.cut(picture, resolution), draw_looks(RANDOM, n, resolution, resolution, generator), noise)
+        return augment(
+            boxes.cut(picture, resolution), draw_looks(RANDOM, n, resolution, resolution, *generators), noise
+        )
 
     margin = int(height * MARGIN)
     padded = F.pad(picture, (margin, margin, margin, margin))
     seen = [picture.new_empty(0, 3, resolution, resolution)]
     for top, left, rows, columns in zip(boxes.top, boxes.left, boxes.height, boxes.width, strict=True):
         crop = padded.narrow(1, int(top) + margin, int(rows)).narrow(2, int(left) + margin, int(columns))
-        looks = draw_looks(RANDOM, 1, int(rows), int(columns), generator)
+        looks = draw_looks(RANDOM, 1, int(rows), int(columns), *generators)
         seen.append(whole_box(int(rows), int(columns)).cut(augment(crop[None], looks, noise)[0], resolution))
     return torch.cat(seen)
 
@@ -169,18 +185,18 @@ def overview_box(height: int, width: int) -> Boxes:
     return whole_box(height, width, (side - height) // 2, (side - width) // 2)
 
 
-def inner_boxes(n: int, height: int, width: int, resolution: int, ic_pow: float, generator: torch.Generator) -> Boxes:
-    r"""Draw n squares inside the picture: most of them small where ic_pow is large.
+def inner_boxes(n: int, height: int, width: int, resolution: int, ic_pow: float, *generators: torch.Generator) -> Boxes:
+    r"""Draw n squares inside the picture for each generator: most of them small where ic_pow is large.
 
         side  =  floor(u^ic_pow (largest - smallest) + smallest),      u uniform in 0..1
         top, left uniform over all whole pixels where the square fits
 
     with largest = the picture's short side, smallest = the resolution (or the short side, if that is less).
 
-    Args: ic_pow at least 0, the original's `cut_ic_pow`; generator on the CPU. Raises ValueError for a negative ic_pow.
+    Args: ic_pow at least 0, the original's `cut_ic_pow`; generators on the CPU. Raises ValueError for a negative one.
     """
     smallest, largest = _side_range(height, width, resolution, ic_pow)
-    u = torch.rand(3, n, dtype=torch.float64, generator=generator)
+    u = torch.cat([torch.rand(3, n, dtype=torch.float64, generator=each) for each in generators], dim=1)
     side = (u[0] ** ic_pow * (largest - smallest) + smallest).long()
     return Boxes(_whole(u[1], height - side), _whole(u[2], width - side), side, side)
 
@@ -291,10 +307,15 @@ class Looks:
 
 
 def draw_looks(
-    law: Augmentation, n: int, height: int, width: int, generator: torch.Generator, shared: bool = False
+    law: Augmentation, n: int, height: int, width: int, *generators: torch.Generator, shared: bool = False
 ) -> Looks:
-    """Draw how n cuts of height x width pixels are seen; `shared`: one look for all, its jitters in random order."""
-    u = torch.rand(1 if shared else n, 18, dtype=torch.float64, generator=generator).expand(n, -1)
+    """Draw how n cuts of height x width pixels are seen, for each generator.
+
+    shared: one look for all, its jitters in random order; for a single generator.
+    """
+    rows = 1 if shared else n
+    drawn = [torch.rand(rows, 18, dtype=torch.float64, generator=each).expand(n, -1) for each in generators]
+    u = torch.cat(drawn)
     either = 2 * u - 1
     size = torch.tensor([width, height], dtype=torch.float64)
 
@@ -313,7 +334,7 @@ def draw_looks(
         corners=corners,
         grey=u[:, 4] < law.grey,
         jitter=jitter,
-        order=tuple(torch.randperm(4, generator=generator).tolist()) if shared else (0, 1, 2, 3),
+        order=tuple(torch.randperm(4, generator=generators[0]).tolist()) if shared else (0, 1, 2, 3),
     )
 
 
@@ -403,8 +424,11 @@ def _frame(height: int, width: int) -> Tensor:
     return torch.tensor([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=torch.float64)
 
 
-def _noise_generator(picture: Tensor, generator: torch.Generator) -> torch.Generator:
-    """A generator where the picture lives, seeded from its own: noise for every pixel is not worth carrying there."""
-    seed = int(torch.randint(2**62, (), generator=generator))
+def _noise_generator(picture: Tensor, generators: Sequence[torch.Generator]) -> torch.Generator:
+    """A generator where the picture lives, seeded from the first: noise for every pixel is not worth carrying there.
+
+    All of them move on, so that what a perceptor draws later does not depend on whom it draws together with.
+    """
+    seed, *_ = (int(torch.randint(2**62, (), generator=each)) for each in generators)
     device = "cpu" if picture.is_meta else picture.device  # a picture without contents has no generators
     return torch.Generator(device).manual_seed(seed)

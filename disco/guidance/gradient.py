@@ -41,27 +41,19 @@ class View:
     weights: Sequence[Tensor]
     generators: Sequence[torch.Generator]
 
-    def pull(self, x_in: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
-        """The loss of a step's cuts, all its batches of them, [B], and its gradient with respect to x_in [B, 3, H, W].
+    def pull(self, cuts: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
+        """The loss of cuts [B, C, 3, r, r], their share of a step's, [B], and its gradient with respect to them.
 
-        at_once: how many cuts the perceptor looks at together, 0 = all. It holds the activations of those alone, since
-        the loss is a mean over cuts: the gradient is put together from theirs.
+        at_once: how many the perceptor looks at together, 0 = all. It holds the activations of those alone, since the
+        loss is a mean over cuts.
         """
-        every = number_of(step.cuts)
-        batches_at_once = max(1, at_once * step.cuts.batches // every) if at_once else step.cuts.batches
-        loss = torch.zeros(len(x_in), dtype=x_in.dtype, device=x_in.device)
-        pull = torch.zeros_like(x_in)
-        for first in range(0, step.cuts.batches, batches_at_once):
-            batches = range(first, min(first + batches_at_once, step.cuts.batches))
-            drawn = [self.cutouts((x_in + 1) / 2, step.cuts, self.generators) for _ in batches]
-            cuts, pulls = torch.cat(drawn, dim=1), []
-            for some in cuts.detach().split(at_once or every, dim=1):
-                some.requires_grad_()
-                share = self.distance(some, step).sum(-1) / every * scale
-                pulls += torch.autograd.grad(share.sum(), some)
-                loss += share.detach()
-            pull += torch.autograd.grad(cuts, x_in, torch.cat(pulls, dim=1))[0]
-        return loss, pull
+        loss, pulls = torch.zeros(len(cuts), dtype=cuts.dtype, device=cuts.device), []
+        for some in cuts.detach().split(at_once or cuts.shape[1], dim=1):
+            some.requires_grad_()
+            share = self.distance(some, step).sum(-1) * (scale / number_of(step.cuts))
+            pulls += torch.autograd.grad(share.sum(), some)
+            loss += share.detach()
+        return loss, torch.cat(pulls, dim=1)
 
     def distance(self, cuts: Tensor, step: Step) -> Tensor:
         """Weighted distance of cuts [B, C, 3, r, r] to the prompts: [B, C]."""
@@ -113,16 +105,14 @@ class Guidance:
         x_in = x0 * sigma + x * (1 - sigma)
         losses: dict[str, Tensor] = {}
 
-        # Perceptors are run one by one against a leaf, so that the activations of one at a time are held.
         leaf = x_in.detach().requires_grad_()
         pull = torch.zeros_like(leaf)
         if step.clip_guidance_scale and number_of(step.cuts):
-            for view, weight in zip(self.views, step.perceptor_weights, strict=True):
-                if not weight:
-                    continue
-                loss, gradient = view.pull(leaf, step, step.clip_guidance_scale * weight, self.cuts_at_once)
-                pull += gradient
-                losses[f"clip/{view.perceptor.name}"] = loss
+            asked = [pair for pair in zip(self.views, step.perceptor_weights, strict=True) if pair[1]]
+            for resolution in dict.fromkeys(view.perceptor.resolution for view, _ in asked):
+                pull += self.seen_at(
+                    [pair for pair in asked if pair[0].perceptor.resolution == resolution], leaf, step, losses
+                )
 
         own = {"tv": step.tv_scale, "sat": step.sat_scale, "symmetry": step.symmetry_loss_scale}
         if any(own.values()):
@@ -154,6 +144,33 @@ class Guidance:
         rms = root_mean_square(gradient, self.coupled)
         self.report = Report(losses, rms.flatten(), skipped.flatten())
         return clamp_rms(gradient, rms, step.clamp_max) if step.clamp_grad else gradient
+
+    def seen_at(
+        self, asked: Sequence[tuple[View, float]], leaf: Tensor, step: Step, losses: dict[str, Tensor]
+    ) -> Tensor:
+        """What perceptors of one resolution, each with its weight, pull the picture to: [B, 3, H, W].
+
+        Their cuts are drawn together. Then they look one by one, so that the activations of one at a time are held. As
+        many batches of cuts are seen together as cuts_at_once allows.
+        """
+        batches, every = step.cuts.batches, number_of(step.cuts)
+        some = max(1, self.cuts_at_once * batches // every) if self.cuts_at_once else batches
+        generators = list(zip(*(view.generators for view, _ in asked), strict=True))
+        pull = torch.zeros_like(leaf)
+        for first in range(0, batches, some):
+            drawn = [
+                asked[0][0].cutouts.together((leaf + 1) / 2, step.cuts, generators)
+                for _ in range(first, min(first + some, batches))
+            ]
+            cuts, pulls = torch.cat(drawn, dim=2), []
+            for number, (view, weight) in enumerate(asked):
+                scale = step.clip_guidance_scale * weight
+                loss, gradient = view.pull(cuts[:, number], step, scale, self.cuts_at_once)
+                name = f"clip/{view.perceptor.name}"
+                losses[name] = losses[name] + loss if name in losses else loss
+                pulls.append(gradient)
+            pull += torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
+        return pull
 
 
 def number_of(cuts: Cuts) -> int:

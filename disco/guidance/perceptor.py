@@ -105,7 +105,7 @@ def image_target(
     Returns [IMAGE_PROMPT_CUTS, d], without a gradient. The prompt's weight is shared evenly among them.
     """
     with torch.no_grad():
-        cuts = random_cuts(picture, IMAGE_PROMPT_CUTS, perceptor.resolution, generator, skip_augs, compat)
+        cuts = random_cuts(picture, IMAGE_PROMPT_CUTS, perceptor.resolution, [generator], skip_augs, compat)
         return perceptor.embed(cuts)
 
 

@@ -227,7 +227,7 @@ def looks_one_by_one(cuts: Tensor, looks: Looks, generator: torch.Generator) -> 
 @pytest.mark.parametrize("shared", [False, True])
 def test_looks_equal_torchvisions_one_by_one(shape: tuple[int, int], law: cutouts.Augmentation, shared: bool) -> None:
     cuts = pictures(12, 3, *shape)
-    looks = draw_looks(law, 12, *shape, seeded(7), shared)
+    looks = draw_looks(law, 12, *shape, seeded(7), shared=shared)
     assert looks.order[0] != JITTERS.index(hue)  # which comes after a clamp, then
     expected = looks_one_by_one(cuts, looks, seeded(9))
     torch.testing.assert_close(augment(cuts, looks, seeded(9)), expected, rtol=0, atol=1e-4)
@@ -287,7 +287,7 @@ def test_random_cuts_in_compat_equal_a_plain_loop(height: int, width: int) -> No
         looks = draw_looks(RANDOM, 1, int(rows), int(columns), generator)
         crop = looks_one_by_one(crop[None], looks, noise)
         expected.append(F.interpolate(crop, (r, r), mode="bicubic", antialias=True))
-    got = random_cuts(picture, n, r, seeded(12), compat=True)
+    got = random_cuts(picture, n, r, [seeded(12)], compat=True)
     torch.testing.assert_close(got, torch.cat(expected), rtol=0, atol=1e-4)
 
 
@@ -438,3 +438,17 @@ def test_bug_4_seen_through_the_cutouts() -> None:
 
     assert spread(apart) > 0.1
     assert 0.005 < spread(alike) < 0.04  # the noise is everyone's own in both
+
+
+@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("family", ["scheduled", "random"])
+def test_perceptors_of_one_resolution_draw_together_what_each_draws_alone(family, compat, monkeypatch):
+    monkeypatch.setattr(cutouts, "NOISE", 0.0)
+    batch, cuts = pictures(2, 3, 32, 48), plan(family=family, overview=2, inner=3, cutn=9)
+    see = Cutouts(16, compat)
+    seeds = [[1, 2, 3], [4, 5, 6]]
+    together = see.together(batch, cuts, [[seeded(seed) for seed in own] for own in seeds])
+    assert together.shape[:2] == (2, 3)
+    for place in range(3):
+        alone = see(batch, cuts, [seeded(own[place]) for own in seeds])
+        torch.testing.assert_close(together[:, place], alone, rtol=1e-6, atol=1e-6)

@@ -202,12 +202,36 @@ def test_cuts_in_turn_pull_as_cuts_at_once(at_once, batch):
 
 def test_cuts_in_turn_agree_in_float32():
     perceptor = toy_perceptor("small", 16, 0, torch.float32)
-    gradients = []
-    for chunk in (0, 2):
-        view = View(perceptor, Cutouts(16), [torch.ones(1, 1, 12)], [torch.ones(1)], [torch.Generator().manual_seed(1)])
-        x = torch.linspace(-1, 1, 3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE).requires_grad_()
-        gradients.append(view.pull(x, STEP, 100.0, chunk)[1])
-    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+    view = View(perceptor, Cutouts(16), [torch.ones(1, 1, 12)], [torch.ones(1)], [])
+    cuts = torch.linspace(0, 1, 5 * 3 * 16 * 16).reshape(1, 5, 3, 16, 16)
+    (loss, gradient), (same, chunked) = (view.pull(cuts, STEP, 100.0, chunk) for chunk in (0, 2))
+    torch.testing.assert_close(chunked, gradient, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(same, loss)
+
+
+def test_perceptors_of_one_resolution_look_as_each_would_alone(monkeypatch):
+    """But for the noise over the pixels, their cuts are their own; the pull is the sum."""
+    monkeypatch.setattr("disco.guidance.cutouts.NOISE", 0.0)
+    twin = toy_perceptor("twin", 16, 5)
+    drawn, pulls = [], []
+    for weights in ((1.0, 0.5), (1.0, 0.0), (0.0, 0.5)):
+        guide = guidance()
+        other = replace(guide.views[1], perceptor=twin, cutouts=Cutouts(16))
+        guide.views, together = [guide.views[0], other], guide.views[0].cutouts.together
+        calls = []
+
+        def watch(*given, together=together, calls=calls):
+            calls.append(len(given[2][0]))
+            return together(*given)
+
+        monkeypatch.setattr(Cutouts, "together", lambda _, *given, watch=watch: watch(*given))
+        x, x0 = leaf_pair()
+        pulls.append(guide(x, x0, replace(only(clip_guidance_scale=100.0), perceptor_weights=weights)))
+        monkeypatch.undo()
+        monkeypatch.setattr("disco.guidance.cutouts.NOISE", 0.0)
+        drawn.append(calls)
+    assert drawn == [[2, 2], [1, 1], [1, 1]]  # perceptors, by batch
+    torch.testing.assert_close(pulls[0], pulls[1] + pulls[2])
 
 
 def test_a_perceptor_of_weight_zero_is_not_asked():

@@ -91,7 +91,7 @@ def test_an_image_prompt_is_seen_in_random_cuts(compat: bool) -> None:
     picture = torch.rand(3, 20, 28, generator=seeded(), requires_grad=True)
     target = image_target(perceptor(), picture, seeded(4), compat=compat)
     assert target.shape == (IMAGE_PROMPT_CUTS, 3) and not target.requires_grad
-    expected = perceptor().embed(random_cuts(picture, IMAGE_PROMPT_CUTS, 8, seeded(4), compat=compat))
+    expected = perceptor().embed(random_cuts(picture, IMAGE_PROMPT_CUTS, 8, [seeded(4)], compat=compat))
     torch.testing.assert_close(target, expected.detach())
 
 
