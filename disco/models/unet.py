@@ -102,7 +102,11 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
         fill(model.net, state, spec.name)
     except SettingsError as error:
         raise SettingsError(f"{error}; {what_they_are({key: value.shape for key, value in state.items()})}") from error
-    return freeze_unet(model, dtype).to(device)
+    model = freeze_unet(model, dtype).to(device)
+    if spec.patch > 1 and torch.device(device).type == "cpu":
+        # Measured: a processor's small convolutions are a tenth quicker with channels last, large ones neither.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:
