@@ -2,8 +2,9 @@
 
     python benchmarks/memory.py [--cases embedded real large] [--limit 8GiB] [--device cuda]
 
-measured: on the CPU what the process grew by at most while it loaded the networks and walked a step, counted from a
-moment at which the libraries were loaded and had computed something small; on cuda what its allocator handed out at
+measured: on the CPU what the process grew by at most while it walked a step, counted from a moment at which the
+libraries were loaded and had computed something small, and the networks were not (the pages of a file that is mapped
+while they load are left out: the system takes them back when it needs them); on cuda what its allocator handed out at
 most. planned: what `disco.memory` says without having any of it. seconds: of the step. The published
 architectures are filled with random numbers, in a folder that is removed again. --limit holds every run to that size
 (the setting memory_limit, on cuda the allocator's limit too) and says how it was arranged, or refused.
@@ -87,6 +88,9 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     planned = memory.estimate(plan, arrangement, device.type)
     engine.hold_to_limit(plan, device)
     before = start_measuring(torch, device)
+    engine.load_networks(plan, device, arrangement)
+    if device.type == "cpu":
+        forget_peak()
     seconds = walk_a_step(plan, device, arrangement)
     measured = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else status("VmHWM") - before
     speed = memory.measure_speed(device, arrangement.dtype)
@@ -123,8 +127,12 @@ def start_measuring(torch: Any, device: Any) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         return 0
     ctypes.CDLL(None).malloc_trim(0)  # what was freed, and not yet given back, would be used again uncounted
-    Path("/proc/self/clear_refs").write_text("5")
+    forget_peak()
     return status("VmRSS")
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def status(name: str) -> int:

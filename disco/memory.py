@@ -50,8 +50,8 @@ BLOCK = {"cuda": 512, "cpu": 64}
 LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
 
 #: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured, the heap is larger than what is
-#: in use by this factor. Larger blocks come from the system and go back to it.
-HEAP_BLOCK, HEAP_SLACK = 32 * 2**20, 1.5
+#: in use by this factor, and by more where numbers take two bytes. Larger blocks come from the system and go back to it.
+HEAP_BLOCK, HEAP_SLACK, HALF_SLACK = 32 * 2**20, 1.2, 1.7
 
 #: Operations of the CPU whose floating-point operations torch does not count, and those that do the same elsewhere.
 SAME_WORK = {
@@ -157,7 +157,9 @@ class Ledger(TorchDispatchMode):
     def size_of(self, tensor: Tensor) -> int:
         """What the memory of a tensor takes where it is handed out."""
         size = -(-tensor.untyped_storage().nbytes() // self.block) * self.block
-        return round(size * HEAP_SLACK) if self.malloc and size < HEAP_BLOCK else size
+        if not self.malloc or size >= HEAP_BLOCK:
+            return size
+        return round(size * (HALF_SLACK if tensor.element_size() == 2 else HEAP_SLACK))
 
     def ignore(self, tensors: Iterator[Tensor]) -> None:
         """Leave these out, with all their views: somebody else counts them. They must outlive the ledger's use."""
