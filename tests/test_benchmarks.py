@@ -21,14 +21,18 @@ QUICK = {
     "sphere": ["--repeats", "1", "--cases", "embedded"],
     "norm": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
+    "precision": ["--prompts", "2", "--steps", "2"],
+    "record": ["--only", "sphere"],
 }
 
 
 def figures(tree: dict[str, Any]) -> Iterator[float]:
-    for value in tree.values():
+    for name, value in tree.items():
         if isinstance(value, dict):
             yield from figures(value)
-        elif isinstance(value, float):
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from figures(value[0])
+        elif isinstance(value, float) and name != "difference":
             yield value
 
 

@@ -1,14 +1,17 @@
 """The README keeps its word: its settings, files, commands and code are those of the project.
 
-python tests/test_readme.py     writes the README's tables of settings and models anew
+python tests/test_readme.py     writes the README's tables of settings, models and measurements anew
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +24,13 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)
 MODELS = re.compile(r"(<!-- models: .*? -->\n).*?(<!-- end of models -->)", re.DOTALL)
+
+#: The newest measurements of a processor (`python benchmarks/record.py --write`).
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*-cpu.json"))[-1]
+MEASURED = {
+    name: re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    for name in ("pictures", "steps", "operations", "memory")
+}
 
 #: Words that `disco` takes as its first argument and that are no prompt.
 VERBS = ("models", "replay", "import", "report", "diff", "doctor")
@@ -62,6 +72,84 @@ def models_in_markdown() -> str:
         licence = spec.weights.licence or "not said"
         lines.append(f"| `{spec.name}` | {spec.about} | {spec.image_size} | {sizes} | {size} | {licence} |")
     return "\n".join([*lines, "", ""])
+
+
+def measured(name: str) -> list[dict[str, Any]]:
+    """What a benchmark printed, once for each way it was called."""
+    return json.loads(RESULTS.read_text())[name]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def pictures_in_markdown() -> str:
+    """Seconds of the command and of pictures, a column a number of threads."""
+    runs = measured("run")
+    figures = {
+        "the command `disco`, from start to end": [run["process"] for run in runs],
+        "importing the engine": [run["import"] for run in runs],
+        "the first picture in a process": [run["cold"]["total"] for run in runs],
+        "... of which its models are loaded": [run["cold"]["load"] for run in runs],
+        "every further picture": [run["warm"]["total"] for run in runs],
+        "a step": [run["warm"]["step"] for run in runs],
+    }
+    head = ["", *(f"{'one thread' if run['threads'] == 1 else str(run['threads']) + ' threads'}" for run in runs)]
+    return table(head, ([name, *(f"{value:.2g}" for value in values)] for name, values in figures.items()))
+
+
+def steps_in_markdown() -> str:
+    """A row a way of running a guided step of the embedded models."""
+    head = ("cuts for each perceptor", "threads", "precision", "a step", "UNet", "perceptors", "cutouts")
+    rows = []
+    for run in measured("step"):
+        parts = (f"{1000 * run['seconds'][name]:.0f} ms" for name in ("step", "unet", "perceptors", "cutouts"))
+        more = f"{100 * run['share_of_ceiling']:.0f} %", f"{run['speedup_vs_reference']:.1f} times"
+        rows.append((str(sum(run["cuts"][:2])), str(run["threads"]), run["precision"], *parts, *more))
+    return table((*head, "of the products' rate", "as fast as the plain step"), rows)
+
+
+def operations_in_markdown() -> str:
+    """How many times as fast as the plain way each operation was."""
+    (cutouts,), (losses,), (sphere,), (norm,) = map(measured, ("cutouts", "losses", "sphere", "norm"))
+    rows = [
+        ("all cutouts, 64 x 64 to 32", cutouts["embedded"]["times"]),
+        ("all cutouts, 1280 x 768 to 224", cutouts["large"]["times"]),
+        ("the picture losses of a default run, 64 x 64", losses["64x64"]["default"]["autograd_times"]),
+        ("all picture losses, 1280 x 768", losses["768x1280"]["all"]["autograd_times"]),
+        ("the pull of a prompt, 16 cuts", sphere["embedded"]["autograd_times"]),
+        ("the pull of 8 prompts, 2 x 64 cuts", sphere["many"]["autograd_times"]),
+        ("norm, scale, shift, SiLU, 64 channels of 32 x 32", norm["embedded"]["plain_times"]),
+        ("norm, scale, shift, SiLU, 256 channels of 64 x 64", norm["small"]["plain_times"]),
+    ]
+    return table(("operation, with its gradient", "times as fast"), ((name, f"{value:.1f}") for name, value in rows))
+
+
+def memory_in_markdown() -> str:
+    """Planned and measured memory, a row a run."""
+    rows = []
+    for settings, run in measured("memory")[0]["runs"].items():
+        sizes = (f"{run[key] / 2**20:.0f} MiB" if run[key] < 2**30 else f"{run[key] / 2**30:.1f} GiB" for key in SIZES)
+        rows.append((f"`{settings}`" if settings != "default" else "the shipped models", *sizes, ratio_of(run)))
+    return table(("settings", *SIZES, "ratio"), rows)
+
+
+SIZES = ("planned", "measured")
+
+
+def ratio_of(run: Mapping[str, Any]) -> str:
+    return f"{run['planned_by_measured']:.2f}"
+
+
+def tables() -> dict[str, str]:
+    """The README's tables of measurements by the name in their marks."""
+    return {
+        "pictures": pictures_in_markdown(),
+        "steps": steps_in_markdown(),
+        "operations": operations_in_markdown(),
+        "memory": memory_in_markdown(),
+    }
 
 
 def section(title: str) -> str:
@@ -141,6 +229,12 @@ def test_every_call_in_python_has_known_settings():
                 assert keyword.arg in ("folder", "quiet", "on_step") or full_name(keyword.arg or "")
 
 
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_measurements_are_those_on_record(name):
+    found = MEASURED[name].search(README.read_text())
+    assert found and found[0] == f"{found[1]}{tables()[name]}{found[2]}", "run python tests/test_readme.py"
+
+
 def test_every_link_leads_somewhere():
     links = re.findall(r"\]\(([^)#]+)\)", README.read_text())
     missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
@@ -155,4 +249,7 @@ def test_the_demo_renders_the_prompt_of_the_readme():
 
 if __name__ == "__main__":
     text = TABLE.sub(lambda found: found[1] + settings_in_markdown() + found[2], README.read_text())
-    README.write_text(MODELS.sub(lambda found: found[1] + models_in_markdown() + found[2], text))
+    text = MODELS.sub(lambda found: found[1] + models_in_markdown() + found[2], text)
+    for name, written in tables().items():
+        text = MEASURED[name].sub(lambda found, written=written: f"{found[1]}{written}{found[2]}", text)  # type: ignore[misc]
+    README.write_text(text)

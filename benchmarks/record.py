@@ -1,0 +1,85 @@
+"""Run the benchmarks one after the other and gather what they print into one file, for the README's tables.
+
+    python benchmarks/record.py [--only step cutouts] [--write]
+
+--write puts it into benchmarks/results/DATE-DEVICE.json, beside what was gathered on that day already; otherwise it is
+printed. Leave the machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SIXTEEN = ["cut_overview=12", "cut_innercut=4"]
+
+#: What is run of each benchmark, with which arguments: on a processor, and on a GPU.
+ON_CPU: dict[str, list[list[str]]] = {
+    "run": [["a red star over the sea"], ["a red star over the sea", "threads=1"]],
+    "step": [
+        ["--threads", "2"],
+        ["--threads", "1"],
+        ["--threads", "2", *SIXTEEN],
+        ["--threads", "1", *SIXTEEN],
+        ["--threads", "1", *SIXTEEN, "precision=bfloat16"],
+    ],
+    "cutouts": [["--threads", "1"]],
+    "losses": [["--threads", "1"]],
+    "sphere": [["--threads", "1"]],
+    "norm": [["--threads", "1"]],
+    "study": [[]],
+    "precision": [["--jobs", "2"]],
+    "memory": [["--cases", "embedded", "real"]],
+}
+FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"
+ON_CUDA: dict[str, list[list[str]]] = {
+    "step": [
+        ["--random", "preset=disco57", "use_secondary_model=false", "width=768", "height=512", "cutn_batches=1", FOUR],
+        ["--random", "preset=disco57"],
+        ["--random", "preset=disco57", "compile=default"],
+    ],
+    **{name: [["--device", "cuda"]] for name in ("cutouts", "losses", "sphere", "norm")},
+    "run": [["a red star over the sea"]],
+    "memory": [["--cases", "embedded", "real", "large", "--device", "cuda"]],
+}
+
+
+def gathered(names: list[str], plan: dict[str, list[list[str]]]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for name in names:
+        for arguments in plan[name]:
+            print(" ".join([name, *arguments]), file=sys.stderr)
+            command = [sys.executable, str(HERE / f"{name}.py"), *arguments]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            found.setdefault(name, []).append({"arguments": arguments} | json.loads(done.stdout))
+    return found
+
+
+def main() -> None:
+    import torch
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(ON_CPU))
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    on_gpu = torch.cuda.is_available()
+    plan = ON_CUDA if on_gpu else ON_CPU
+    found = gathered([name for name in plan if not options.only or name in options.only], plan)
+    if not options.write:
+        print(json.dumps(found, indent=1))
+        return
+    device = torch.cuda.get_device_name().split()[-1].lower() if on_gpu else "cpu"
+    path = HERE / "results" / f"{time.strftime('%Y-%m-%d')}-{device}.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(before | found, indent=1) + "\n", encoding="utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
