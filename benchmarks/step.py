@@ -38,7 +38,7 @@ from disco.config import load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.engine import FILES, Loaders, Networks, load_networks, view_of
-from disco.guidance.gradient import Guidance
+from disco.guidance.gradient import Guidance, number_of
 from disco.memory import Arrangement, Ledger, candidates
 from disco.models import catalog, clip, secondary, store, unet, weights
 from disco.noise import ImageNoise
@@ -187,19 +187,19 @@ class Bench:
             torch.autograd.grad(self.secondary(x, self.step.index).x0.sum(), x)
 
     def cut(self) -> None:
-        for view in self.views:
+        for resolution in {view.perceptor.resolution for view in self.views}:
+            views = [view for view in self.views if view.perceptor.resolution == resolution]
+            generators = [[view.generators[0] for view in views]]
             x = self.x.clone().requires_grad_()
-            for _ in range(self.step.cuts.batches):
-                cuts = view.cutouts((x + 1) / 2, self.step.cuts, view.generators)
-                torch.autograd.grad(cuts, x, torch.ones_like(cuts))
+            drawn = [views[0].cutouts.together(x, self.step.cuts, generators) for _ in range(self.step.cuts.batches)]
+            cuts = torch.cat(drawn, dim=2)
+            torch.autograd.grad(cuts, x, torch.ones_like(cuts))
 
     def look(self) -> None:
-        count = self.step.cuts.overview + self.step.cuts.inner
         for view in self.views:
             side = view.perceptor.resolution
-            for _ in range(self.step.cuts.batches):
-                cuts = torch.full((1, count, 3, side, side), 0.5, device=self.device).requires_grad_()
-                torch.autograd.grad(view.distance(cuts, self.step).sum(), cuts)
+            cuts = torch.full((1, number_of(self.step.cuts), 3, side, side), 0.5, device=self.device)
+            view.pull(cuts, self.step, 1.0, self.networks.arrangement.cuts_at_once)
 
 
 # Measuring

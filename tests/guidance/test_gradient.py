@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from disco.kernels import backend
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -232,6 +233,27 @@ def test_perceptors_of_one_resolution_look_as_each_would_alone(monkeypatch):
         drawn.append(calls)
     assert drawn == [[2, 2], [1, 1], [1, 1]]  # perceptors, by batch
     torch.testing.assert_close(pulls[0], pulls[1] + pulls[2])
+
+
+def test_kernels_pull_as_their_references_do():
+    """The whole gradient in Triton's interpreter, in float32: every operation that has a kernel goes by it."""
+    found = []
+    for kernels in ("reference", "triton"):
+        perceptor = toy_perceptor("small", 16, 0, torch.float32)
+        target = torch.randn(1, 2, 12, generator=torch.Generator().manual_seed(1))
+        noise = ImageNoise(3).generator("small")
+        view = View(perceptor, Cutouts(16), [target], [torch.tensor([1.5, -0.5])], [noise])
+        guide = Guidance(DIFFUSION, [view])
+        x = (1.5 * torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))).requires_grad_()
+        step = replace(STEP, init_scale=0.0, perceptor_weights=(1.0,), cuts=replace(CUTS, batches=1))
+        with backend.using(kernels), backend.watching() as ran:
+            found.append((guide(x, x * 0.9 + 0.1, step), dict(guide.report.losses)))
+        assert {name.partition(":")[2] for name in ran} == {kernels}
+        operations = {name.partition(":")[0] for name in ran}
+        assert operations == {"crop_resize", "warp", "recolour", "spherical_pull", "picture_losses"}
+    (plain, losses), (ours, same) = found
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4 * plain.abs().max().item())
+    torch.testing.assert_close(same, losses, rtol=1e-4, atol=1e-4)
 
 
 def test_a_perceptor_of_weight_zero_is_not_asked():
