@@ -42,7 +42,17 @@ def inside(arguments: list[str]) -> dict[str, Any]:
 
     imported = time.perf_counter() - start
     figures = {"import": imported, "cold": picture(arguments), "warm": picture(arguments)}
-    return figures | {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    return figures | {"torch": torch.__version__, "threads": threads(arguments)}
+
+
+def threads(arguments: list[str]) -> int:
+    """How many threads compute these settings."""
+    import torch
+
+    from disco.config import load
+    from disco.overrides import from_arguments
+
+    return load(from_arguments(arguments)).model.threads or torch.get_num_threads()
 
 
 def outside(arguments: list[str]) -> float:
