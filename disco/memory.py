@@ -50,7 +50,7 @@ BLOCK = {"cuda": 512, "cpu": 64}
 LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
 
 #: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured, the heap is larger than what is
-#: in use by this factor, and by more where numbers take two bytes. Larger blocks come from the system and go back to it.
+#: in use by this factor, more where numbers take two bytes. Larger blocks come from the system and go back to it.
 HEAP_BLOCK, HEAP_SLACK, HALF_SLACK = 32 * 2**20, 1.2, 1.7
 
 #: Operations of the CPU whose floating-point operations torch does not count, and those that do the same elsewhere.
