@@ -374,14 +374,18 @@ class Walk:
     plan: Plan
     arrangement: Arrangement
     device_type: str
+    step: Step = field(init=False)  # the heaviest of the plan
     ledger: Ledger = field(init=False)
     most: int = field(init=False)  # cuts that a perceptor could look at together
     works: dict[str, Work] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self.step, at_once = heaviest(self.plan), self.arrangement.cuts_at_once
+        if 0 < at_once * self.step.cuts.batches <= number_of(self.step.cuts):  # batches in turn: one is as heavy as all
+            self.step = replace(self.step, cuts=replace(self.step.cuts, batches=1))
         self.ledger = Ledger("meta", BLOCK.get(self.device_type, 64), malloc=self.device_type == "cpu")
         with self.ledger:
-            self._step(heaviest(self.plan))
+            self._step(self.step)
 
     def network(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool = False) -> Callable[..., Tensor]:
         """The stand-in for a network."""
@@ -513,8 +517,7 @@ def work_of(step: Step, walk: Walk) -> Work:
         model, shape = plan.settings.model, (1, 3, plan.height, plan.width)
         spec, precision = catalog.unet(model.diffusion_model), walk.arrangement.precision
         return cost_of(spec, shape, precision, walk.arrangement.checkpointing, False, walk.device_type).work
-    most = heaviest(plan)
-    looks = number_of(step.cuts) / number_of(most.cuts)
+    looks = number_of(step.cuts) / number_of(walk.step.cuts)
     work = unet + walk.ledger.work * looks
     for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):
         work += works.pop(name, Work()) * (looks if weight else 0)

@@ -210,17 +210,17 @@ def contact_sheet(images: np.ndarray, columns: int = 20) -> Image.Image:
     return Image.fromarray(tiles.reshape(rows * height, columns * width, 3))
 
 
-def cost(text: str, count: int, device: str) -> dict[str, float]:
+def cost(text: str, count: int, device: str, **settings: Any) -> dict[str, float]:
     """Seconds of the first and of a further picture, and the peak of memory in MB, in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_cost, text, count, device).result()
+        return pool.submit(_cost, text, count, device, settings).result()
 
 
-def _cost(text: str, count: int, device: str) -> dict[str, float]:
+def _cost(text: str, count: int, device: str, settings: dict[str, Any]) -> dict[str, float]:
     seconds = []
     for seed in range(count + 1):
         clock = time.perf_counter()
-        disco.render(text, seed=seed, device=device)
+        disco.render(text, seed=seed, device=device, **settings)
         seconds.append(time.perf_counter() - clock)
     found = {"first picture, s": seconds[0], "a further picture, s": min(seconds[1:])}
     found["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
