@@ -13,9 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from disco.errors import SettingsError
-
-#: Mirror axes by name: the dimensions that are flipped.
-AXES = {"horizontal": (-1,), "vertical": (-2,), "both": (-1, -2)}
+from disco.kernels.losses import AXES
 
 
 def spherical_distance(u: Tensor, v: Tensor) -> Tensor:
