@@ -55,7 +55,8 @@ def group_norm_silu(
     if not trained and by_triton("group_norm_silu", x, *frozen):
         from disco.kernels.norm_triton import GroupNormSilu
 
-        return GroupNormSilu.apply(x, groups, weight, bias, eps, scale, shift, silu)
+        with torch.cuda.device_of(x):
+            return GroupNormSilu.apply(x, groups, weight, bias, eps, scale, shift, silu)
     dtype = torch.promote_types(x.dtype, torch.float32)
     weights, biases = folded(n, weight.to(dtype), bias.to(dtype), scale, shift)
     if x.dtype == dtype or trained:
