@@ -90,9 +90,11 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     before = start_measuring(torch, device)
     engine.load_networks(plan, device, arrangement)
     if device.type == "cpu":
-        forget_peak()
+        engine.forget_peak()
     seconds = walk_a_step(plan, device, arrangement)
-    measured = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else status("VmHWM") - before
+    measured = (
+        torch.cuda.max_memory_allocated(device) if device.type == "cuda" else engine.memory_of_process("VmHWM") - before
+    )
     speed = memory.measure_speed(device, arrangement.dtype)
     return {
         "arrangement": {k: v for k, v in dataclasses.asdict(arrangement).items() if v or k != "why"},
@@ -121,24 +123,16 @@ def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
 
 def start_measuring(torch: Any, device: Any) -> int:
     """Forget the peak so far; what the process holds now."""
+    from disco import engine
+
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         return 0
     ctypes.CDLL(None).malloc_trim(0)  # what was freed, and not yet given back, would be used again uncounted
-    forget_peak()
-    return status("VmRSS")
-
-
-def forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def status(name: str) -> int:
-    """A line of the process's status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+    engine.forget_peak()
+    return engine.memory_of_process("VmRSS")
 
 
 def write_random_weights(folder: Path) -> None:

@@ -122,6 +122,7 @@ def render_settings(
 def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | None, started: float) -> Run:
     """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
+    choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
     arrangement, estimate = arrange(plan, device)
     compiling = choose_compile(plan, device).chosen != "off"
     hold_to_limit(plan, device)
@@ -243,7 +244,7 @@ def watch_memory(device: torch.device) -> Callable[[], int | None]:
         return lambda: torch.cuda.max_memory_allocated(device)
     try:
         without_runs = memory_without_runs()
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        forget_peak()
     except OSError:  # no Linux, or a container that forbids it
         return lambda: None
     return lambda: max(0, memory_of_process("VmHWM") - without_runs)
@@ -253,6 +254,11 @@ def watch_memory(device: torch.device) -> Callable[[], int | None]:
 def memory_without_runs() -> int:
     """Bytes that the process held before its first run, so that all its runs count alike."""
     return memory_of_process("VmRSS")
+
+
+def forget_peak() -> None:
+    """Let VmHWM, the most the process held, begin anew. Raises OSError where the system does not."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def memory_of_process(line: str) -> int:

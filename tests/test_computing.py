@@ -41,6 +41,12 @@ def test_kernels_run_where_they_can(monkeypatch):
         choose_kernels(plan_of(kernels="triton"), CUDA)
 
 
+@pytest.mark.usefixtures("no_interpreter")
+def test_kernels_that_cannot_run_are_refused_without_a_folder_too():
+    with pytest.raises(SettingsError, match="kernels is triton, but Triton has no cpu"):
+        engine.render("a red star", kernels="triton", device="cpu", steps=2)
+
+
 def test_long_runs_on_cuda_are_compiled():
     assert choose_compile(plan_of(), CPU).chosen == "off"
     assert choose_compile(plan_of(steps=50), CUDA).chosen == "off"
