@@ -3,7 +3,7 @@
 The card NAME.json holds guided-diffusion's flags by their names, as the training scripts and Disco's cell for custom
 models have them; what it leaves out has guided-diffusion's default. Beside these it may hold `file` (NAME.pt where it
 does not), `num_classes` (1000 where it does not, with class_cond), `sizes`, `about`, `licence`, `sha256`, `addresses`,
-and what sets the embedded networks apart: `predicts` (eps or v) and `patch` (see `disco.models.unet.UNet`).
+and what sets the embedded networks apart: `predicts` (eps or v), `patch` and `refine` (see `disco.models.unet.UNet`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ IGNORED = {
     *("diffusion_steps", "timestep_respacing", "rescale_timesteps", "rescale_learned_sigmas", "use_kl", "dropout"),
     *("use_checkpoint", "use_fp16", "num_heads_upsample"),
 }
-OURS = ("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses", "predicts", "patch")
+OURS = (
+    *("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses"),
+    *("predicts", "patch", "refine"),
+)
 #: Of every norm (nn.py, `normalization`).
 GROUPS = 32
 #: ImageNet's, the number that guided-diffusion's class_cond means.
@@ -93,9 +96,10 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
     _check(
         "noise_schedule", flags["noise_schedule"], lambda value: value in ("linear", "cosine"), str, "linear or cosine"
     )
-    predicts, patch = card.get("predicts", "eps"), card.get("patch", 1)
+    predicts, patch, refine = card.get("predicts", "eps"), card.get("patch", 1), card.get("refine", 0)
     _check("predicts", predicts, lambda value: value in ("eps", "v"), str, "eps or v")
     _check("patch", patch, lambda value: value > 0, int, "a positive integer")
+    _check("refine", refine, lambda value: value >= 0, int, "0, or a number of channels")
     image_size = flags["image_size"]
     mult = _numbers("channel_mult", flags["channel_mult"]) or CHANNEL_MULT.get(image_size)
     if mult is None:
@@ -125,6 +129,7 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         use_new_attention_order=flags["use_new_attention_order"],
         num_classes=card.get("num_classes", CLASSES) if flags["class_cond"] else None,
         patch=patch,
+        refine=refine,
         sizes=tuple((int(width), int(height)) for width, height in card.get("sizes", ()))
         or ((image_size, image_size),),
         unused=tuple(map(str, card.get("unused", ()))),
@@ -192,6 +197,7 @@ def card_of(spec: UNetSpec) -> dict[str, Any]:
         "noise_schedule": spec.noise_schedule,
         **({} if spec.predicts == "eps" else {"predicts": spec.predicts}),
         **({} if spec.patch == 1 else {"patch": spec.patch}),
+        **({} if spec.refine == 0 else {"refine": spec.refine}),
     }
 
 
@@ -240,6 +246,7 @@ def _seen(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "learn_sigma": shapes["out.2.weight"][0] == 6 * folded,
         "num_classes": shapes["label_emb.weight"][0] if "label_emb.weight" in shapes else None,
         "patch": round(folded**0.5),
+        "refine": shapes.get("refine.first.weight", (0,))[0],
     }
 
 
@@ -272,7 +279,7 @@ def _same_shapes(one: UNetSpec, other: UNetSpec) -> bool:
     """Whether weights of one can be filled into the other."""
     telling = (
         *("num_channels", "channel_mult", "num_res_blocks", "attention_downsampling", "resblock_updown"),
-        *("use_scale_shift_norm", "learn_sigma", "num_classes", "patch"),
+        *("use_scale_shift_norm", "learn_sigma", "num_classes", "patch", "refine"),
     )
     return all(getattr(one, key) == getattr(other, key) for key in telling)
 

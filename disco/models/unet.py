@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from disco.models.checkpointing import set_checkpointing
 from disco.models.custom import what_they_are
 from disco.models.store import weights_path
 from disco.models.weights import fill, load_state
+
+#: What the keys of the network beside guided-diffusion's begin with.
+REFINE = "refine."
 
 
 class UNet(nn.Module):
@@ -95,11 +99,8 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     path = weights_path(spec)
     state = load_state(path, spec.weights.form_at(path).sha256)
     state = {key: value for key, value in state.items() if key not in spec.unused}
-    if model.refine is not None:
-        mine = {key.removeprefix("refine."): state.pop(key) for key in list(state) if key.startswith("refine.")}
-        fill(model.refine, mine, spec.name)
     try:
-        fill(model.net, state, spec.name)
+        fill_unet(model, state, spec.name)
     except SettingsError as error:
         raise SettingsError(f"{error}; {what_they_are({key: value.shape for key, value in state.items()})}") from error
     model = freeze_unet(model, dtype).to(device)
@@ -107,6 +108,20 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
         # Measured: a processor's small convolutions are a tenth quicker with channels last, large ones neither.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
+
+
+def fill_unet(model: UNet, state: Mapping[str, Tensor], name: str) -> None:
+    """Fill it from the tensors of a file; raises `disco.errors.SettingsError` when they are not its own."""
+    refine = {key: value for key, value in state.items() if key.startswith(REFINE)}
+    if model.refine is not None:
+        fill(model.refine, {key.removeprefix(REFINE): value for key, value in refine.items()}, name)
+        state = {key: value for key, value in state.items() if key not in refine}
+    fill(model.net, dict(state), name)
+
+
+def state_for_file(model_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a `UNet` in half precision, under the keys of its file."""
+    return {key.removeprefix("net."): value.half().contiguous() for key, value in model_state.items()}
 
 
 def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:

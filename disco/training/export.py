@@ -11,6 +11,7 @@ from torch import Tensor
 from disco.models import catalog, embedded_networks
 from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
 from disco.models.store import sha256_of
+from disco.models.unet import state_for_file
 from disco.training import loop, world
 
 NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
@@ -23,12 +24,14 @@ NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
 def network_of(spec: UNetSpec | SecondarySpec | PerceptorSpec, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """What of a training's state is the network, in half precision, under the keys of its file.
 
-    The label heads of a perceptor stay behind; a UNet's own keys are guided-diffusion's.
+    The label heads of a perceptor stay behind.
     """
+    if isinstance(spec, UNetSpec):
+        return state_for_file(state)
     halved = {key: (v.half() if v.is_floating_point() else v).contiguous() for key, v in state.items()}
     if isinstance(spec, PerceptorSpec):
         return {key.removeprefix("clip."): v for key, v in halved.items() if key.startswith("clip.")}
-    return {key.removeprefix("net."): v for key, v in halved.items()} if isinstance(spec, UNetSpec) else halved
+    return halved
 
 
 def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]:

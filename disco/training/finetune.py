@@ -23,8 +23,8 @@ from disco.models import catalog
 from disco.models.custom import card_of, custom_names
 from disco.models.places import models_folder
 from disco.models.store import weights_path
-from disco.models.unet import UNet
-from disco.models.weights import fill, load_state
+from disco.models.unet import UNet, fill_unet, state_for_file
+from disco.models.weights import load_state
 from disco.training import loop
 from disco.training.objective import Objective, random_times
 
@@ -157,7 +157,7 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
 
     torch.manual_seed(asked.seed)
     model = UNet(spec)
-    fill(model.net, load_state(path, None if asked.weights else spec.weights.sha256), spec.name)
+    fill_unet(model, load_state(path, None if asked.weights else spec.weights.sha256), spec.name)
     if asked.checkpointing:
         checkpoint_blocks(model)
     large = sum(p.numel() for p in model.parameters()) > LARGE
@@ -232,7 +232,7 @@ def save_model(name: str, spec: catalog.UNetSpec, model: UNet) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.safetensors"
     part = weights.with_suffix(".part")
-    save_file({key: value.half().contiguous() for key, value in model.net.state_dict().items()}, part)
+    save_file(state_for_file(model.state_dict()), part)
     part.replace(weights)
     card = card_of(replace(spec, weights=catalog.WeightsFile(weights.name)))
     card |= {"about": f"{spec.name}, fine-tuned", "sizes": [[spec.image_size, spec.image_size]]}

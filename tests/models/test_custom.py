@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from disco.errors import SettingsError
-from disco.models import catalog, custom, unet
-from disco.models.unet import UNet, load_unet
+from disco.models import catalog, custom, embedded_networks, unet
+from disco.models.unet import UNet, load_unet, state_for_file
 
 #: Disco Diffusion's cell for custom models.
 DISCOS_CELL = {
@@ -52,10 +52,9 @@ def test_discos_own_flags_make_a_card(folder):
         catalog.unet("mime")
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in catalog.UNETS])
-def test_a_card_says_all_there_is_to_say(name):
-    spec = catalog.unet(name)
-    again = custom.from_card(name, custom.card_of(spec))
+@pytest.mark.parametrize("spec", [*catalog.UNETS, *embedded_networks.UNETS], ids=lambda spec: spec.name)
+def test_a_card_says_all_there_is_to_say(spec):
+    again = custom.from_card(spec.name, custom.card_of(spec))
     assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="", unused=())
 
 
@@ -70,6 +69,7 @@ def test_a_card_says_all_there_is_to_say(name):
         ({"image_size": 96}, "channel_mult is needed"),
         ({"predicts": "x0"}, "predicts is 'x0'.*eps or v"),
         ({"patch": 0}, "patch is 0"),
+        ({"refine": -1}, "refine is -1"),
         ({"attention_resolutions": "24"}, "attention_resolutions holds 24"),
         ({"attention_resolutions": "all"}, "must be numbers"),
         ({"num_channels": 48}, "a width of 48 channels.*multiple of 32"),
@@ -139,7 +139,7 @@ def test_shapes_tell_the_flags(given):
 @pytest.mark.parametrize("spec", catalog.UNETS, ids=lambda spec: spec.name)
 def test_the_catalogs_own_shapes_are_recognised(spec):
     with torch.device("meta"):
-        shapes = {key: value.shape for key, value in UNet(spec).net.state_dict().items()}
+        shapes = {key: value.shape for key, value in state_for_file(UNet(spec).state_dict()).items()}
     guess = custom.guess_unet(shapes)
     assert spec.name in custom.names_of_same_shapes(guess)
     assert spec.weights.shipped or spec.name in custom.what_they_are(shapes) or "..." in custom.what_they_are(shapes)

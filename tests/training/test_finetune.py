@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 import disco
 from disco.errors import SettingsError
-from disco.models import catalog
-from disco.models.unet import UNet
+from disco.models import catalog, embedded_networks
+from disco.models.unet import UNet, load_unet
 from disco.training import __main__ as command
 from disco.training import finetune, loop
 from disco.training.finetune import Finetuning
@@ -163,6 +163,20 @@ def test_the_published_architectures_are_trained_with_their_variance(tmp_path, n
     moved = {key for key, value in state.items() if not torch.equal(value, now[f"net.{key}"])}
     assert {"out.2.weight", "input_blocks.0.0.weight"} <= moved
     assert path.stat().st_size < 0.52 * (tmp_path / "random.pt").stat().st_size
+
+
+def test_what_is_saved_is_the_whole_network():
+    """Also what a UNet of patches has beside guided-diffusion's, which its card tells."""
+    spec = dataclasses.replace(embedded_networks.unet("embedded"), channel_mult=(1, 2))
+    torch.manual_seed(0)
+    model = UNet(spec)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    finetune.save_model("mine", spec, model)
+    again = catalog.unet("mine")
+    assert (again.patch, again.refine) == (spec.patch, spec.refine)
+    x, t = torch.randn(1, 3, 16, 16), torch.tensor([10.0])
+    torch.testing.assert_close(load_unet(again, "cpu")(x, t), model.half().float()(x, t), rtol=1e-4, atol=1e-4)
 
 
 def test_checkpointing_changes_no_gradient(tmp_path):
