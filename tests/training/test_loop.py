@@ -92,6 +92,14 @@ def test_an_average_is_as_long_as_it_says(length):
     assert np.sqrt((weights * (times - mean) ** 2).sum()) == pytest.approx(length, rel=0.02)
 
 
+def test_networks_compute_in_bfloat16_and_attend_by_parts_on_a_processor(tmp_path):
+    for precision in ("bfloat16", "float32"):
+        with loop.Plan(tmp_path, steps=1, precision=precision).autocast():
+            assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
+            assert not torch.backends.cuda.flash_sdp_enabled()
+    assert torch.backends.cuda.flash_sdp_enabled() and not torch.is_autocast_enabled("cpu")
+
+
 def test_learning_rate_rises_stays_and_falls(tmp_path):
     plan = loop.Plan(tmp_path, steps=100, learning_rate=2.0, warmup=10, decay_share=0.5)
     rates = [plan.learning_rate_at(step, 0) for step in range(100)]
