@@ -74,12 +74,13 @@ def _piece_weights(length: int, out: int, dtype: torch.dtype) -> Tensor:
 
 def _placed_weights(lines: list[tuple[int, int]], size: int, out: int, dtype: torch.dtype) -> Tensor:
     """`resize_weights` of a few short pieces on the CPU, whose lengths recur: quicker put in their places."""
-    weights = torch.zeros(len(lines), out, size, dtype=dtype)
-    for row, (start, length) in zip(weights, lines, strict=True):
-        low, high = max(start, 0), min(start + length, size)
-        if low < high:
-            row[:, low:high] = _piece_weights(length, out, dtype)[:, low - start : high - start]
-    return weights
+    weights = [
+        F.pad(_piece_weights(length, out, dtype), (start, size - start - length))  # what reaches over an end is cut off
+        if -length < start < size
+        else torch.zeros(out, size, dtype=dtype)
+        for start, length in lines
+    ]
+    return torch.stack(weights) if weights else torch.zeros(0, out, size, dtype=dtype)
 
 
 def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:
@@ -188,6 +189,19 @@ class _BandedCrops(torch.autograd.Function):
         return picture, None, None, None
 
 
+@lru_cache(maxsize=64)
+def _frame(
+    height: int, width: int, of_units: torch.dtype, at: torch.device, of_points: torch.dtype, place: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """grid_sample's units, half a cut's width and half its height, [3, 1]; its columns [W] and rows [H, 1], in pixels.
+
+    The latter from its centre.
+    """
+    units = torch.tensor([2 / width, 2 / height, 1], dtype=of_units, device=at)[:, None]
+    x, y = (torch.arange(side, device=place, dtype=of_points) - (side - 1) / 2 for side in (width, height))
+    return units, x, y[:, None]
+
+
 def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
     r"""Look at each cut through an affine or projective map of its own: bilinear, zeros outside.
 
@@ -208,13 +222,11 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
 
         return kernel(cuts, matrix)
     height, width = cuts.shape[-2:]
-    # grid_sample's units: half the cut's width, half its height.
-    units = matrix.new_tensor([2 / width, 2 / height, 1])[: matrix.shape[1], None]
-    matrix = (matrix * units).to(cuts.device, cuts.dtype, non_blocking=True)[..., None, None]
-    x = torch.arange(width, device=cuts.device, dtype=cuts.dtype) - (width - 1) / 2
-    y = torch.arange(height, device=cuts.device, dtype=cuts.dtype) - (height - 1) / 2
+    units, x, y = _frame(height, width, matrix.dtype, matrix.device, cuts.dtype, cuts.device)
+    matrix = (matrix * units[: matrix.shape[1]]).to(cuts.device, cuts.dtype, non_blocking=True)
+    by_x, by_y, still = matrix[..., None, None].unbind(2)
     # What each column and each row adds to the points: planes of x and of y.
-    grid = torch.addcmul(matrix[:, :, 2], matrix[:, :, 0], x) + matrix[:, :, 1] * y[:, None]
+    grid = (by_x * x + still) + by_y * y
     if matrix.shape[1] == 3:
         grid = grid[:, :2] / grid[:, 2:]
     return F.grid_sample(cuts, grid.movedim(1, 3), mode="bilinear", padding_mode="zeros", align_corners=False)

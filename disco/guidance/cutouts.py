@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -69,7 +69,8 @@ class Cutouts:
         gradient flows to `pictures`. Raises ValueError for another number of generators, or an unknown family.
         """
         seen = [self._see(picture, own, cuts) for picture, own in zip(pictures, generators, strict=True)]
-        return torch.stack(seen).unflatten(1, (len(generators[0]), -1))
+        one = seen[0][None] if len(seen) == 1 else torch.stack(seen)  # which would copy
+        return one.unflatten(1, (len(generators[0]), -1))
 
     def _see(self, picture: Tensor, generators: Sequence[torch.Generator], cuts: Cuts) -> Tensor:
         """[P C, 3, r, r]"""
@@ -91,9 +92,12 @@ def scheduled_cuts(
     if cuts.overview:
         boxes = overview_box(height, width) + boxes
     seen = boxes.cut(picture, resolution)
-    whole, *inner = seen.split([int(cuts.overview > 0), *[cuts.inner] * len(generators)])
-    whole, greys = overviews(whole, cuts.overview), int(cuts.icgray_p * cuts.inner) + compat
-    seen = torch.cat([part for own in inner for part in (whole, grey(own[:greys]) if greys else own[:0], own[greys:])])
+    greys = min(cuts.inner, int(cuts.icgray_p * cuts.inner) + compat)
+    # The gradient of a split is one piece; each slice's would be all of them.
+    whole, *inner = seen.split([int(cuts.overview > 0), *[greys, cuts.inner - greys] * len(generators)])
+    whole = overviews(whole, cuts.overview)
+    pairs = zip(inner[::2], inner[1::2], strict=True)
+    seen = torch.cat([part for greyed, own in pairs for part in (whole, grey(greyed) if greys else greyed, own)])
     if cuts.skip_augs:
         return seen
     n = cuts.overview + cuts.inner
@@ -179,6 +183,7 @@ def whole_box(height: int, width: int, margin_y: int = 0, margin_x: int = 0) -> 
     return Boxes(*(torch.tensor([side]) for side in sides))
 
 
+@lru_cache(maxsize=64)
 def overview_box(height: int, width: int) -> Boxes:
     """One box around the picture, padded to a square (a pixel short of one where the sides differ by an odd number)."""
     side = max(height, width)
@@ -387,10 +392,11 @@ def rotation(angle: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
 
     Args: angle [n] in degrees, clockwise; shift [n, 2] in pixels; flip: bool [n]. Source: torchvision's `affine`.
     """
-    cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
-    mirror = 1 - 2 * flip.to(angle.dtype)
+    angle = angle.deg2rad()
+    cos, sin = angle.cos(), angle.sin()
+    mirror = torch.where(flip, -1, 1)
     turn = torch.stack([mirror * cos, mirror * sin, -sin, cos], -1).view(-1, 2, 2)
-    return torch.cat([turn, -turn @ shift[:, :, None]], -1)
+    return torch.cat([turn, turn @ -shift[:, :, None]], -1)
 
 
 def perspective(corners: Tensor, height: int, width: int) -> Tensor:
