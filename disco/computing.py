@@ -20,6 +20,10 @@ from disco.plan import Plan
 #: Guided steps from which compiling is worth the minutes that it takes on a GPU, where nothing is cached yet.
 WORTH_COMPILING = 1000
 
+#: Where the user wants what is compiled. Asked before open_clip is imported, which has torch fill in a folder for
+#: temporary files, where it would be lost.
+CACHE_ASKED_FOR = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+
 #: Ways to compile that hand out the same memory at every call.
 RECYCLING = ("reduce-overhead", "max-autotune")
 
@@ -96,7 +100,8 @@ def compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]
 
 @lru_cache(maxsize=64)
 def _compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]:
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(models_folder() / "compiled"))
+    if CACHE_ASKED_FOR is None:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(models_folder() / "compiled")
     program = torch.compile(network, mode=None if mode == "default" else mode, dynamic=False)
     if mode not in RECYCLING:
         return program

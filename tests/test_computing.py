@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -64,7 +68,9 @@ def test_compiled_networks_are_asked_for_once_and_kept_below_the_models(monkeypa
 
     monkeypatch.setattr(torch, "compile", compiler)
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    # As if torch had filled it in already, and it is put back afterwards.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(computing, "CACHE_ASKED_FOR", None)
     kept = torch.ones(3)
     network = torch.nn.Identity()
     assert compiled(network, "off") is network and not asked
@@ -78,6 +84,24 @@ def test_compiled_networks_are_asked_for_once_and_kept_below_the_models(monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_is_compiled_lies_where_it_should(tmp_path, asked):
+    """Also after open_clip was imported, which has torch choose a folder for temporary files."""
+    compile = (
+        "from disco import computing; import open_clip, torch; "
+        "print(computing.compiled(lambda x: x.sin() + 1, 'default')(torch.zeros(3)).sum())"
+    )
+    given = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+    given |= {"DISCO_MODELS": str(tmp_path / "models")}
+    if asked:
+        given["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path / "mine")
+    done = subprocess.run([sys.executable, "-c", compile], env=given, capture_output=True, text=True, check=True)
+    assert done.stdout == "tensor(3.)\n"
+    assert any((tmp_path / ("mine" if asked else "models/compiled")).rglob("*.py"))
+    assert (tmp_path / "models").exists() != asked
+
+
+@pytest.mark.slow
 def test_networks_are_one_program_each():
     """torch.compile follows each network in one piece, to the same numbers; what the pieces become is its business."""
     plan = plan_of(width=32, height=32)
@@ -87,7 +111,8 @@ def test_networks_are_one_program_each():
     t = torch.tensor([500.0])
     cases = [(lambda x: networks.unet(x, t), x)]
     for perceptor in networks.perceptors:
-        cases.append((perceptor.encode_image, torch.rand(2, 3, 32, 32, generator=generator).requires_grad_()))
+        seen = torch.rand(2, 3, perceptor.resolution, perceptor.resolution, generator=generator)
+        cases.append((perceptor.encode_image, seen.requires_grad_()))
     for network, given in cases:
         program = torch.compile(network, backend="aot_eager", fullgraph=True, dynamic=False)
         torch.testing.assert_close(program(given), network(given), rtol=1e-5, atol=1e-5)
