@@ -24,7 +24,9 @@ ON_CPU: dict[str, list[list[str]]] = {
     "run": [["a red star over the sea"], ["a red star over the sea", "threads=1"]],
     "step": [
         ["--threads", "2"],
+        ["--threads", "2", "compile=default"],
         ["--threads", "1"],
+        ["--threads", "1", "compile=default"],
         ["--threads", "2", *SIXTEEN],
         ["--threads", "1", *SIXTEEN],
         ["--threads", "1", *SIXTEEN, "precision=bfloat16"],

@@ -12,11 +12,11 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from disco.models.towers import FirstToken, SelfAttention, hasten
+from disco.models.towers import FirstToken, Patches, SelfAttention, hasten, is_tiling
 
 
-def transformer(**more) -> VisionTransformer:
-    return VisionTransformer(16, 4, width=24, layers=3, heads=3, mlp_ratio=4.0, output_dim=10, **more)
+def transformer(side: int = 16, **more) -> VisionTransformer:
+    return VisionTransformer(side, 4, width=24, layers=3, heads=3, mlp_ratio=4.0, output_dim=10, **more)
 
 
 def resnet() -> ModifiedResNet:
@@ -25,6 +25,7 @@ def resnet() -> ModifiedResNet:
 
 TOWERS = {
     "class token": lambda: transformer(),
+    "a rest at the edges": lambda: transformer(18),
     "quick gelu": lambda: transformer(act_layer=QuickGELU),
     "layer scale": lambda: transformer(ls_init_value=0.5),
     "mean of all tokens": lambda: transformer(pool_type="avg"),
@@ -58,7 +59,7 @@ def towers(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
 
 def seen(tower: nn.Module, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, int]:
     """The embeddings of two pictures, the gradient of a mix of them, and the operations that both took."""
-    side = 64 if isinstance(tower, ModifiedResNet) else 16
+    side = 64 if isinstance(tower, ModifiedResNet) else tower.image_size[0]
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(2, 3, side, side, generator=generator).to(dtype).requires_grad_()
     with FlopCounterMode(display=False) as counter:
@@ -85,6 +86,15 @@ def test_the_last_block_is_cut_short_where_its_first_token_alone_is_read():
             isinstance(getattr(block, "block", block).attn, SelfAttention) for block in tower.transformer.resblocks
         )
         assert isinstance(tower.transformer.resblocks[-1], FirstToken) == cut
+
+
+def test_patches_side_by_side_are_a_product():
+    tower = randomised(transformer())
+    assert is_tiling(tower.conv1)
+    for other in ({"stride": 2}, {"stride": 4, "padding": 1}, {"stride": 4, "groups": 3}):
+        assert not is_tiling(nn.Conv2d(3, 6, 4, **other))
+    hasten(tower)
+    assert isinstance(tower.conv1, Patches)
 
 
 def test_half_precision(towers):
