@@ -51,8 +51,8 @@ def network_of(spec: catalog.UNetSpec) -> UNet:
     return network
 
 
-def given(spec: catalog.UNetSpec) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(1)
+def given(spec: catalog.UNetSpec, seed: int = 1) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
     labels = [] if spec.num_classes is None else [torch.tensor([1, 4])]
     return [torch.randn(2, 3, 16, 24, generator=generator), torch.tensor([20.0, 700.0]), *labels]
 
@@ -81,17 +81,20 @@ def test_prediction_and_gradient_are_guided_diffusions(name) -> None:
 def test_half_precision_is_no_farther_from_float32(name) -> None:
     spec = SPECS[name]
     original = network_of(spec)
-    exact = prediction_and_gradient(original, *given(spec))
-    quick = prediction_and_gradient(freeze_unet(copy.deepcopy(original), torch.bfloat16), *given(spec))
-    original.net.convert_to_fp16()  # guided-diffusion's own half is float16: its convolutions go on to bfloat16
-    halves = [value for value in original.parameters() if value.dtype == torch.float16]
+    quick, theirs = freeze_unet(copy.deepcopy(original), torch.bfloat16), copy.deepcopy(original)
+    theirs.net.convert_to_fp16()  # guided-diffusion's own half is float16: its convolutions go on to bfloat16
+    halves = [value for value in theirs.parameters() if value.dtype == torch.float16]
     for value in halves:
         value.data = value.data.bfloat16()
-    original.net.dtype = torch.bfloat16
-    theirs = prediction_and_gradient(original, *given(spec))
+    theirs.net.dtype = torch.bfloat16
     assert halves
-    for mine, other, true in zip(quick, theirs, exact, strict=True):
-        assert (mine - true).square().mean() < 1.1 * (other - true).square().mean()
+    errors = torch.zeros(2, 2)  # ours, theirs; of the prediction, of the gradient
+    for seed in range(12):  # one input may round either way, by a fifth
+        exact = prediction_and_gradient(original, *given(spec, seed))
+        for network, sums in zip((quick, theirs), errors, strict=True):
+            found = prediction_and_gradient(network, *given(spec, seed))
+            sums += torch.stack([(a - b).square().mean() for a, b in zip(found, exact, strict=True)])
+    assert (errors[0] < 1.05 * errors[1]).all()
 
 
 def test_keys_stay_and_copies_are_their_own() -> None:
