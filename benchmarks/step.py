@@ -1,6 +1,6 @@
 """How long a guided step takes, where the time goes, and how far the machine's own products are from it. Prints JSON.
 
-    python benchmarks/step.py [name=value ...] [--random] [--repeats 15] [--threads 2] [--device auto] [--no-reference]
+    python benchmarks/step.py [name=value ...] [--random] [--repeats 41] [--threads 2] [--device auto] [--no-reference]
 
 Settings are those of a run (`preset=disco57 width=768 height=512`), the embedded models' without any; the step measured
 is the one in the middle of the run. --random fills the networks with random numbers, so that published architectures
@@ -230,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*")
     parser.add_argument("--random", action="store_true", help="random weights")
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=41)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--no-reference", action="store_true", help="ours alone")
     options = parser.parse_args()

@@ -11,9 +11,11 @@ from disco.kernels import backend
 from guided_diffusion.nn import GroupNorm32
 from guided_diffusion.unet import ResBlock
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
-from disco.models import catalog
+from disco.models import catalog, unet_blocks
 from disco.models.unet import UNet, freeze_unet
 
 SMALL = dataclasses.replace(
@@ -116,3 +118,30 @@ def test_attention_takes_its_fast_kernel(name) -> None:
     network = freeze_unet(network_of(SPECS[name]), torch.float32)
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
         assert network(*given(SPECS[name])).isfinite().all()
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 5, 1, 3), (3, 2, 2, 1)])
+def test_an_enlarged_picture_is_convolved_as_the_small_one(shape, order) -> None:
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(shape[1], 6, 3, padding=1).double().requires_grad_(False)
+    before = torch.get_rng_state()
+    quarters = unet_blocks.in_quarters(conv)
+    assert torch.equal(before, torch.get_rng_state())
+    x = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=order).requires_grad_()
+    got, expected = unet_blocks.interleave(quarters(x)), conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+    upstream = torch.randn(got.shape, dtype=torch.float64)
+    gradients = (torch.autograd.grad(out, x, upstream)[0] for out in (got, expected))
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+    assert got.is_contiguous(memory_format=order)
+
+
+def test_enlarging_takes_fewer_operations() -> None:
+    original = network_of(SMALL)
+    flops = []
+    for network in (original, freeze_unet(copy.deepcopy(original), torch.float32)):
+        with FlopCounterMode(display=False) as counter:
+            network(*given(SMALL))
+        flops.append(counter.get_total_flops())
+    assert flops[1] < 0.95 * flops[0]

@@ -151,9 +151,9 @@ def test_a_unet_and_a_secondary_model_come_out_of_their_files(models, wrap, half
     secondary_spec = replace(catalog.secondary("secondary_model_imagenet_2"), channels=(16, 32, 32))
     torch.manual_seed(0)
     x, t = torch.randn(1, 3, 64, 64), torch.tensor([0.3])
-    for spec, built, state_of, load in (
-        (unet_spec, freeze_unet(UNet(unet_spec), torch.float32), lambda network: network.net, load_unet),
-        (secondary_spec, build_secondary(secondary_spec), lambda network: network, load_secondary),
+    for spec, built, state_of, finish, load in (
+        (unet_spec, UNet(unet_spec), lambda network: network.net, lambda n: freeze_unet(n, torch.float32), load_unet),
+        (secondary_spec, build_secondary(secondary_spec), lambda network: network, nn.Module.eval, load_secondary),
     ):
         # of a UNet's layers many start at zero, and would tell nothing
         state = {k: 0.1 * torch.randn_like(v) for k, v in state_of(built).state_dict().items()}
@@ -164,7 +164,7 @@ def test_a_unet_and_a_secondary_model_come_out_of_their_files(models, wrap, half
         file = WeightsFile(path.name, store.sha256_of(path), path.stat().st_size)
         loaded = load(replace(spec, weights=file), "cpu")
         with torch.no_grad():
-            wanted = built.eval()(x, t)
+            wanted = finish(built)(x, t)
             assert wanted.std() > 0.01 and torch.equal(loaded(x, t), wanted)
 
 
