@@ -85,13 +85,11 @@ def turned(x: Tensor, turn: Tensor, differentiable: bool) -> tuple[Tensor, tuple
     for channel, apart in enumerate(away.unbind(1)):
         torch.sub(place, 2 * channel, out=apart)
     far = away.abs().sub_(3)
-    bend = far.abs()
-    drop = torch.sub(2, bend).clamp_(0, 1)
+    drop = (2 - far.abs()).clamp_(0, 1)
     out = torch.addcmul(value[:, None], chroma[:, None], drop, value=-1)
     if not differentiable:
         return out, ()
-    slope = away.mul_(far).sign_()
-    torch.ops.aten.hardtanh_backward.grad_input(slope, bend, 1.0, 2.0, grad_input=slope)  # zero where drop is 0 or 1
+    slope = inside(away.mul_(far).sign_(), drop)
     return out, (is_red, is_green, is_blue, lead, share, drop, slope)
 
 
@@ -118,6 +116,11 @@ def hue_gradient(g: Tensor, *kept: Tensor) -> Tensor:
     for channel, (own, next_, last) in zip(out.unbind(1), turns, strict=True):
         torch.mul(own, to_value, out=channel).addcmul_(next_, to_before).addcmul_(last, to_after)
     return out
+
+
+def inside(gradient: Tensor, clamped: Tensor) -> Tensor:
+    """The gradient where a clamp to 0..1 let it through, in place: `F.hardtanh`'s, which stops it at the bounds."""
+    return torch.ops.aten.hardtanh_backward.grad_input(gradient, clamped, 0.0, 1.0, grad_input=gradient)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

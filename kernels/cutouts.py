@@ -190,7 +190,7 @@ class _BandedCrops(torch.autograd.Function):
 
 
 @lru_cache(maxsize=64)
-def _frame(
+def _axes(
     height: int, width: int, of_units: torch.dtype, at: torch.device, of_points: torch.dtype, place: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """grid_sample's units, half a cut's width and half its height, [3, 1]; its columns [W] and rows [H, 1], in pixels.
@@ -222,7 +222,7 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
 
         return kernel(cuts, matrix)
     height, width = cuts.shape[-2:]
-    units, x, y = _frame(height, width, matrix.dtype, matrix.device, cuts.dtype, cuts.device)
+    units, x, y = _axes(height, width, matrix.dtype, matrix.device, cuts.dtype, cuts.device)
     matrix = (matrix * units[: matrix.shape[1]]).to(cuts.device, cuts.dtype, non_blocking=True)
     by_x, by_y, still = matrix[..., None, None].unbind(2)
     # What each column and each row adds to the points: planes of x and of y.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from disco.kernels.backend import by_triton
-from disco.kernels.colour import LUMA, grey, greyness, hue, hue_gradient, mix, turned
+from disco.kernels.colour import LUMA, grey, greyness, hue, hue_gradient, inside, mix, turned
 from torch import Tensor
 
 #: Brightness, contrast, saturation, hue, as `JITTERS` numbers them: the order that is worked out in one go.
@@ -104,13 +104,8 @@ class _Recolour(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         colours, saturate, keep, luma, z, c, s, *kept = ctx.saved_tensors
-        g = _inside(hue_gradient(gradients[0], *kept), s)
-        g = _inside(torch.bmm(saturate.mT, g), c)
+        g = inside(hue_gradient(gradients[0], *kept), s)
+        g = inside(torch.bmm(saturate.mT, g), c)
         through_mean = (1 - keep) * g.sum((1, 2))[:, None] / z.shape[-1] * luma
-        g = _inside(g.mul_(keep[:, None]).add_(through_mean[:, :, None]), z)
+        g = inside(g.mul_(keep[:, None]).add_(through_mean[:, :, None]), z)
         return torch.bmm(colours.mT, g), None, None
-
-
-def _inside(gradient: Tensor, clamped: Tensor) -> Tensor:
-    """The gradient where a clamp to 0..1 let it through, in place: `F.hardtanh`'s, which stops it at the bounds."""
-    return torch.ops.aten.hardtanh_backward.grad_input(gradient, clamped, 0.0, 1.0, grad_input=gradient)

@@ -14,7 +14,7 @@ from disco.models.catalog import UNetSpec
 from disco.models.checkpointing import set_checkpointing
 from disco.models.custom import what_they_are
 from disco.models.store import weights_path
-from disco.models.weights import fill, load_state
+from disco.models.weights import fill, halved, load_state
 
 #: What the keys of the network beside guided-diffusion's begin with.
 REFINE = "refine."
@@ -121,7 +121,7 @@ def fill_unet(model: UNet, state: Mapping[str, Tensor], name: str) -> None:
 
 def state_for_file(model_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state of a `UNet` in half precision, under the keys of its file."""
-    return {key.removeprefix("net."): value.half().contiguous() for key, value in model_state.items()}
+    return {key.removeprefix("net."): value for key, value in halved(model_state).items()}
 
 
 def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:

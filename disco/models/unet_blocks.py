@@ -58,12 +58,9 @@ class ResBlock(unet.ResBlock):
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         norm, _, conv = self.in_layers
         h = normalised(norm, x)
-        if isinstance(self.h_upd, unet.Upsample):
-            h, x = interleave(conv(h)), self.x_upd(x)
-        elif self.updown:
-            h, x = conv(self.h_upd(h)), self.x_upd(x)
-        else:
-            h = conv(h)
+        # What scales is the identity where nothing is scaled.
+        h = interleave(conv(h)) if isinstance(self.h_upd, unet.Upsample) else conv(self.h_upd(h))
+        x = self.x_upd(x)
         time = self.emb_layers(emb)
         norm, _, dropout, conv = self.out_layers
         if self.use_scale_shift_norm:

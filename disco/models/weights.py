@@ -215,6 +215,11 @@ class Undrawn(TorchFunctionMode):
         return (torch.empty if func is torch.randn else func)(*args, **kwargs)
 
 
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state as it is kept in files: floating-point numbers in half precision, all else as it is."""
+    return {key: (v.half() if v.is_floating_point() else v).contiguous() for key, v in state.items()}
+
+
 def fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
     """Puts the tensors into the model, converted to its types; every key and every shape must match.
 

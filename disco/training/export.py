@@ -12,6 +12,7 @@ from disco.models import catalog, embedded_networks
 from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
 from disco.models.store import sha256_of
 from disco.models.unet import state_for_file
+from disco.models.weights import halved
 from disco.training import loop, world
 
 NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
@@ -28,10 +29,10 @@ def network_of(spec: UNetSpec | SecondarySpec | PerceptorSpec, state: dict[str, 
     """
     if isinstance(spec, UNetSpec):
         return state_for_file(state)
-    halved = {key: (v.half() if v.is_floating_point() else v).contiguous() for key, v in state.items()}
+    mine = halved(state)
     if isinstance(spec, PerceptorSpec):
-        return {key.removeprefix("clip."): v for key, v in halved.items() if key.startswith("clip.")}
-    return halved
+        return {key.removeprefix("clip."): v for key, v in mine.items() if key.startswith("clip.")}
+    return mine
 
 
 def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]:

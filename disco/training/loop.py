@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from disco.models.weights import halved
 from disco.training.curves import draw_curves
 
 #: `(model, numpy generator, torch generator on the device)` -> the loss, and figures to report; without a host sync.
@@ -133,9 +134,8 @@ def averaged(run: Path) -> dict[str, Tensor]:
 
 def write_small(trained: Trained, run: Path) -> None:
     """The best average in half precision, as `small.safetensors`: a run whose state was lost goes on from it."""
-    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in trained.model.state_dict().items()}
     part = run / "small.part"
-    save_file(state, part, {"step": str(trained.step), "seconds": str(trained.seconds)})
+    save_file(halved(trained.model.state_dict()), part, {"step": str(trained.step), "seconds": str(trained.seconds)})
     part.replace(run / "small.safetensors")
 
 

@@ -152,9 +152,6 @@ def test_a_perceptor_whose_hash_nobody_published_is_held_to_its_shapes(folder, t
 # UNets of the user's own
 
 
-WHAT = ("weight", "bias")
-
-
 def test_an_unknown_unet_becomes_a_custom_model(folder, tmp_path):
     path = saved(small(), tmp_path / "my style.pt")
     with pytest.raises(SettingsError, match="'my style' cannot be the name of a model"):
@@ -167,7 +164,8 @@ def test_an_unknown_unet_becomes_a_custom_model(folder, tmp_path):
     assert loaded.keys() == state.keys()
     changed = [key for key, value in state.items() if not torch.equal(loaded[key], value)]
     # What convolves an enlarged picture is summed up for the small one.
-    assert [key.split(".", 3)[0::3] for key in changed] == [["output_blocks", f"in_layers.2.{of}"] for of in WHAT]
+    places = [key.split(".", 3)[0::3] for key in changed]
+    assert places == [["output_blocks", "in_layers.2.weight"], ["output_blocks", "in_layers.2.bias"]]
 
 
 def test_flags_say_what_shapes_do_not(folder, tmp_path):
