@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from disco.errors import SettingsError
 from disco.models import catalog, store
@@ -21,7 +20,7 @@ from disco.models.download import check_room
 from disco.models.places import models_folder
 from disco.models.secondary import build_secondary
 from disco.models.specs import BackboneSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
-from disco.models.unet import UNet
+from disco.models.unet import UNet, state_for_file
 from disco.models.weights import compare, shapes_of
 
 
@@ -122,10 +121,10 @@ def check_fit(spec: NetworkSpec, shapes: Mapping[str, tuple[int, ...]]) -> None:
     assert not isinstance(spec, BackboneSpec), "published with its hash, which told what it is"
     with torch.device("meta"):
         if isinstance(spec, UNetSpec):
-            network: nn.Module = UNet(spec).net
+            state = state_for_file(UNet(spec).state_dict())
         else:
-            network = build_secondary(spec) if isinstance(spec, SecondarySpec) else build_clip(spec)
-    differences = compare(network, shapes)
+            state = (build_secondary(spec) if isinstance(spec, SecondarySpec) else build_clip(spec)).state_dict()
+    differences = compare(state, shapes)
     if differences:
         are = f"; {what_they_are(shapes)}" if isinstance(spec, UNetSpec) else ""
         raise SettingsError(f"the weights do not fit {spec.name}: {differences}{are}")

@@ -225,15 +225,15 @@ def fill(model: nn.Module, state: dict[str, Tensor], name: str) -> None:
 
     Raises `disco.errors.SettingsError` that says how the first of the others differ, and how many do.
     """
-    differences = compare(model, {key: tuple(value.shape) for key, value in state.items()})
+    differences = compare(model.state_dict(), {key: tuple(value.shape) for key, value in state.items()})
     if differences:
         raise SettingsError(f"the weights do not fit {name}: {differences}")
     model.load_state_dict(state)
 
 
-def compare(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """How a state of these keys and shapes differs from the model's; nothing where it fits."""
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+def compare(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """How these keys and shapes differ from those of a network's state; nothing where they fit."""
+    own = {key: tuple(value.shape) for key, value in state.items()}
     differences = {
         "missing": [key for key in own if key not in shapes],
         "unexpected": [key for key in shapes if key not in own],

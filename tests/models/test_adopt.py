@@ -15,7 +15,7 @@ from disco.models import catalog, perceptors, store
 from disco.models.adopt import adopt
 from disco.models.clip import build_clip
 from disco.models.specs import WeightsFile
-from disco.models.unet import UNet, load_unet
+from disco.models.unet import UNet, load_unet, state_for_file
 from disco.models.weights import load_state
 
 
@@ -166,6 +166,19 @@ def test_an_unknown_unet_becomes_a_custom_model(folder, tmp_path):
     # What convolves an enlarged picture is summed up for the small one.
     places = [key.split(".", 3)[0::3] for key in changed]
     assert places == [["output_blocks", "in_layers.2.weight"], ["output_blocks", "in_layers.2.bias"]]
+
+
+def test_a_unet_that_mends_its_seams_is_taken_whole(folder, tmp_path):
+    torch.manual_seed(0)
+    state = state_for_file(UNet(small(patch=2, refine=8)).state_dict())
+    torch.save(state, tmp_path / "mine.pt")
+    spec, _ = adopt(tmp_path / "mine.pt")
+    assert (spec.patch, spec.refine) == (2, 8)
+    mended = load_unet(spec, "cpu").refine.state_dict()
+    assert mended and all(torch.equal(value.half(), state[f"refine.{key}"]) for key, value in mended.items())
+    torch.save({key: value for key, value in state.items() if "refine" not in key}, tmp_path / "theirs.pt")
+    with pytest.raises(SettingsError, match="do not fit theirs: 4 missing: refine"):
+        adopt(tmp_path / "theirs.pt", flags={"refine": 8})
 
 
 def test_flags_say_what_shapes_do_not(folder, tmp_path):
