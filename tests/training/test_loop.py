@@ -92,11 +92,11 @@ def test_an_average_is_as_long_as_it_says(length):
     assert np.sqrt((weights * (times - mean) ** 2).sum()) == pytest.approx(length, rel=0.02)
 
 
-def test_networks_compute_in_bfloat16_and_attend_by_parts_on_a_processor(tmp_path):
+def test_in_bfloat16_a_processor_attends_by_parts(tmp_path):
     for precision in ("bfloat16", "float32"):
         with loop.Plan(tmp_path, steps=1, precision=precision).autocast():
             assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
-            assert not torch.backends.cuda.flash_sdp_enabled()
+            assert torch.backends.cuda.flash_sdp_enabled() == (precision == "float32")
     assert torch.backends.cuda.flash_sdp_enabled() and not torch.is_autocast_enabled("cpu")
 
 
