@@ -42,7 +42,7 @@ def plain_networks(plan: Plan) -> tuple[nn.Module, dict[str, nn.Module]]:
     """guided-diffusion's UNet and open_clip's towers as they build them, with the shipped weights, in float64."""
     spec = catalog.unet("embedded")
     drawer = unet.UNet(spec)
-    weights.fill(drawer.net, weights.load_state(store.weights_path(spec)), spec.name)
+    unet.fill_unet(drawer, weights.load_state(store.weights_path(spec)), spec.name)
     towers = {}
     for name in plan.perceptors:
         model = clip.build_clip(catalog.perceptor(name))
@@ -140,7 +140,7 @@ def run_plainly(plan: Plan) -> list[Tensor]:
         t = torch.tensor([float(diffusion.timesteps[step.index])])
 
         def x0_of(x: Tensor, alpha: float = alpha, sigma: float = sigma, t: Tensor = t) -> Tensor:
-            return alpha * x - sigma * drawer(x, t)
+            return alpha * x - sigma * drawer(x, t)[:, :3]
 
         gradient = gradient_plainly(x, x0_of, plan, step, looks)
         with torch.no_grad():
