@@ -87,10 +87,8 @@ def plain_unet(spec: catalog.UNetSpec, device: torch.device, dtype: torch.dtype,
         filled(network)
     else:
         state = weights.load_state(store.weights_path(spec), None)
-        refined = {key.removeprefix("refine."): state.pop(key) for key in list(state) if key.startswith("refine.")}
-        weights.fill(network.net, {key: value for key, value in state.items() if key not in spec.unused}, spec.name)
-        if network.refine is not None:
-            weights.fill(network.refine, refined, spec.name)
+        state = {key: value for key, value in state.items() if key not in spec.unused}
+        unet.fill_unet(network, state, spec.name)
     network.eval().requires_grad_(False)
     if dtype != torch.float32:
         network.net.dtype = dtype

@@ -112,10 +112,10 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
 
 def fill_unet(model: UNet, state: Mapping[str, Tensor], name: str) -> None:
     """Fill it from the tensors of a file; raises `disco.errors.SettingsError` when they are not its own."""
-    refine = {key: value for key, value in state.items() if key.startswith(REFINE)}
     if model.refine is not None:
-        fill(model.refine, {key.removeprefix(REFINE): value for key, value in refine.items()}, name)
-        state = {key: value for key, value in state.items() if key not in refine}
+        refine = {key.removeprefix(REFINE): value for key, value in state.items() if key.startswith(REFINE)}
+        fill(model.refine, refine, name)
+        state = {key: value for key, value in state.items() if not key.startswith(REFINE)}
     fill(model.net, dict(state), name)
 
 
