@@ -3,7 +3,7 @@
 # make clean   both away again
 
 PYTHON ?= python3
-PROMPT := a red star over the sea
+PROMPT := a white lighthouse by the sea at dusk
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')

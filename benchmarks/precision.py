@@ -32,7 +32,7 @@ NEARLY = 0.1
 
 def prompts(count: int) -> list[str]:
     """Every subject in turn; colours and places drawn, the same ones at every call."""
-    from disco.training.first_world import COLOURS, PLACE_PHRASES, SUBJECTS
+    from disco.models.words import COLOURS, PLACE_PHRASES, SUBJECTS
 
     chance = random.Random(0)
     places = [phrases[0] for phrases in PLACE_PHRASES.values()]

@@ -1,8 +1,8 @@
 """The judge: whether a picture of the embedded models' world shows its prompt.
 
 `embedded_judge` is a CLIP that never guides, for a perceptor finds what it pulled towards, there or not. It knows the
-twenty subjects, eight colours, ten places, three times of day and four styles of that world and nothing else, so it
-judges prompts that name at least one of them, and pictures that the embedded UNet drew.
+subjects, colours, places, skies and styles of that world (`disco.models.words`) and nothing else, so it judges prompts
+that name at least one of them, and pictures that the embedded UNet drew.
 """
 
 from __future__ import annotations
@@ -25,13 +25,8 @@ from disco.models.words import (
     AXES,
     COLOURS,
     LABELS,
-    PLACE_PHRASES,
-    PLACES,
-    STYLE_PHRASES,
-    STYLES,
+    PHRASES,
     SUBJECTS,
-    TIME_PHRASES,
-    TIMES,
     named,
 )
 from disco.prompts import SMALLEST_SUM, Prompt
@@ -58,15 +53,22 @@ class Perceptor(Protocol):
 @cache
 def sentences(axis: str) -> list[list[str]]:
     """For every label of an axis, the sentences whose mean embedding stands for it."""
-    return {
-        "subject": [[f"a {colour} {subject}" for colour in COLOURS] + [f"a {subject}"] for subject in SUBJECTS],
-        "colour": [[f"a {colour} {subject}" for subject in SUBJECTS] for colour in COLOURS],
-        "place": [[f"a {subject} {PLACE_PHRASES[place][0]}" for subject in SUBJECTS] for place in PLACES],
-        "time": [[f"a {subject} {phrase}" for subject in SUBJECTS for phrase in TIME_PHRASES[time]] for time in TIMES],
-        "style": [
-            [f"{phrase} a {subject}" for subject in SUBJECTS for phrase in STYLE_PHRASES[style]] for style in STYLES
-        ],
-    }[axis]
+    if axis == "subject":
+        return [[a(f"{colour} {subject}") for colour in COLOURS] + [a(subject)] for subject in SUBJECTS]
+    if axis == "colour":
+        return [[a(f"{colour} {subject}") for subject in SUBJECTS] for colour in COLOURS]
+    phrases = PHRASES[AXES.index(axis)].values()
+    return [[_told(subject, phrase) for subject in SUBJECTS for phrase in each] for each in phrases]
+
+
+def a(noun: str) -> str:
+    """The noun with its article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _told(subject: str, phrase: str) -> str:
+    """A phrase before the subject, "a woodcut of a fox", or after it, "a fox in the snow"."""
+    return f"{phrase} {a(subject)}" if phrase.endswith(" of") else f"{a(subject)} {phrase}"
 
 
 def spread(items: Sequence[str], count: int) -> list[str]:
@@ -133,7 +135,7 @@ def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Ver
         recognition        the mean of those                                                                  0 to 1
         seen               the nearest labels, in the order of the axes, as a text
 
-    An axis is subject, colour, place, time or style; its labels are rivals. Only prompts of positive weight name labels
+    An axis is subject, colour, place, sky or style; its labels are rivals. Only prompts of positive weight name labels
     to be recognised, but all count in `judge`, so that what was to be avoided lowers it. judge and recognition are None
     where the prompts name no label of the world.
     """

@@ -13,13 +13,13 @@ import disco
 
 PROMPTS = (
     "a red star over the sea",
-    "a white lighthouse by the sea",
-    "a blue fish underwater",
-    "an orange balloon among the clouds",
-    "a green tree in the forest",
-    "a pink flower in the meadow",
-    "a yellow moon over the mountains",
-    "a purple rocket in outer space",
+    "a white lighthouse by the sea at dusk",
+    "a turquoise whale under water",
+    "a rainbow balloon among the clouds",
+    "an orange fox in the snow",
+    "a purple teapot in a room",
+    "a black cat in the city at night",
+    "a yellow robot in outer space",
 )
 COLUMNS, SIDE, CAPTION, GAP = 4, 224, 26, 8
 

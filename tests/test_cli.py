@@ -78,7 +78,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "a tree:-1"], "weights of prompts sum to 0"),
         (["prompt="], "prompt holds an empty text"),
         (["steps=5"], "prompt is missing"),
-        (["red " * 30], "has 30 tokens, embedded_vit reads"),
+        (["red " * 40], "has 40 tokens, embedded_vit reads"),
         (["a star", "init_image=nowhere.png"], "init_image='nowhere.png'"),
         (["a star", "skip_steps=51"], "skip_steps=51"),
         (["a star", "device=tpu"], "device is 'tpu'"),
@@ -125,7 +125,7 @@ def test_torch_is_not_loaded_for_a_refusal(empty_folder: Path) -> None:
         ["a star", "clampmax=1"],
         ["a star", "cut_overview=[12]*400"],
         ["a star", "init_image=nowhere.png"],
-        ["red " * 30],
+        ["red " * 40],
         ["a star", "-m", "steps=5,0"],
         ["a star", "device=tpu"],
     ]

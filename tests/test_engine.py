@@ -143,7 +143,7 @@ def test_a_run_folder_tells_all(toys, tmp_path):
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["seeds"] == [0, 1]
-    assert record["weights"].keys() == {"embedded", "embedded_vit", "embedded_resnet"}
+    assert record["weights"].keys() == {"embedded", "embedded_vit", "embedded_resnet", "embedded_vit8"}
     assert record["seconds"] > 0
     lines = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
     assert [line["number"] for line in lines] == list(range(6))

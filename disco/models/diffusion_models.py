@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from disco.models import embedded_networks
-from disco.models.embedded_files import shipped
 from disco.models.specs import BackboneSpec, SecondarySpec, UNetSpec, WeightsFile
 
 #: guided-diffusion's channel_mult by image_size (script_util.create_model).
@@ -76,25 +75,7 @@ def _plain_256(name: str, weights: WeightsFile, **flags: Any) -> UNetSpec:
 
 
 UNETS: tuple[UNetSpec, ...] = (
-    UNetSpec(
-        name="embedded",
-        weights=shipped("unet.safetensors"),
-        image_size=64,
-        multiple=8,
-        predicts="v",
-        learn_sigma=False,
-        noise_schedule="linear",
-        num_channels=32,
-        channel_mult=(1, 2, 4),
-        num_res_blocks=1,
-        attention_downsampling=(4,),
-        num_head_channels=32,
-        resblock_updown=False,
-        use_scale_shift_norm=True,
-        patch=2,
-        sizes=((64, 64),),
-        about="the world of the embedded models",
-    ),
+    *embedded_networks.shipping(embedded_networks.UNETS),
     _openai(
         "512x512_diffusion_uncond_finetune_008100",
         512,
@@ -290,13 +271,7 @@ UNETS: tuple[UNetSpec, ...] = (
 )
 
 SECONDARIES: tuple[SecondarySpec, ...] = (
-    SecondarySpec(
-        name="embedded_secondary",
-        weights=shipped("secondary.safetensors"),
-        architecture="embedded",
-        channels=(32, 64, 96),
-        multiple=8,
-    ),
+    *embedded_networks.SECONDARIES,
     SecondarySpec(
         name="secondary_model_imagenet_2",
         weights=WeightsFile(
@@ -329,6 +304,3 @@ BACKBONES: tuple[BackboneSpec, ...] = (
         ),
     ),
 )
-
-UNETS = embedded_networks.newest(UNETS, embedded_networks.UNETS)
-SECONDARIES = embedded_networks.newest(SECONDARIES, embedded_networks.SECONDARIES)

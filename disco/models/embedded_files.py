@@ -9,6 +9,8 @@ from pathlib import Path
 from disco.models.specs import WeightsFile
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+#: The words that the embedded perceptors read, one a line.
+VOCABULARY = "vocabulary.txt"
 
 
 @cache

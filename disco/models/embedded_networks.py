@@ -1,18 +1,15 @@
-"""The shapes of the embedded models that are trained on the new world (`disco.training.world`).
+"""The shapes of the embedded models, trained on the world of `disco.training.world` by `disco.training`.
 
-As soon as their weights are exported they take the place of the first release's in the catalog, under the same names.
-Until then only `disco.training` knows them. Half precision, all together, may take 32 MB.
+What a training can make and does not ship is not in the catalog. Half precision, all together, may take 32 MB.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from disco.models.embedded_files import embedded_hashes, shipped
 from disco.models.specs import PerceptorSpec, SecondarySpec, TextShape, UNetSpec, VisionShape
-
-VOCABULARY = "words.txt"
 
 _UNET_64 = UNetSpec(
     name="embedded",
@@ -74,13 +71,11 @@ def _perceptor(name: str, file: str, resolution: int, vision: VisionShape, **mor
         embed_dim=128,
         vision=vision,
         text=TextShape(width=96, heads=3, layers=3),
-        vocabulary=VOCABULARY,
         **more,
     )
 
 
 PERCEPTORS = (
-    # The guides together cost a guided step what the two of the first release did, measured with 16 cuts each.
     _perceptor("embedded_vit", "vit4.safetensors", 32, VisionShape(layers=4, width=96, patch_size=4, head_width=32)),
     _perceptor("embedded_resnet", "resnet32.safetensors", 32, VisionShape((2, 2, 2, 1), width=16, small_stem=True)),
     _perceptor("embedded_vit8", "vit8.safetensors", 40, VisionShape(layers=3, width=128, patch_size=8, head_width=32)),
@@ -106,14 +101,6 @@ def perceptor(name: str) -> PerceptorSpec:
     return next(spec for spec in PERCEPTORS if spec.name == name)
 
 
-Spec = TypeVar("Spec", UNetSpec, SecondarySpec, PerceptorSpec)
-
-
-def newest(known: tuple[Spec, ...], ours: tuple[Spec, ...]) -> tuple[Spec, ...]:
-    """The catalog's networks, ours in the place of those of the same names, as soon as all that work together ship."""
-    there = embedded_hashes()
-    if not {each.weights.name for each in (_UNET_64, *SECONDARIES, *PERCEPTORS)} <= there.keys():
-        return known
-    found: list[Spec] = [spec for spec in ours if spec.weights.name in there]
-    names = {spec.name for spec in found}
-    return tuple(found + [spec for spec in known if spec.name not in names])
+def shipping(specs: tuple[UNetSpec, ...]) -> tuple[UNetSpec, ...]:
+    """Those whose weights come with the package."""
+    return tuple(spec for spec in specs if spec.weights.name in embedded_hashes())

@@ -9,8 +9,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import embedded_networks
-from disco.models.embedded_files import shipped
-from disco.models.specs import PerceptorSpec, TextShape, VisionShape, WeightsFile
+from disco.models.specs import PerceptorSpec, WeightsFile
 
 # The statistics of CLIP's training set, https://github.com/openai/CLIP/blob/main/clip/clip.py
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -99,40 +98,7 @@ def _openai(
 
 
 PERCEPTORS: tuple[PerceptorSpec, ...] = (
-    PerceptorSpec(
-        name="embedded_vit",
-        weights=shipped("vit.safetensors"),
-        resolution=32,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        context_length=24,
-        embed_dim=96,
-        vision=VisionShape(layers=4, width=128, patch_size=4, head_width=32),
-        text=TextShape(width=96, heads=3, layers=2),
-    ),
-    PerceptorSpec(
-        name="embedded_resnet",
-        weights=shipped("resnet.safetensors"),
-        resolution=32,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        context_length=24,
-        embed_dim=96,
-        vision=VisionShape(layers=(2, 2, 2, 1), width=16, small_stem=True),
-        text=TextShape(width=96, heads=3, layers=2),
-    ),
-    PerceptorSpec(
-        name="embedded_judge",
-        weights=shipped("judge.safetensors"),
-        resolution=64,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        context_length=24,
-        embed_dim=96,
-        vision=VisionShape(timm_model_name="test_convnext2"),  # a ConvNeXt of 0.35 M parameters
-        text=TextShape(width=96, heads=3, layers=2),
-        guides=False,
-    ),
+    *embedded_networks.PERCEPTORS,
     _openai(
         "ViT-B/32",
         "ViT-B-32",
@@ -310,6 +276,3 @@ def _hub_files(architecture: str, tag: str, published: dict[str, Any]) -> Weight
         released = WeightsFile(stem + Path(url).suffix, sha256, size, addresses=addresses)
         forms.insert(0 if sha256 else len(forms), released)
     return replace(forms[0], instead=tuple(forms[1:]))
-
-
-PERCEPTORS = embedded_networks.newest(PERCEPTORS, embedded_networks.PERCEPTORS)

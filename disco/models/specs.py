@@ -129,8 +129,7 @@ class PerceptorSpec:
     0..1, are normalised with. `context_length`: tokens of a text, start and end included. `quick_gelu`: whether it was
     trained with CLIP's first activation, x sigmoid(1.702 x), rather than the exact GELU. `hub_tokenizer`, `hub_text`:
     repositories of the hub with a tokenizer and the shape of a text tower that open_clip does not bring along.
-    `guides`: whether it may guide; a judge must not. `vocabulary`: of one that reads words, the file of them in
-    `EMBEDDED_FOLDER`.
+    `guides`: whether it may guide; a judge must not.
     """
 
     name: str
@@ -147,7 +146,6 @@ class PerceptorSpec:
     vision: VisionShape | None = None
     text: TextShape | None = None
     guides: bool = True
-    vocabulary: str = "vocabulary.txt"
 
 
 @dataclass(frozen=True)

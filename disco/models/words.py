@@ -1,7 +1,7 @@
 """The words of the embedded models' world: what a picture of it can show, and how captions say it.
 
 A picture has a label on each of five axes. A phrase that stands twice in its list is said twice as often in the
-captions that the models learned from (`disco.training.world`).
+captions that the models learned from (`disco.training.world`); the first one is the plain one.
 """
 
 from __future__ import annotations
@@ -10,83 +10,146 @@ import re
 import unicodedata
 from functools import cache
 
-AXES = ("subject", "colour", "place", "time", "style")
+AXES = ("subject", "colour", "place", "sky", "style")
 
 SUBJECTS = (
     *("star", "heart", "moon", "castle", "lighthouse", "house", "windmill", "boat", "rocket", "balloon"),
     *("umbrella", "fish", "bird", "butterfly", "cat", "car", "mushroom", "flower", "tree", "snail"),
+    *("whale", "owl", "fox", "teapot", "bicycle", "train", "dinosaur", "guitar", "cactus", "pumpkin"),
+    *("lantern", "tent", "apple", "robot", "elephant", "octopus"),
 )
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
-PLACES = ("sea", "desert", "forest", "mountains", "city", "snow", "meadow", "space", "underwater", "clouds")
-TIMES = ("day", "dusk", "night")
-STYLES = ("gouache", "ink", "pixel", "watercolour")
+COLOURS = (
+    *("red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink", "brown", "black", "white"),
+    "rainbow",
+)
+PLACES = (
+    *("sea", "desert", "forest", "mountains", "city", "snow", "meadow", "space", "underwater", "clouds"),
+    *("volcano", "room"),
+)
+SKIES = ("day", "dusk", "night", "rain", "fog", "snowfall")
+STYLES = (
+    *("gouache", "ink", "watercolour", "pixel art", "pointillist", "stained glass", "neon", "woodcut", "pastel"),
+    *("blueprint", "low poly"),
+)
 
 #: The labels of every axis, in the order of `AXES`.
-LABELS = (SUBJECTS, COLOURS, PLACES, TIMES, STYLES)
+LABELS = (SUBJECTS, COLOURS, PLACES, SKIES, STYLES)
 
-SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
+Words = dict[str, tuple[str, ...]]
+
+SUBJECT_WORDS: Words = {
     **{name: (name,) for name in SUBJECTS},
-    "boat": ("boat", "boat", "sailing boat", "ship"),
+    "moon": ("moon", "moon", "crescent moon", "crescent"),
+    "castle": ("castle", "castle", "fortress"),
     "house": ("house", "house", "cottage"),
-    "balloon": ("balloon", "hot air balloon"),
-    "cat": ("cat", "cat", "kitten"),
-    "moon": ("moon", "moon", "crescent moon"),
     "windmill": ("windmill", "windmill", "mill"),
+    "boat": ("boat", "boat", "sailing boat", "sailboat", "ship"),
+    "rocket": ("rocket", "rocket", "spaceship", "space rocket"),
+    "balloon": ("balloon", "hot air balloon"),
     "umbrella": ("umbrella", "umbrella", "parasol"),
+    "bird": ("bird", "bird", "songbird"),
+    "cat": ("cat", "cat", "kitten"),
     "car": ("car", "car", "automobile"),
     "mushroom": ("mushroom", "mushroom", "toadstool"),
-    "rocket": ("rocket", "rocket", "spaceship"),
+    "flower": ("flower", "flower", "blossom"),
+    "tree": ("tree", "tree", "leafy tree"),
+    "teapot": ("teapot", "teapot", "pot of tea"),
+    "bicycle": ("bicycle", "bicycle", "bike"),
+    "train": ("train", "train", "steam train", "locomotive"),
+    "dinosaur": ("dinosaur", "dinosaur", "brontosaurus"),
+    "lantern": ("lantern", "lantern", "lamp"),
+    "tent": ("tent", "tent", "camping tent"),
 }
-COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+COLOUR_WORDS: Words = {
     **{name: (name,) for name in COLOURS},
-    "red": ("red", "red", "red", "crimson"),
-    "purple": ("purple", "purple", "violet"),
+    "red": ("red", "red", "red", "crimson", "scarlet"),
     "yellow": ("yellow", "yellow", "yellow", "golden"),
+    "green": ("green", "green", "green", "emerald"),
+    "turquoise": ("turquoise", "turquoise", "teal", "cyan"),
+    "blue": ("blue", "blue", "blue", "azure"),
+    "purple": ("purple", "purple", "violet"),
+    "brown": ("brown", "brown", "brown", "chocolate"),
+    "rainbow": ("rainbow", "rainbow", "rainbow coloured", "multicoloured"),
 }
-PLACE_PHRASES: dict[str, tuple[str, ...]] = {
+PLACE_PHRASES: Words = {
     "sea": (
-        "over the sea",
-        "by the sea",
-        "at sea",
-        "on the sea",
-        "near the sea",
-        "above the sea",
-        "in the sea",
-        "by the ocean",
+        *("over the sea", "by the sea", "at sea", "on the sea", "near the sea", "above the sea", "in the sea"),
+        *("by the ocean", "on the ocean", "on the waves"),
     ),
-    "desert": ("in the desert", "in a desert", "over the desert", "in the dunes", "on the sand"),
-    "forest": ("in the forest", "in a forest", "in the woods", "over the forest", "by the forest"),
+    "desert": ("in the desert", "in a desert", "over the desert", "in the dunes", "on the sand", "by the pyramids"),
+    "forest": ("in the forest", "in a forest", "in the woods", "over the forest", "by the forest", "among fir trees"),
     "mountains": (
-        "in the mountains",
-        "over the mountains",
-        "before the mountains",
-        "near the mountains",
-        "by a mountain",
+        *("in the mountains", "over the mountains", "before the mountains", "near the mountains", "by a mountain"),
+        "among high peaks",
     ),
-    "city": ("in the city", "over the city", "in a city", "in a town", "in the street"),
-    "snow": ("in the snow", "in winter", "over the snow", "on the snow", "in a snowy land"),
-    "meadow": ("in a meadow", "in the meadow", "over the meadow", "on a meadow", "in the grass", "on green hills"),
-    "space": ("in space", "in outer space", "in the cosmos", "among the planets"),
-    "underwater": ("under water", "underwater", "under the sea", "under the waves"),
-    "clouds": ("in the clouds", "above the clouds", "over the clouds", "on a cloud", "among the clouds"),
+    "city": (
+        *("in the city", "over the city", "in a city", "in a town", "in the street", "among skyscrapers"),
+        "downtown",
+    ),
+    "snow": (
+        *("in the snow", "in winter", "over the snow", "on the snow", "in a snowy land", "on the ice"),
+        "in the arctic",
+    ),
+    "meadow": (
+        *("in a meadow", "in the meadow", "over the meadow", "on a meadow", "in the grass", "on rolling hills"),
+        "in a field of flowers",
+    ),
+    "space": ("in space", "in outer space", "in the cosmos", "among the planets", "in a galaxy"),
+    "underwater": ("under water", "underwater", "under the sea", "under the waves", "on the sea floor"),
+    "clouds": ("in the clouds", "above the clouds", "over the clouds", "on a cloud", "among the clouds", "in the sky"),
+    "volcano": (
+        *("by a volcano", "at the volcano", "near a volcano", "before a volcano", "by the lava", "over the lava"),
+        "on a volcano",
+    ),
+    "room": ("in a room", "in the room", "indoors", "at home", "in a living room", "on the carpet"),
 }
-TIME_PHRASES: dict[str, tuple[str, ...]] = {
-    "day": ("by day", "on a sunny day", "at noon", "in daylight"),
-    "dusk": ("at dusk", "dusk", "at sunset", "in the evening"),
-    "night": ("at night", "by night", "night", "under the stars"),
+SKY_PHRASES: Words = {
+    "day": ("by day", "on a sunny day", "at noon", "in daylight", "in the sunshine"),
+    "dusk": ("at dusk", "at sunset", "in the evening", "at dawn", "at sunrise"),
+    "night": ("at night", "by night", "under the stars", "at midnight", "in the moonlight"),
+    "rain": ("in the rain", "on a rainy day", "in a rainstorm", "while it rains"),
+    "fog": ("in the fog", "in the mist", "on a foggy day", "on a misty morning"),
+    "snowfall": ("while it snows", "in a snowstorm", "in a blizzard", "among snowflakes"),
 }
-STYLE_PHRASES: dict[str, tuple[str, ...]] = {
+#: A style named before what is shown ...
+STYLE_FRONTS: Words = {
     "gouache": ("a gouache of", "a gouache painting of"),
     "ink": ("an ink drawing of", "a drawing in ink of", "ink art of"),
-    "pixel": ("pixel art of", "a pixel picture of"),
     "watercolour": ("a watercolour of", "a watercolor painting of"),
+    "pixel art": ("pixel art of", "a pixel picture of"),
+    "pointillist": ("a pointillist painting of", "a pointillist picture of"),
+    "stained glass": ("a stained glass window of", "stained glass of"),
+    "neon": ("a neon sign of", "neon lights of", "neon art of"),
+    "woodcut": ("a woodcut of", "a woodblock print of"),
+    "pastel": ("a pastel of", "a pastel drawing of", "a chalk drawing of"),
+    "blueprint": ("a blueprint of", "a blueprint drawing of"),
+    "low poly": ("low poly art of", "a low poly picture of", "a low poly model of"),
 }
-
+#: ... or after it.
+STYLE_BACKS: Words = {
+    "gouache": ("in gouache", "gouache"),
+    "ink": ("in ink", "drawn in ink", "ink drawing"),
+    "watercolour": ("in watercolour", "watercolour", "in watercolors"),
+    "pixel art": ("in pixels", "pixel art", "as pixel art"),
+    "pointillist": ("pointillist", "in the pointillist style", "pointillism", "painted in dots"),
+    "stained glass": ("in stained glass", "stained glass", "as a stained glass window"),
+    "neon": ("in neon", "as a neon sign", "in neon lights", "neon"),
+    "woodcut": ("as a woodcut", "woodcut", "woodblock print"),
+    "pastel": ("in pastel", "in pastels", "drawn in chalk"),
+    "blueprint": ("as a blueprint", "blueprint"),
+    "low poly": ("in low poly", "low poly", "low poly style", "made of triangles"),
+}
 #: How captions say a label, axis by axis.
-PHRASES = (SUBJECT_WORDS, COLOUR_WORDS, PLACE_PHRASES, TIME_PHRASES, STYLE_PHRASES)
+PHRASES: tuple[Words, ...] = (
+    SUBJECT_WORDS,
+    COLOUR_WORDS,
+    PLACE_PHRASES,
+    SKY_PHRASES,
+    {style: STYLE_FRONTS[style] + STYLE_BACKS[style] for style in STYLES},
+)
 
 #: Words at either end of a phrase that do not tell its label: "over the sea" and "a boat, the sea" name the same place.
-SMALL_WORDS = frozenset("a an the of on in by at near over above before among painting drawing picture art".split())
+SMALL_WORDS = frozenset("a an the of on in by at near over above before among as painting drawing picture art".split())
 
 
 def words_of(text: str) -> list[str]:
@@ -97,8 +160,8 @@ def words_of(text: str) -> list[str]:
 def named(text: str) -> dict[str, tuple[str, ...]]:
     """The labels that a text names, by axis, in the order of its words; an axis that it does not name is left out.
 
-    Where phrases overlap the longest counts: "under the sea" is under water, "under the stars" is at night, "on green
-    hills" is a meadow and no colour.
+    Where phrases overlap the longest counts: "under the sea" is under water, "under the stars" is at night, "a
+    space rocket" is no place.
     """
     words, at = words_of(text), 0
     found: dict[str, tuple[str, ...]] = {}

@@ -57,6 +57,7 @@ def arguments() -> argparse.ArgumentParser:
     evaluate.add_argument("--prompts", type=int, default=200, help="how many held-out prompts are rendered")
     evaluate.add_argument("--true-pictures", type=int, default=2000)
     evaluate.add_argument("--samples", type=int, default=1000, help="how many unguided pictures are drawn")
+    evaluate.add_argument("--variants", type=int, default=100, help="how many of them with other perceptors and steps")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes that render; give each one core")
     evaluate.add_argument("--device", default="cpu")
     evaluate.add_argument("--card", type=Path, default=catalog.EMBEDDED_FOLDER / "CARD.md")
@@ -139,7 +140,9 @@ def run(options: argparse.Namespace) -> None:
         from disco.training import evaluate
 
         evaluate.evaluate(
-            evaluate.Extent(options.prompts, options.true_pictures, options.samples, options.jobs, options.device),
+            evaluate.Extent(
+                options.prompts, options.true_pictures, options.samples, options.jobs, options.device, options.variants
+            ),
             options.card, options.out,
         )  # fmt: skip
 

@@ -21,24 +21,25 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 import disco
 from disco.denoiser import GuidedDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
-from disco.judge import Perceptor, Reader
+from disco.judge import Perceptor, Reader, a
 from disco.models import catalog
 from disco.models.clip import load_perceptor
 from disco.models.unet import load_unet
+from disco.models.words import PLACE_PHRASES
 from disco.plan import Step
 from disco.samplers import ladder, sample
 from disco.training import pictures, world
 from disco.training.data import rival
 from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
-from disco.training.world import words
 
 TEST_SEED, OTHER_SEED = 1010, 1011
+#: Of how many sentences a label's embedding is the mean.
+SENTENCES = 40
 SAMPLES_AT_ONCE = 50
 
 
@@ -62,56 +63,30 @@ class Extent:
 # Reading
 
 
-def anchor_sentences(axis: str) -> list[list[str]]:
-    """For every label of an axis, the sentences whose mean embedding stands for it."""
-    things = world.SUBJECTS
-    return {
-        "subject": [[f"a {s}", *(f"a {c} {s}" for c in world.COLOURS)] for s in things],
-        "colour": [[f"a {c} {s}" for s in things] for c in world.COLOURS],
-        "place": [[f"a {s} {phrase}" for s in things[::3] for phrase in words.PLACE_PHRASES[p]] for p in world.PLACES],
-        "sky": [[f"a {s} {phrase}" for s in things[::3] for phrase in words.SKY_PHRASES[k]] for k in world.SKIES],
-        "style": [[f"{phrase} a {s}" for s in things[::3] for phrase in words.STYLE_FRONTS[k]] for k in world.STYLES],
-    }[axis]
+def reader(perceptor: Perceptor) -> Reader:
+    """A perceptor that names the labels of pictures of the world."""
+    return Reader(perceptor, SENTENCES)
 
 
-class WorldReader(Reader):
-    """A perceptor that names the labels of pictures of the world, by the nearest of the labels' embeddings."""
-
-    @torch.no_grad()
-    def anchors(self, axis: str) -> Tensor:
-        if axis not in self._anchors:
-            means = [self.texts(sentences).mean(0) for sentences in anchor_sentences(axis)]
-            self._anchors[axis] = F.normalize(torch.stack(means), dim=-1)
-        return self._anchors[axis]
-
-    def read(self, images: np.ndarray) -> np.ndarray:
-        """uint8 [N, H, W, 3] to int64 [N, 8], indices into `world.AXIS_VALUES`; -1 on the axes of a second thing."""
-        seen = self.seen(images)
-        answers = np.full((len(images), len(world.AXES)), -1, np.int64)
-        for column, axis in enumerate(world.AXES[:5]):
-            answers[:, column] = (seen @ self.anchors(axis).T).argmax(1).numpy()
-        return answers
-
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """Unit vectors, float32 [N, d]."""
-        return self.seen(images).numpy()
-
-    def prefers(self, images: np.ndarray, captions: Sequence[str], rivals: Sequence[str]) -> np.ndarray:
-        """bool [N]: whether each picture is nearer to its caption than to its rival."""
-        seen = self.seen(images)
-        own, other = self.texts(captions), self.texts(rivals)
-        return ((seen * own).sum(1) > (seen * other).sum(1)).numpy()
+def prefers(reader: Reader, images: np.ndarray, captions: Sequence[str], rivals: Sequence[str]) -> np.ndarray:
+    """bool [N]: whether each picture, uint8 [N, H, W, 3], is nearer to its caption than to its rival."""
+    seen = reader.seen(images)
+    own, other = reader.texts(captions), reader.texts(rivals)
+    return ((seen * own).sum(1) > (seen * other).sum(1)).numpy()
 
 
 def recognition(perceptor: Perceptor, scenes: list[world.Scene], images: np.ndarray) -> dict[str, Score]:
-    """What a perceptor recognises on true pictures, and how often it tells a caption from one with a single fault."""
-    reader = WorldReader(perceptor)
-    found = scores(reader.read(images), pictures.label_indices(scenes))
+    """What a perceptor recognises on true pictures, and how often it tells a caption from one with a single fault.
+
+    Labels are asked for where a picture shows one thing: of two, either would be right.
+    """
+    judge = reader(perceptor)
+    two = np.array([scene.second is not None for scene in scenes])
+    found = scores(judge.read(images[~two]), pictures.label_indices(scenes)[~two])
     captions = [world.caption(scene, random.Random(scene.seed)) for scene in scenes]
     rivals = [rival(scene, random.Random(scene.seed)).text for scene in scenes]
-    right = reader.prefers(images, captions, rivals)
+    right = prefers(judge, images, captions, rivals)
     found["a caption from its rival"] = Score.of(right)
-    two = np.array([scene.second is not None for scene in scenes])
     if two.any():
         found["... of two things"] = Score.of(right[two])
     return found
@@ -151,11 +126,11 @@ def sampled(spec: catalog.UNetSpec, count: int, device: str, steps: int = 50, et
 
 def distances(judge: Perceptor, samples: np.ndarray, true: np.ndarray, other: np.ndarray) -> dict[str, float]:
     """Frechet distances to true pictures in a judge's features: of the samples, of other true pictures, of noise."""
-    reader = WorldReader(judge)
+    features = reader(judge).seen
     noise = np.random.default_rng(0).integers(0, 256, samples.shape, np.uint8)
-    known = reader.features(true)
+    known = features(true).numpy()
     named = {"sampled": samples, "true (floor)": other, "noise (ceiling)": noise}
-    return {name: frechet_distance(reader.features(images), known) for name, images in named.items()}
+    return {name: frechet_distance(features(images).numpy(), known) for name, images in named.items()}
 
 
 # Guided pictures
@@ -175,10 +150,9 @@ def prompts(count: int) -> tuple[list[str], np.ndarray]:
     for k in range(count):
         subject, turn = world.SUBJECTS[k % len(world.SUBJECTS)], k // len(world.SUBJECTS)
         colour, place = held[subject][turn % len(held[subject])]
-        phrases = words.PLACE_PHRASES[place]
-        article = "an" if colour[0] in "aeiou" else "a"
+        phrases = PLACE_PHRASES[place]
         # Few triples of a subject are held out; where they come round again the place has other words.
-        texts.append(f"{article} {colour} {subject} {phrases[turn // len(held[subject]) % len(phrases)]}")
+        texts.append(f"{a(f'{colour} {subject}')} {phrases[turn // len(held[subject]) % len(phrases)]}")
         chosen = (subject, colour, place)
         labels[k, :3] = [values.index(value) for values, value in zip(world.AXIS_VALUES, chosen, strict=False)]
     return texts, labels
@@ -265,16 +239,19 @@ Told = tuple[str, dict[str, Any]]
 
 
 def recognised(extent: Extent, perceptors: dict[str, Perceptor]) -> Told:
-    scenes = pictures.scenes(TEST_SEED, extent.true_pictures, held_out=True)
-    images = pictures.drawn(scenes)
-    found = {name: recognition(perceptor, scenes, images) for name, perceptor in perceptors.items()}
-    asked = next(iter(found.values()))
-    blind = {name: f"{100 * (chance(name) if name in ASKED else 0.5):.2g} %" for name in asked}
-    text = (
-        f"{len(scenes)} true pictures of held-out combinations, named by the nearest caption (95 % intervals):\n\n"
-        f"{score_table(found, {'chance': blind})}"
-    )
-    return text, {"recognition": _facts(found)}
+    parts, facts = [], {}
+    for what, held_out in (("held-out", True), ("known", False)):
+        scenes = pictures.scenes(TEST_SEED, extent.true_pictures, held_out)
+        images = pictures.drawn(scenes)
+        found = {name: recognition(perceptor, scenes, images) for name, perceptor in perceptors.items()}
+        asked = next(iter(found.values()))
+        blind = {name: f"{100 * (chance(name) if name in ASKED else 0.5):.2g} %" for name in asked}
+        parts.append(
+            f"{len(scenes)} true pictures of {what} combinations, those of one thing named by the nearest caption "
+            f"(95 % intervals):\n\n{score_table(found, {'chance': blind})}"
+        )
+        facts[what] = _facts(found)
+    return "\n\n".join(parts), {"recognition": facts}
 
 
 def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
@@ -294,12 +271,12 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
 
 def guided(extent: Extent, judges: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
     texts, labels = prompts(extent.prompts)
-    readers = {name: WorldReader(judge) for name, judge in judges.items()}
+    readers = {name: reader(perceptor) for name, perceptor in judges.items()}
     first = next(iter(readers))
     images = rendered(texts, extent.jobs, device=extent.device)
     free = rendered(texts, extent.jobs, device=extent.device, clip_guidance_scale=0)
     contact_sheet(images).save(out / "guided.png")
-    answers = {name: reader.read(images) for name, reader in readers.items()}
+    answers = {name: judge.read(images) for name, judge in readers.items()}
     columns = {f"guided, by {name}": scores(answer, labels) for name, answer in answers.items()}
     columns[f"unguided, by {first}"] = scores(readers[first].read(free), labels)
     blind = {name: f"{100 * chance(name):.2g} %" for name in ASKED}
@@ -311,10 +288,11 @@ def guided(extent: Extent, judges: dict[str, Perceptor], guides: list[str], out:
 
     few, asked = texts[: extent.variants], labels[: extent.variants]
     variants: dict[str, dict[str, Any]] = {
-        f"{count} of {len(guides)} perceptors": {"clip_models": guides[:count]} for count in range(1, len(guides) + 1)
+        f"{count} of {len(guides)} perceptors": {"clip_models": guides[:count]} for count in range(1, len(guides))
     }
     variants |= {f"{steps} steps": {"steps": steps} for steps in extent.steps}
-    by_variant = {
+    by_variant = {"default settings": scores(answers[first][: len(few)], asked)}
+    by_variant |= {
         name: scores(readers[first].read(rendered(few, extent.jobs, device=extent.device, **settings)), asked)
         for name, settings in variants.items()
     }

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from disco.models import catalog, embedded_networks
+from disco.models.embedded_files import VOCABULARY
 from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
 from disco.models.store import sha256_of
 from disco.models.unet import state_for_file
@@ -44,7 +45,7 @@ def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]
     if not found:
         raise FileNotFoundError(f"no trained run in {runs}; train one first")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / embedded_networks.VOCABULARY).write_text("\n".join(world.vocabulary()) + "\n", encoding="utf-8")
+    (folder / VOCABULARY).write_text("\n".join(world.vocabulary()) + "\n", encoding="utf-8")
     hashes_path = folder / "sha256.json"
     hashes = json.loads(hashes_path.read_text(encoding="utf-8")) if hashes_path.exists() else {}
     for spec in found:

@@ -43,7 +43,7 @@ def test_of_the_unet(dtype):
     assert gradient_and_held(network, *given)[1] == held
 
 
-@pytest.mark.parametrize("name", ["embedded_vit", "embedded_resnet", "embedded_judge"])
+@pytest.mark.parametrize("name", ["embedded_vit", "embedded_resnet", "embedded_judge", "embedded_judge2"])
 def test_of_the_image_towers(name):
     spec = catalog.perceptor(name)
     tower = random_weights(build_clip(spec)).visual.eval().requires_grad_(False)

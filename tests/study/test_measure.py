@@ -102,7 +102,7 @@ def test_the_last_stage_counts_and_other_models_are_not_judged(tmp_path):
     run(tmp_path / "0", [picture(1)], prompt=None, prompts=stages)
     run(tmp_path / "1", [picture(1)], model__diffusion_model="another")
     judged, other = (cell.pictures[0].metrics for cell in complete(tmp_path).cells)
-    assert "recognition_colour" in judged and "recognition_time" not in judged
+    assert "recognition_colour" in judged and "recognition_sky" not in judged
     assert other["judge"] is None
 
 

@@ -7,25 +7,8 @@ import zlib
 from dataclasses import dataclass, fields
 from functools import cache
 
-SUBJECTS = (
-    *("star", "heart", "moon", "castle", "lighthouse", "house", "windmill", "boat", "rocket", "balloon"),
-    *("umbrella", "fish", "bird", "butterfly", "cat", "car", "mushroom", "flower", "tree", "snail"),
-    *("whale", "owl", "fox", "teapot", "bicycle", "train", "dinosaur", "guitar", "cactus", "pumpkin"),
-    *("lantern", "tent", "apple", "robot", "elephant", "octopus"),
-)
-COLOURS = (
-    *("red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink", "brown", "black", "white"),
-    "rainbow",
-)
-PLACES = (
-    *("sea", "desert", "forest", "mountains", "city", "snow", "meadow", "space", "underwater", "clouds"),
-    *("volcano", "room"),
-)
-SKIES = ("day", "dusk", "night", "rain", "fog", "snowfall")
-STYLES = (
-    *("gouache", "ink", "watercolour", "pixel art", "pointillist", "stained glass", "neon", "woodcut", "pastel"),
-    *("blueprint", "low poly"),
-)
+from disco.models.words import COLOURS, PLACES, SKIES, STYLES, SUBJECTS
+
 RELATIONS = ("over", "under", "beside", "in front of", "inside")
 LIGHTS = ("left", "right")
 
