@@ -93,7 +93,7 @@ def test_few_sentences_say_what_all_say(scenes):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return pictures.scenes(77, 40, second_share=0)
+    return pictures.scenes(77, 40, shares=pictures.Shares(second=0))
 
 
 def text_of(scene):

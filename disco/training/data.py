@@ -18,6 +18,7 @@ from torch import Tensor
 
 from disco.models.clip import WordTokenizer
 from disco.training import loop, pictures, world
+from disco.training.pictures import EVEN, Shares
 
 HELD_OUT_SEED = 1009
 CHUNK = 2000  # scenes a process captions at a time
@@ -53,13 +54,13 @@ class Options:
             compile=self.compile,
         )  # fmt: skip
 
-    def drawn(self, seed: int, side: int = 64) -> tuple[list[world.Scene], Bank]:
+    def drawn(self, seed: int, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
         """The scenes to train on and their pictures."""
-        scenes, images = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs)
+        scenes, images = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs, shares)
         return scenes, Bank(images, self.device)
 
-    def drawn_held_out(self, side: int = 64) -> tuple[list[world.Scene], Bank]:
-        scenes = pictures.scenes(HELD_OUT_SEED, self.held_out, held_out=True)
+    def drawn_held_out(self, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
+        scenes = pictures.scenes(HELD_OUT_SEED, self.held_out, True, shares)
         return scenes, Bank(pictures.drawn(scenes, side), self.device)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
 import resource
 import time
@@ -36,6 +37,7 @@ from disco.samplers import ladder, sample
 from disco.training import pictures, world
 from disco.training.data import rival
 from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
+from disco.training.unet import SHARES
 
 TEST_SEED, OTHER_SEED = 1010, 1011
 #: Of how many sentences a label's embedding is the mean.
@@ -169,6 +171,8 @@ def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
 
 def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
     """uint8 [N, H, W, 3]: each prompt rendered at default settings, the k-th with seed k, by `jobs` processes."""
+    # On as many cores as are there for it: with more threads than cores the processes would wait for one another.
+    settings = {"threads": max(1, (os.cpu_count() or 1) // jobs)} | settings
     # Spawned, not forked: a copied torch may hang. What a picture is depends on its seed alone, not on who renders it.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         images = pool.map(render_one, texts, range(len(texts)), [settings] * len(texts))
@@ -258,12 +262,14 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
     spec = catalog.unet("embedded")
     samples = sampled(spec, extent.samples, extent.device)
     true, other = (
-        pictures.drawn(pictures.scenes(seed, extent.samples), spec.image_size) for seed in (TEST_SEED, OTHER_SEED)
+        pictures.drawn(pictures.scenes(seed, extent.samples, shares=SHARES), spec.image_size)
+        for seed in (TEST_SEED, OTHER_SEED)
     )
     found = {name: distances(judge, samples, true, other) for name, judge in judges.items()}
     rows = [(name, *(f"{value:.4f}" for value in values.values())) for name, values in found.items()]
     text = (
-        f"Frechet distance of {extent.samples} unguided pictures to as many true ones, in the features of:\n\n"
+        f"Frechet distance of {extent.samples} unguided pictures to as many true ones, mixed as the UNet learned them, "
+        f"in the features of:\n\n"
         f"{table(['', *next(iter(found.values()))], rows)}"
     )
     return text, {"frechet": found}

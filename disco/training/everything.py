@@ -87,10 +87,11 @@ def train_all(asked: Everything) -> dict[str, Any]:
     jobs = [job for lane in lanes for job in lane]
     take_over(asked.runs, [job.name for job in jobs])
     from disco.training.perceptor import SCHOOLS
-    from disco.training.unet import DATA_SEED
+    from disco.training.unet import DATA_SEED, SHARES
 
     for seed in sorted({DATA_SEED, *(school.data_seed for school in SCHOOLS.values())}):
         pictures.cached(asked.runs / "cache", seed, asked.pictures)  # once, by all cores, for all who share them
+    pictures.cached(asked.runs / "cache", DATA_SEED, asked.pictures, shares=SHARES)
     with ThreadPoolExecutor(len(lanes)) as pool:
         ended = [result for lane in pool.map(lambda lane: run_lane(lane, asked, until), lanes) for result in lane]
     errors = {name: result["error"] for name, result in ended if "error" in result}

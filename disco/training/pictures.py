@@ -6,22 +6,35 @@ import multiprocessing
 import os
 import random
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from disco.training import world
+from disco.training.world.scene import PLAIN_SHARE, SECOND_SHARE
 
 CHUNK = 500  # pictures a process draws at a time
 
 
-def scenes(seed: int, count: int, held_out: bool = False, second_share: float = 0.2) -> list[world.Scene]:
-    """`count` scenes drawn from a seed, all of them held out or none; `second_share` of them show a second thing."""
+@dataclass(frozen=True)
+class Shares:
+    """How many of the scenes show a second thing, and how many are in the plain style."""
+
+    second: float = SECOND_SHARE
+    plain: float = PLAIN_SHARE
+
+
+EVEN = Shares()
+
+
+def scenes(seed: int, count: int, held_out: bool = False, shares: Shares = EVEN) -> list[world.Scene]:
+    """`count` scenes drawn from a seed, all of them held out or none."""
     rng = random.Random(seed)
     chosen: list[world.Scene] = []
     while len(chosen) < count:
-        scene = world.Scene.sample(rng, second_share)
+        scene = world.Scene.sample(rng, shares.second, shares.plain)
         if world.holdout(scene) == held_out:
             chosen.append(scene)
     return chosen
@@ -43,15 +56,16 @@ def drawn(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
 
 
 def cached(
-    folder: Path, seed: int, count: int, side: int = 64, jobs: int | None = None
+    folder: Path, seed: int, count: int, side: int = 64, jobs: int | None = None, shares: Shares = EVEN
 ) -> tuple[list[world.Scene], np.ndarray]:
     """The scenes of a seed and their pictures, drawn into `folder` the first time and mapped from there.
 
     `jobs` processes draw, by default one a core; who draws a picture changes no bit of it. The file appears under its
     name only when it is complete, so that two trainings can share a folder.
     """
-    chosen = scenes(seed, count)
-    path = folder / f"world-{seed}-{count}-{side}.npy"
+    chosen = scenes(seed, count, shares=shares)
+    mix = "" if shares == EVEN else f"-{shares.second:g}-{shares.plain:g}"
+    path = folder / f"world-{seed}-{count}-{side}{mix}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{random.randrange(2**32):08x}.part")

@@ -9,7 +9,15 @@ from disco.training import pictures, world
 def test_held_out_combinations_are_never_trained_on():
     assert not any(world.holdout(scene) for scene in pictures.scenes(1, 2000))
     assert all(world.holdout(scene) for scene in pictures.scenes(1, 200, held_out=True))
-    assert not any(scene.second for scene in pictures.scenes(1, 200, second_share=0))
+
+
+@pytest.mark.parametrize("shares", [pictures.EVEN, pictures.Shares(second=0, plain=1), pictures.Shares(0.1, 0.8)])
+def test_a_mixture_is_what_was_asked_for(shares):
+    scenes = pictures.scenes(1, 4000, shares=shares)
+    plain = sum(scene.style == "gouache" for scene in scenes) / len(scenes)
+    two = sum(scene.second is not None for scene in scenes) / len(scenes)
+    # Within four standard deviations; what is held out takes more of two things, and of the other styles.
+    assert plain == pytest.approx(shares.plain, abs=0.06) and two == pytest.approx(shares.second, abs=0.04)
 
 
 def test_label_indices():
@@ -27,6 +35,9 @@ def test_pictures_are_drawn_once_and_mapped(tmp_path):
     assert np.array_equal(images, pictures.drawn(scenes, 32))
     assert isinstance(again, np.memmap)
     assert [(p.suffix, p.stat().st_mtime_ns) for p in tmp_path.iterdir()] == [(".npy", written)]
+    plain, others = pictures.cached(tmp_path, 5, 4, 32, shares=pictures.Shares(0, 1))
+    assert np.array_equal(others, pictures.drawn(plain, 32)) and plain != scenes
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ class Scene:
         return self.subject, self.colour, self.place, sky, self.style, *extra
 
     @staticmethod
-    def sample(rng: random.Random, second_share: float = SECOND_SHARE) -> Scene:
+    def sample(rng: random.Random, second_share: float = SECOND_SHARE, plain_share: float = PLAIN_SHARE) -> Scene:
         """A random scene: every axis uniform but for the plain style, which is commoner."""
         place = rng.choice(PLACES)
         relation = second = second_colour = None
@@ -92,7 +92,7 @@ class Scene:
             second_colour = rng.choice([c for c in COLOURS if c != colour])
         return Scene(
             subject, colour, place, rng.choice(SKIES_AT[place]),
-            PLAIN_STYLE if rng.random() < PLAIN_SHARE else rng.choice([s for s in STYLES if s != PLAIN_STYLE]),
+            PLAIN_STYLE if rng.random() < plain_share else rng.choice([s for s in STYLES if s != PLAIN_STYLE]),
             relation, second, second_colour, rng.choice(LIGHTS), rng.randrange(MAX_SEED),
         )  # fmt: skip
 
