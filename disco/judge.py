@@ -31,9 +31,12 @@ from disco.models.words import (
 )
 from disco.prompts import SMALLEST_SUM, Prompt
 
-#: Sentences whose mean stands for a label when a run is judged. All of them (9 to 80) take seven times as long and read
-#: no more of 1000 true pictures right (subject 99 %, colour 98 %, place 100 %).
+#: Sentences whose mean stands for a label when a run is judged. All of them (144 to 360) take twenty times as long and
+#: name hardly more in 800 true pictures (place 96 and 97 %, sky 73 and 73 %, style 58 and 60 %).
 SENTENCES = 3
+
+#: What is read together.
+THING = ("subject", "colour")
 
 #: How many pictures are looked at together.
 AT_ONCE = 256
@@ -51,13 +54,14 @@ class Perceptor(Protocol):
 
 
 @cache
-def sentences(axis: str) -> list[list[str]]:
-    """For every label of an axis, the sentences whose mean embedding stands for it."""
-    if axis == "subject":
-        return [[a(f"{colour} {subject}") for colour in COLOURS] + [a(subject)] for subject in SUBJECTS]
-    if axis == "colour":
-        return [[a(f"{colour} {subject}") for subject in SUBJECTS] for colour in COLOURS]
-    phrases = PHRASES[AXES.index(axis)].values()
+def sentences(of: str) -> list[list[str]]:
+    """The sentences whose mean embedding stands for each label of a place, a sky or a style.
+
+    Of "thing" one each, for every subject in every colour: the first subject in all colours, and so on.
+    """
+    if of == "thing":
+        return [[a(f"{colour} {subject}")] for subject in SUBJECTS for colour in COLOURS]
+    phrases = PHRASES[AXES.index(of)].values()
     return [[_told(subject, phrase) for subject in SUBJECTS for phrase in each] for each in phrases]
 
 
@@ -78,24 +82,39 @@ def spread(items: Sequence[str], count: int) -> list[str]:
 
 
 class Reader:
-    """A perceptor that names the labels of pictures, by the nearest of the labels' embeddings.
+    """A perceptor that names the labels of pictures.
 
-    most: of how many sentences, evenly spread over those there are, a label's embedding is the mean; None takes all.
+    What a thing is and which colour it has are read together, off the nearest of "a red star", "a blue star" and so on:
+    of 649 true pictures of combinations never seen, the judge named the colour of 97.4 % so, and of 93.8 % by a mean
+    over all subjects. A place, a sky or a style is the nearest of its labels' mean embeddings.
+
+    most: of how many sentences, evenly spread over those there are, such an embedding is the mean; None takes all.
     """
 
     def __init__(self, perceptor: Perceptor, most: int | None = None) -> None:
         self.perceptor, self.most = perceptor, most
         self._anchors: dict[str, Tensor] = {}
 
+    def nearest(self, seen: Tensor, axis: str) -> Tensor:
+        """The label of an axis that each picture shows, int64 [N], of unit vectors [N, d]."""
+        found = (seen @ self.anchors(axis).T).argmax(1)
+        if axis == "subject":
+            return found // len(COLOURS)
+        return found % len(COLOURS) if axis == "colour" else found
+
     @torch.no_grad()
     def anchors(self, axis: str) -> Tensor:
-        """[labels, d]: the unit vectors that stand for the labels of an axis; made when first asked for."""
-        if axis not in self._anchors:
-            groups = [spread(group, self.most or len(group)) for group in sentences(axis)]
+        """[n, d]: the unit vectors that pictures are held against, in the order of `sentences`.
+
+        They are made when first asked for.
+        """
+        of = "thing" if axis in THING else axis
+        if of not in self._anchors:
+            groups = [spread(group, self.most or len(group)) for group in sentences(of)]
             embedded = self.texts([sentence for group in groups for sentence in group])
             means = [each.mean(0) for each in embedded.split([len(group) for group in groups])]
-            self._anchors[axis] = F.normalize(torch.stack(means), dim=-1)
-        return self._anchors[axis]
+            self._anchors[of] = F.normalize(torch.stack(means), dim=-1)
+        return self._anchors[of]
 
     @torch.no_grad()
     def texts(self, texts: Sequence[str]) -> Tensor:
@@ -117,7 +136,7 @@ class Reader:
     def read(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, H, W, 3] to int64 [N, 5], indices into `disco.models.words.LABELS`."""
         seen = self.seen(images)
-        return torch.stack([(seen @ self.anchors(axis).T).argmax(1) for axis in AXES], 1).numpy()
+        return torch.stack([self.nearest(seen, axis) for axis in AXES], 1).numpy()
 
 
 Verdict = dict[str, float | str | None]
@@ -156,7 +175,7 @@ def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Ver
     seen = {}
     for place, axis in enumerate(AXES):
         if axis in wanted:
-            seen[axis] = LABELS[place][int((judge.anchors(axis) @ picture).argmax())]
+            seen[axis] = LABELS[place][int(judge.nearest(picture[None], axis))]
             found[f"recognition_{axis}"] = float(seen[axis] in wanted[axis])
     if seen:
         found["recognition"] = _six_digits(sum(seen[axis] in wanted[axis] for axis in seen) / len(seen))

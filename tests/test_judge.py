@@ -73,10 +73,24 @@ def test_prompts_outside_the_world_have_no_verdict(text):
 
 
 def test_anchors_speak_of_their_own_label():
-    for axis, labels in zip(AXES, LABELS, strict=True):
+    for axis, labels in zip(AXES[2:], LABELS[2:], strict=True):
         assert len(sentences(axis)) == len(labels)
         for label, group in zip(labels, sentences(axis), strict=True):
             assert {named(sentence)[axis] for sentence in group} == {(label,)}
+    subjects, colours = LABELS[:2]
+    things = [{"subject": (subject,), "colour": (colour,)} for subject in subjects for colour in colours]
+    assert [named(sentence) for (sentence,) in sentences("thing")] == things
+
+
+def test_a_thing_is_read_with_its_colour():
+    """A judge that takes whatever is red for a snail's colour names the colour by the snail."""
+
+    class BySnail(ByColour):
+        def encode_text(self, texts):
+            return super().encode_text(texts) * torch.tensor([[float("snail" in text)] for text in texts]) + 1e-6
+
+    found = verdict(flat(0, 255, 0), [Prompt("a green snail", 1.0)], Reader(BySnail()))
+    assert found["seen"] == "snail, green" and found["recognition"] == 1
 
 
 def test_sentences_are_spread():
