@@ -142,7 +142,7 @@ class Ledger(TorchDispatchMode):
             flops = 0 if count is None else count(*args, **(kwargs or {}), out_val=out)
             self.work += Work(flops, sum(tensor.nbytes for tensor in [*tensors_in(args), *made]), 1)
         if self.malloc:
-            self.spike(reordering(func, args, made))
+            self.spike(reordering(func, args, made) + tiles(func, args))
         self.spike(0)
         return out
 
@@ -201,7 +201,8 @@ def tensors_in(values: Sequence[Any]) -> list[Tensor]:
 def reordering(func: Any, args: Any, made: Sequence[Tensor]) -> int:
     """Bytes that oneDNN takes for a convolution's tensors in its own order of channels, beside the result.
 
-    Measured: source and weights are copied, the result is made in that order and copied back.
+    Measured: source and weights are copied, the result is made in that order and copied back. Small convolutions that
+    are spared it are counted as if they were not.
     """
     if func is torch.ops.aten.convolution.default:
         source, weight, result = args[0], args[1], made[0]
@@ -210,6 +211,23 @@ def reordering(func: Any, args: Any, made: Sequence[Tensor]) -> int:
     else:
         return 0
     return max(source.nbytes + weight.nbytes, result.nbytes)
+
+
+def tiles(func: Any, args: Any) -> int:
+    """Bytes that attention takes on the CPU for what its threads work on, beside the result.
+
+    Of PyTorch's FlashAttentionKernel.cpp, in float32: a thread has a tile of so many queries by at most 512 keys and
+    their sums; in the backward pass two tiles, and all threads the product of output and gradient, summed by query.
+    """
+    forward = func is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+    if not forward and func is not torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default:
+        return 0
+    queries, keys = args[:2] if forward else args[1:3]
+    count, width = queries.shape[2:]
+    rows, columns = min(256 if count >= 768 else 64 if count >= 192 else 32, count), min(keys.shape[2], 512)
+    tile = rows * (columns + 2 + width) if forward else rows * columns * 2
+    shared = 0 if forward else queries.numel() + queries.numel() // width
+    return 4 * (tile * torch.get_num_threads() + shared)
 
 
 # What a network takes

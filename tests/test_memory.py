@@ -76,6 +76,21 @@ def allocator_peak(call):
     return peak
 
 
+@pytest.mark.parametrize(("count", "width"), [(20, 32), (64, 32), (256, 32), (1024, 64)])
+def test_attention_takes_its_tiles(monkeypatch, count, width):
+    monkeypatch.setattr(memory, "HEAP_SLACK", 1)
+    q = torch.randn(1, 4, count, width, requires_grad=True)
+
+    def attended():
+        return torch.nn.functional.scaled_dot_product_attention(q, q, q)
+
+    for call in (attended, lambda: torch.autograd.grad(attended(), q, torch.ones_like(q))):
+        with Ledger("cpu", 64, malloc=True) as ledger:
+            ledger.ignore(iter([q]))
+            call()
+        assert ledger.peak == pytest.approx(allocator_peak(call), rel=0.02)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
@@ -92,8 +107,7 @@ def allocator_peak(call):
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("cuts_at_once", [0, 3])
 def test_activations_are_what_the_allocator_hands_out(monkeypatch, given, checkpointing, cuts_at_once):
-    monkeypatch.setattr(memory, "reordering", lambda *_: 0)  # oneDNN has that from malloc, past the allocator
-    monkeypatch.setattr(memory, "HEAP_SLACK", 1)  # which does not know of malloc's holes either
+    monkeypatch.setattr(memory, "HEAP_SLACK", 1)  # the allocator does not know of malloc's holes
     memory.cost_of.cache_clear()
     plan, arrangement = plan_of(**given), Arrangement("float32", checkpointing, cuts_at_once)
     planned = estimate(plan, arrangement, "cpu").parts["activations"]
@@ -105,7 +119,7 @@ def test_activations_are_what_the_allocator_hands_out(monkeypatch, given, checkp
     next(walk)
     peak = allocator_peak(lambda: next(walk))
     networks.unet.set_checkpointing(False)
-    assert planned == pytest.approx(peak, rel=0.12)
+    assert 0.99 * peak < planned < 1.15 * peak
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
