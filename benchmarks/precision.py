@@ -32,15 +32,14 @@ NEARLY = 0.1
 
 def prompts(count: int) -> list[str]:
     """Every subject in turn; colours and places drawn, the same ones at every call."""
-    from disco.models.words import COLOURS, PLACE_PHRASES, SUBJECTS
+    from disco.models.words import COLOURS, PLACE_PHRASES, SUBJECTS, a
 
     chance = random.Random(0)
     places = [phrases[0] for phrases in PLACE_PHRASES.values()]
     texts = []
     for number in range(count):
         colour, subject = chance.choice(list(COLOURS)), SUBJECTS[number % len(SUBJECTS)]
-        article = "an" if colour[0] in "aeiou" else "a"
-        texts.append(f"{article} {colour} {subject} {chance.choice(places)}")
+        texts.append(f"{a(f'{colour} {subject}')} {chance.choice(places)}")
     return texts
 
 

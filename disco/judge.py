@@ -27,6 +27,7 @@ from disco.models.words import (
     LABELS,
     PHRASES,
     SUBJECTS,
+    a,
     named,
 )
 from disco.prompts import SMALLEST_SUM, Prompt
@@ -63,11 +64,6 @@ def sentences(of: str) -> list[list[str]]:
         return [[a(f"{colour} {subject}")] for subject in SUBJECTS for colour in COLOURS]
     phrases = PHRASES[AXES.index(of)].values()
     return [[_told(subject, phrase) for subject in SUBJECTS for phrase in each] for each in phrases]
-
-
-def a(noun: str) -> str:
-    """The noun with its article."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _told(subject: str, phrase: str) -> str:

@@ -152,6 +152,11 @@ PHRASES: tuple[Words, ...] = (
 SMALL_WORDS = frozenset("a an the of on in by at near over above before among as painting drawing picture art".split())
 
 
+def a(noun: str) -> str:
+    """The noun with its article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def words_of(text: str) -> list[str]:
     """All words of a text, known or not: compatibility forms folded, lower case, accents kept."""
     return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())

@@ -27,11 +27,11 @@ from tqdm import tqdm
 import disco
 from disco.denoiser import GuidedDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
-from disco.judge import Perceptor, Reader, a
+from disco.judge import Perceptor, Reader
 from disco.models import catalog
 from disco.models.clip import load_perceptor
 from disco.models.unet import load_unet
-from disco.models.words import PLACE_PHRASES
+from disco.models.words import PLACE_PHRASES, a
 from disco.plan import Step
 from disco.samplers import ladder, sample
 from disco.training import pictures, world

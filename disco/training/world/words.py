@@ -16,6 +16,7 @@ from disco.models.words import (
     STYLE_FRONTS,
     SUBJECT_WORDS,
     Words,
+    a,
 )
 from disco.training.world.scene import TIMELESS, Scene
 
@@ -54,7 +55,7 @@ class Caption:
 def with_article(phrase: str, rng: random.Random) -> str:
     if rng.random() < 0.2:
         return f"the {phrase}"
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+    return a(phrase)
 
 
 def thing(subject: str, colour: str | None, rng: random.Random) -> str:
