@@ -47,11 +47,13 @@ class Options:
     held_out: int = 512
     jobs: int | None = None
 
-    def plan(self, name: str, weight_decay: float = 0.0, emas: tuple[float, ...] = (0.05, 0.1)) -> loop.Plan:
+    def plan(
+        self, name: str, weight_decay: float = 0.0, emas: tuple[float, ...] = (0.05, 0.1), muon: bool = False
+    ) -> loop.Plan:
         return loop.Plan(
             self.runs / name, self.steps, self.minutes, self.learning_rate, weight_decay, emas,
             device=self.device, precision=self.precision, save_seconds=self.save_seconds, deadline=self.deadline,
-            compile=self.compile,
+            compile=self.compile, muon=muon,
         )  # fmt: skip
 
     def drawn(self, seed: int, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:

@@ -28,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from disco.models.weights import halved
 from disco.training.curves import draw_curves
+from disco.training.muon import Muon, is_matrix
 
 #: `(model, numpy generator, torch generator on the device)` -> the loss, and figures to report; without a host sync.
 LossAt = Callable[[nn.Module, np.random.Generator, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]]
@@ -49,7 +50,7 @@ class Plan:
     decay_share: the last share of the run, over which the learning rate falls to zero.
     save_seconds: from one saved state to the next; 0 saves after every step. deadline: a time of `time.monotonic` at
     which the run stops where it is, its state saved, to be resumed by another call. compile: run the network through
-    torch.compile, which takes a while to begin with.
+    torch.compile, which takes a while to begin with. muon: move matrices by Muon, the rest by AdamW; else all by AdamW.
     """
 
     run: Path
@@ -67,6 +68,7 @@ class Plan:
     report_every: int = 100
     deadline: float | None = None
     compile: bool = False
+    muon: bool = False
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
@@ -146,6 +148,20 @@ def read_small(run: Path, model: nn.Module) -> tuple[int, float]:
     return int(noted["step"]), float(noted["seconds"])
 
 
+def optimisers_of(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+    """What moves the parameters: AdamW, and Muon for the matrices when the plan says so."""
+    matrices = [parameter for parameter in model.parameters() if plan.muon and is_matrix(parameter)]
+    others = [parameter for parameter in model.parameters() if not (plan.muon and is_matrix(parameter))]
+    adam = torch.optim.AdamW(
+        others,
+        plan.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=plan.weight_decay,
+        fused=torch.device(plan.device).type == "cuda",
+    )
+    return [adam, Muon(matrices, plan.learning_rate)] if matrices else [adam]
+
+
 def train(
     model: nn.Module,
     loss_at: LossAt,
@@ -170,17 +186,15 @@ def train(
     if not state_path.exists() and (plan.run / "small.safetensors").exists():
         step, before = read_small(plan.run, model)
     averages = {length: copy.deepcopy(model).eval().requires_grad_(False) for length in plan.emas}
-    fused = torch.device(plan.device).type == "cuda"
-    optimiser = torch.optim.AdamW(
-        model.parameters(), plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay, fused=fused
-    )
+    optimisers = optimisers_of(model, plan)
     best = plan.emas[0]
     if state_path.exists():
         state = torch.load(state_path, map_location=plan.device, weights_only=True)
         model.load_state_dict(state["model"])
         for length, average in averages.items():
             average.load_state_dict(state["averages"][length])
-        optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         step, before, best = state["step"], state["seconds"], state["best"]
     over = plan.share(step, before) >= 1
     if over or (plan.deadline is not None and time.monotonic() >= plan.deadline):
@@ -201,7 +215,7 @@ def train(
         state = {
             "model": model.state_dict(),
             "averages": {length: average.state_dict() for length, average in averages.items()},
-            "optimiser": optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         }
         part = state_path.with_suffix(".part")
         torch.save({**state, "step": step, "seconds": seconds(), "best": best}, part)
@@ -217,14 +231,15 @@ def train(
     sums: dict[str, Tensor] = {}
     summed, first = 0, step
     while plan.share(step, seconds()) < 1 and (plan.deadline is None or time.monotonic() < plan.deadline):
-        for group in optimiser.param_groups:
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = plan.learning_rate_at(step, seconds())
         torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
         loss, figures = loss_at(network, np.random.default_rng((plan.seed, step)), torch_rng)
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         with torch.no_grad():
             for length, average in averages.items():
                 torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - kept_share(step, length))

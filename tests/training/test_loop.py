@@ -15,18 +15,23 @@ def regression(model, rng, torch_rng):
     return (model(x) - x.sum(1, keepdim=True)).square().mean(), {"size": x.abs().mean()}
 
 
-def perceptron():
+def perceptron(width=8):
     torch.manual_seed(1)
-    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 1))
+    return nn.Sequential(
+        nn.Linear(4, width), nn.ReLU(), nn.BatchNorm1d(width), nn.Linear(width, width), nn.Linear(width, 1)
+    )
 
 
 class Interrupted(Exception):
     pass
 
 
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path):
+@pytest.mark.parametrize("muon", [False, True])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, muon):
+    width = 32 if muon else 8
+
     def plan(name):
-        return loop.Plan(tmp_path / name, 12, emas=(0.05, 0.2), warmup=3, save_seconds=0, report_every=2)
+        return loop.Plan(tmp_path / name, 12, emas=(0.05, 0.2), warmup=3, save_seconds=0, report_every=2, muon=muon)
 
     def until_seven(model, rng, torch_rng, count=[0]):  # noqa: B006
         count[0] += 1
@@ -34,12 +39,12 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path):
             raise Interrupted
         return regression(model, rng, torch_rng)
 
-    whole = loop.train(perceptron(), regression, plan("whole"))
+    whole = loop.train(perceptron(width), regression, plan("whole"))
     with pytest.raises(Interrupted):
-        loop.train(perceptron(), until_seven, plan("cut"))
+        loop.train(perceptron(width), until_seven, plan("cut"))
     with (tmp_path / "cut" / "losses.jsonl").open("a") as log:  # lines of steps that no state was saved of
         log.write('{"step": 8, "seconds": 1, "loss": 99}\n')
-    resumed = loop.train(perceptron(), regression, plan("cut"))
+    resumed = loop.train(perceptron(width), regression, plan("cut"))
     assert (whole.step, resumed.step, resumed.finished) == (12, 12, True)
     for length in (0.05, 0.2):
         for a, b in zip(*(t.averages[length].state_dict().values() for t in (whole, resumed)), strict=True):
@@ -50,6 +55,16 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path):
     assert (tmp_path / "cut" / "losses.png").exists()
     assert not list(tmp_path.rglob("*.part"))
     assert list(loop.averaged(tmp_path / "whole")) == list(perceptron().state_dict())
+
+
+def test_matrices_go_to_muon_and_everything_else_to_adam(tmp_path):
+    def kinds(**more):
+        found = loop.optimisers_of(perceptron(32), loop.Plan(tmp_path, 1, **more))
+        return {type(o).__name__: [tuple(p.shape) for group in o.param_groups for p in group["params"]] for o in found}
+
+    others = [(32, 4), (32,), (32,), (32,), (32,), (1, 32), (1,)]
+    assert kinds(muon=True) == {"AdamW": others, "Muon": [(32, 32)]}
+    assert kinds() == {"AdamW": [*others[:4], (32, 32), *others[4:]]}
 
 
 def test_a_run_of_minutes_fits_itself_to_the_clock(tmp_path, monkeypatch):
