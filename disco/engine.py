@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -141,15 +141,16 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     notes = list(plan.notes)
 
     def keep() -> None:
-        """The present batch's predictions are its pictures."""
+        """The present batch's predictions are its pictures; called again where it was interrupted, it goes on."""
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
-            image = to_image(x0)
-            found = assess(image, plan.metrics, plan.stages[-1].prompts, plan.settings.model.diffusion_model)
-            pictures.append(Picture(image, plan.seeds[number], path, found))
+            del latest[number]
+            pictures.append(Picture(to_image(x0), plan.seeds[number], path, {}))
+            image, prompts = pictures[-1].image, plan.stages[-1].prompts
+            found = assess(image, plan.metrics, prompts, plan.settings.model.diffusion_model)
+            pictures[-1] = replace(pictures[-1], metrics=found)
             if board is not None:
                 board.measured(number, found)
-        latest.clear()
 
     def finish(status: str, **more: Any) -> None:
         unguided = sum(sum(line["skipped"]) for line in lines)
@@ -466,7 +467,7 @@ class Numbers:
             self._here = torch.empty(there.shape, dtype=there.dtype, pin_memory=True)
             self._here.copy_(there, non_blocking=True)
             self._ready = torch.cuda.Event()
-            self._ready.record()
+            self._ready.record(torch.cuda.current_stream(there.device))  # cuda:1 need not be the current device
         else:
             self._here = there.cpu()
 
@@ -498,8 +499,7 @@ class ClassLabels:
 def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device) -> Tensor | None:
     """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
     settings = plan.settings.init
-    perlin_wins = plan.settings.compat == "disco57" or plan.init_image is None
-    if settings.perlin_init and perlin_wins:
+    if settings.perlin_init:
         inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode) for noise in noises]
     elif plan.init_image is not None:
         picture = load_init(plan.init_image, plan.height, plan.width)
@@ -556,7 +556,8 @@ def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: t
         width, height = (max(1, round(side * share)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = ((to_tensor(image) + 1) / 2).to(device)
-        found.append(image_target(perceptor, pixels, generator, skip_augs=plan.steps[0].cuts.skip_augs))
+        skip_augs, compat = plan.steps[0].cuts.skip_augs, plan.settings.compat == "disco57"
+        found.append(image_target(perceptor, pixels, generator, skip_augs, compat))
     return found
 
 
@@ -582,8 +583,8 @@ def stage_targets(
     for prompt, target in zip(plan.image_prompts, images[0], strict=True):
         weights += [prompt.weight / len(target)] * len(target)
     copies = each[0].shape[0] // len(weights)
-    shares = weigh(torch.tensor(weights, dtype=torch.float32).repeat_interleave(copies))
-    return torch.stack(each), shares.to(device)
+    shares = weigh(torch.tensor(weights, dtype=torch.float64).repeat_interleave(copies))
+    return torch.stack(each), shares.float().to(device)
 
 
 def init_loss_of(

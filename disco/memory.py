@@ -625,7 +625,10 @@ def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -
     """The line that says what is needed at least, what there is, and what would fit."""
     found = []
     for words, settings in alternatives(plan):
-        other = build_plan(settings)
+        try:
+            other = build_plan(settings)
+        except SettingsError:  # a quarter of 8 pixels is no picture
+            continue
         *_, last = candidates(other, device_type)
         if floor(other, last, device_type) > room:
             continue
@@ -687,12 +690,20 @@ def available(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     free = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")  # a container may have less than the machine
+    return min(free, left_in(Path("/sys/fs/cgroup"), free))
+
+
+def left_in(group: Path, without: int) -> int:
+    """Bytes that a control group leaves: a container may have less than the machine. `without` where it has no limit.
+
+    Files that were read or written and can be read again are no one's memory, although they count as the group's.
+    """
     try:
-        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # no such limit
-        return free
-    return free
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return limit - used + int(stat.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return without
 
 
 # How long it takes

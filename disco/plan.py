@@ -289,7 +289,9 @@ def _stages(settings: Settings, image_prompts: Sequence[ImagePrompt], notes: lis
     elif settings.prompts is not None:
         name, given = "prompts", settings.prompts
     elif image_prompts:
-        return (Stage(0.0, ()),)
+        pictures_alone = (Stage(0.0, ()),)
+        notes += check_weights(pictures_alone, image_prompts, "image_prompts")
+        return pictures_alone
     else:
         raise SettingsError('prompt is missing; say what to render: disco "a red star over the sea"')
     # The original reads the weight and still hands the whole text, suffix and all, to the tokenizer.

@@ -22,7 +22,8 @@ KERNELS = ("auto", "triton", "reference")
 #: What the kernels compute with.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
-_chosen: ContextVar[str] = ContextVar("kernels", default="auto")
+#: The choice, of all threads: autograd computes a checkpointed block again in one of its own.
+_chosen = "auto"
 _watched: ContextVar[list[str] | None] = ContextVar("watched", default=None)
 
 
@@ -44,14 +45,15 @@ def can_run(device: torch.device) -> bool:
 
 @contextmanager
 def using(kernels: str) -> Iterator[None]:
-    """Run operations this way meanwhile, in this thread. Raises ValueError for what is none of `KERNELS`."""
+    """Run operations this way meanwhile, in all threads. Raises ValueError for what is none of `KERNELS`."""
+    global _chosen
     if kernels not in KERNELS:
         raise ValueError(f"kernels={kernels!r}: allowed are {', '.join(KERNELS)}")
-    token = _chosen.set(kernels)
+    before, _chosen = _chosen, kernels
     try:
         yield
     finally:
-        _chosen.reset(token)
+        _chosen = before
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def by_triton(operation: str, *tensors: Tensor) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    kernels = _chosen.get()
+    kernels = _chosen
     fit = all(can_run(each.device) and (each.dtype in DTYPES or not each.is_floating_point()) for each in tensors)
     if kernels == "triton" and not fit:
         found = ", ".join(sorted({f"{each.dtype} on {each.device}" for each in tensors}))

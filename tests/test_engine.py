@@ -199,6 +199,24 @@ def test_ctrl_c_keeps_the_last_prediction_and_says_where(toys, tmp_path, monkeyp
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "interrupted"
 
 
+def test_ctrl_c_while_a_picture_is_measured_loses_neither_it_nor_the_others(toys, tmp_path, monkeypatch):
+    measured = []
+
+    def interrupt_the_second(*given):
+        measured.append(len(measured))
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return assess(*given)
+
+    monkeypatch.setattr(engine, "assess", interrupt_the_second)
+    with pytest.raises(KeyboardInterrupt, match="image_2.png"):
+        render("a red star", folder=tmp_path, n_batches=2, batch_size=3, **QUICK)
+    assert sorted(path.name for path in tmp_path.glob("image_*.png")) == [f"image_{n}.png" for n in range(3)]
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "interrupted"
+    assert [bool(metrics) for metrics in record["metrics"]] == [True, False, True]
+
+
 def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("out of memory")
@@ -372,6 +390,37 @@ def test_perlin_noise_is_no_target_but_in_compat(toys):
     torch.testing.assert_close(predictions(**given), predictions(**given | {"init_scale": 0}), rtol=0, atol=0)
     compat = given | {"compat": "disco57"}
     assert (predictions(**compat) - predictions(**compat | {"init_scale": 0})).abs().max() > 1e-5
+
+
+def test_the_first_line_of_plms_is_of_its_own_level_and_tells_what_either_evaluation_dropped(toys, monkeypatch):
+    """Its first step looks at the next level too."""
+    euler, plms = (
+        render("a red star", diffusion_sampling_mode=mode, eta=0, tv_scale=100, **QUICK).steps[0]
+        for mode in ("ddim", "plms")
+    )
+    assert plms["losses"] == euler["losses"]
+    assert plms["gradient_rms"] == euler["gradient_rms"]
+    seen = []
+
+    def once(gradient, coupled):
+        seen.append(1)
+        fine = torch.zeros(len(gradient), 1, 1, 1, dtype=torch.bool)
+        return gradient, fine if len(seen) != 2 else ~fine
+
+    monkeypatch.setattr("disco.guidance.gradient.drop_non_finite", once)
+    run = render("a red star", diffusion_sampling_mode="plms", **QUICK)
+    assert [line["skipped"] for line in run.steps] == [[True]] + [[False]] * 5
+    assert "the gradient was not finite 1 times" in run.notes[-1]
+
+
+def test_image_prompts_are_cut_the_originals_way_in_compat(toys, tmp_path, monkeypatch):
+    Image.new("RGB", (40, 30), (200, 30, 30)).save(tmp_path / "red.png")
+    asked = []
+    plain = engine.image_target
+    monkeypatch.setattr(engine, "image_target", lambda *given: asked.append(given[-1]) or plain(*given))
+    for compat in ("none", "disco57"):
+        render(image_prompts=[str(tmp_path / "red.png")], compat=compat, **QUICK)
+    assert asked and asked == [False] * (len(asked) // 2) + [True] * (len(asked) // 2)
 
 
 def test_symmetry_is_honoured_under_plms_but_in_compat(toys):

@@ -275,6 +275,21 @@ def test_what_the_weights_rule_out_is_not_counted(monkeypatch):
     assert {choice.precision for choice in counted} == {"bfloat16"}
 
 
+def test_a_picture_too_small_to_be_halved_is_refused_for_its_memory():
+    with pytest.raises(SettingsError, match="the run needs .* of memory at least"):
+        arrange(plan_of(width=8, height=8, memory_limit="1MiB"), CPU)
+
+
+def test_what_a_container_leaves_is_not_lessened_by_files_that_were_read(tmp_path):
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert memory.left_in(tmp_path, 5000) == 5000
+    (tmp_path / "memory.current").write_text("900\n")
+    (tmp_path / "memory.stat").write_text("anon 100\nactive_file 50\ninactive_file 700\n")
+    assert memory.left_in(tmp_path, 5000) == 1000 - 900 + 700
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.left_in(tmp_path, 5000) == 5000
+
+
 def test_it_is_refused_before_weights_are_looked_for(monkeypatch):
     monkeypatch.setattr(engine, "load_networks", None)
     with pytest.raises(SettingsError, match="memory_limit"):

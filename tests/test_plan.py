@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -311,6 +312,20 @@ def test_image_prompts(picture: str) -> None:
 def test_bad_prompts(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         plan(**values)
+
+
+@pytest.mark.parametrize("weights", [(0,), (1, -1), (1, -0.9995)])
+def test_image_prompts_alone_must_not_cancel_either(tmp_path: Path, weights: tuple[float, ...]) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    given = [f"{tmp_path / 'a.png'}:{weight}" for weight in weights]
+    with pytest.raises(SettingsError, match="weights of image_prompts sum to"):
+        plan(prompt=None, image_prompts=given)
+
+
+def test_image_prompts_that_push_away_more_than_they_pull_are_told(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    notes = plan(prompt=None, image_prompts=[f"{tmp_path / 'a.png'}:-1"]).notes
+    assert "the weights of image_prompts sum to -1: what they push away wins" in notes
 
 
 def test_a_prompt_cut_is_said() -> None:

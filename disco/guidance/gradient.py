@@ -10,7 +10,7 @@ gradient = d loss / d x, its RMS clamped to clamp_max       for each picture on 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -80,7 +80,8 @@ class Guidance:
     coupled: the original's way with a batch (`compat=disco57`): one RMS clamp, one NaN test and one saturation mean
         for all its pictures, and a range loss without effect.
     cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
-    report: after each call, what it saw.
+    report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
+        may take two. Whoever reads it sets it to None.
     """
 
     diffusion: Diffusion
@@ -142,7 +143,11 @@ class Guidance:
 
         gradient, skipped = drop_non_finite(gradient, self.coupled)
         rms = root_mean_square(gradient, self.coupled)
-        self.report = Report(losses, rms.flatten(), skipped.flatten())
+        earlier, skipped = self.report, skipped.flatten()
+        if earlier is None:
+            self.report = Report(losses, rms.flatten(), skipped)
+        else:
+            self.report = replace(earlier, skipped=earlier.skipped | skipped)
         return clamp_rms(gradient, rms, step.clamp_max) if step.clamp_grad else gradient
 
     def seen_at(

@@ -25,7 +25,8 @@ class FourierFeatures(nn.Module):
         self.weight = nn.Parameter(torch.randn(features // 2, 1))
 
     def forward(self, t: Tensor) -> Tensor:
-        angles = 2 * math.pi * t[:, None] @ self.weight.T
+        # Of angles up to 16 rad half precision leaves too little, and autocast would take a matrix product for safe.
+        angles = 2 * math.pi * t[:, None] * self.weight.T
         return torch.cat([angles.cos(), angles.sin()], 1)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from disco.errors import SettingsError
 from disco.models import catalog, unet
-from disco.models.secondary import SecondaryDiffusionImageNet2, load_secondary
+from disco.models.secondary import FourierFeatures, SecondaryDiffusionImageNet2, load_secondary
 from disco.models.unet import UNet, load_unet
 
 
@@ -24,6 +24,15 @@ def test_embedded_unet(size, dtype):
     assert gradient.abs().min(dim=0).values.max() > 0
     assert not any(p.requires_grad for p in model.parameters())
     assert not model.training
+
+
+def test_half_precision_leaves_the_time_as_it_was():
+    features, t = FourierFeatures(16), torch.linspace(0, 1, 50)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(
+            features(t),
+            torch.cat([f(t[:, None] * features.weight.T * 2 * torch.pi) for f in (torch.cos, torch.sin)], 1),
+        )
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 88)])
