@@ -15,7 +15,7 @@ from torch import Tensor
 from disco.errors import SettingsError
 from disco.kernels import backend
 from disco.models.places import models_folder
-from disco.plan import Plan
+from disco.plan import DEVICE, Plan
 
 #: Guided steps from which compiling is worth the minutes that it takes on a GPU, where nothing is cached yet.
 WORTH_COMPILING = 1000
@@ -40,6 +40,8 @@ def choose_device(name: str) -> torch.device:
     """The device of the setting: auto is cuda or mps where there is one. Raises SettingsError for an absent one."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if not DEVICE.fullmatch(name):
+        raise SettingsError(f"device is {name!r}, but must be auto, cpu, cuda, cuda:N or mps")
     device = torch.device(name)
     there = {
         "cpu": 1,

@@ -290,9 +290,8 @@ def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estima
 
 
 def sha256_of_weights(spec: catalog.NetworkSpec) -> str:
-    """The SHA-256 of the file that a network is loaded from, read from the file where the catalog does not know it."""
-    path = store.weights_path(spec)
-    return spec.weights.form_at(path).sha256 or store.hash_of(path)
+    """The SHA-256 of the file that a network is loaded from."""
+    return store.known_hash(spec, store.weights_path(spec))
 
 
 # Networks, loaded once a process

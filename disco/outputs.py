@@ -123,7 +123,7 @@ class RunFolder:
 
     def partial(self, number: int, share: float, picture: Tensor, seed: int) -> Path:
         """Keep image `number` as it stands after `share` (0 to 1) of the run; where it will lie."""
-        path = self.path / "partials" / f"image_{number}_at_{round(100 * share):03d}.png"
+        path = self.path / "partials" / f"image_{number}_at_{100 * share:05.1f}.png"
         path.parent.mkdir(exist_ok=True)
         self._later(self._packing(path, picture, seed))
         return path

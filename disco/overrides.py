@@ -22,8 +22,8 @@ from disco.errors import SettingsError
 ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
 # Config groups that hold no settings of their own.
 CHOICES = ("preset", "study")
-# Hydra reads keys of mappings unquoted.
-PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/ -]*", re.ASCII)
+# Hydra reads keys of mappings unquoted; a colon in one is escaped.
+PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/:@ -]*", re.ASCII)
 
 
 def from_python(values: Mapping[str, Any]) -> list[str]:
@@ -105,8 +105,12 @@ def quoted(value: Any, name: str) -> str:
         for key in value:
             if not PLAIN_KEY.fullmatch(str(key)):
                 raise SettingsError(f"{name} has the key {key!r}, which is neither a name nor a number")
-        return f"{{{','.join(f'{key}: {quoted(item, name)}' for key, item in value.items())}}}"
+        return f"{{{','.join(f'{_key(str(key))}: {quoted(item, name)}' for key, item in value.items())}}}"
     raise SettingsError(f"{name} is {value!r}, a {type(value).__name__}, which no setting takes")
+
+
+def _key(text: str) -> str:
+    return text.replace(":", r"\:")
 
 
 def is_sweep(override: str) -> bool:
@@ -167,6 +171,8 @@ def _quoted_texts(value: str) -> list[str]:
 
 def _piece(spec: Spec, text: str, is_text: bool) -> str:
     """One value of a sweep, or the only one."""
+    if typing.get_origin(spec.type) is dict:
+        text = _with_keys(text)
     parsed = _read(text)
     if is_text:
         # Taken as it stands, but for what says that it is not: null, quotes of its own, an interpolation.
@@ -180,6 +186,17 @@ def _piece(spec: Spec, text: str, is_text: bool) -> str:
             f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes: '["a, b", "c (d)"]'"""
         )
     return quoted(text, spec.name)
+
+
+def _with_keys(text: str) -> str:
+    """A mapping whose keys may hold colons, as ViT-B-32:laion2b does: the last colon of an entry ends its key."""
+    match = re.fullmatch(r"\s*\{(.*)\}\s*", text, re.DOTALL)
+    if match is None or "\\:" in text:
+        return text
+    entries = [piece.rpartition(":") for piece in _pieces(match[1])]
+    if not all(colon and PLAIN_KEY.fullmatch(key.strip()) for key, colon, _ in entries):
+        return text
+    return f"{{{','.join(f'{_key(key.strip())}: {value.strip()}' for key, _, value in entries)}}}"
 
 
 class _read:

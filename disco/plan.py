@@ -21,6 +21,7 @@ from disco.prompts import (
     Stage,
     check_tokens,
     check_weights,
+    lone_word_notes,
     parse_image_prompt,
     parse_share,
     parse_stages,
@@ -228,6 +229,10 @@ def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
         if rounded != side:
             notes.append(f"{name} is rounded from {side} to {rounded}: the models need multiples of {multiple}")
         sides.append(rounded)
+    spec = catalog.unet(models.diffusion_model)
+    if 2 * max(sides) < spec.image_size:
+        size = "width={} height={}".format(*spec.sizes[0])
+        notes.append(f"{sides[0]}x{sides[1]} is far from what {models.diffusion_model} learned; try {size}")
     return sides[0], sides[1]
 
 
@@ -298,6 +303,7 @@ def _stages(settings: Settings, image_prompts: Sequence[ImagePrompt], notes: lis
     stages = parse_stages(given, name, keep_suffix=settings.compat == "disco57")
     notes += check_weights(stages, image_prompts, name)
     notes += weight_notes(_texts(given))
+    notes += lone_word_notes(stages)
     return stages
 
 
@@ -312,11 +318,12 @@ def _check_tokens(settings: Settings, stages: Sequence[Stage], notes: list[str])
     """Hold every text against every perceptor's tokenizer."""
     from disco.models import catalog
     from disco.models.clip import tokenizer
+    from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 
     prompts = [prompt for stage in stages for prompt in stage.prompts]
     tokenizers = {name: tokenizer(catalog.perceptor(name)) for name in settings.perceptors.clip_models}
     name = "prompt" if settings.prompt is not None else "prompts"
-    notes += check_tokens(prompts, tokenizers, settings.truncate_prompts, name)
+    notes += check_tokens(prompts, tokenizers, settings.truncate_prompts, name, str(EMBEDDED_FOLDER / VOCABULARY))
 
 
 # Steps

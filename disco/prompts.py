@@ -141,13 +141,26 @@ def weight_notes(texts: Sequence[str]) -> list[str]:
     ]
 
 
+def lone_word_notes(stages: Sequence[Stage]) -> list[str]:
+    """A note for prompts that are a text whose quotes were forgotten: several, and each is one word."""
+    texts = [prompt.text.strip() for prompt in stages[0].prompts]
+    if len(texts) < 2 or any(len(text.split()) > 1 for text in texts):
+        return []
+    return [f"{len(texts)} prompts of a word each are pulled towards together; if they are one, put it in quotes"]
+
+
 def check_tokens(
-    prompts: Sequence[Prompt], tokenizers: Mapping[str, Tokenizer], truncate: bool, name: str = "prompt"
+    prompts: Sequence[Prompt],
+    tokenizers: Mapping[str, Tokenizer],
+    truncate: bool,
+    name: str = "prompt",
+    vocabulary: str = "its vocabulary",
 ) -> list[str]:
     """Hold the texts against what the perceptors can read; the notes that are to be said.
 
     tokenizers: by the perceptors' names. truncate: let a text that is too long go on with its end cut, and say so,
-    instead of refusing it. name: the setting, for errors.
+    instead of refusing it. name: the setting, vocabulary: the file of the words that the embedded models know, for
+    errors.
 
     Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one with words that a
     perceptor never learned, with near ones that it did.
@@ -161,7 +174,7 @@ def check_tokens(
             if strange:
                 raise SettingsError(
                     f"{name} {text!r} has words that {perceptor} never learned: {', '.join(strange)}; "
-                    "those that the embedded models know are in disco/models/embedded/vocabulary.txt"
+                    f"the embedded models know those in {vocabulary}, preset=disco57 reads any"
                 )
             if not tokens:
                 raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows; say what to render")

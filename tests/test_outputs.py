@@ -122,7 +122,8 @@ def test_every_picture_lands_where_it_should(tmp_path):
     folder = started(tmp_path)
     folder.progress(picture(-1), seed=40)
     folder.progress(picture(1), seed=40)
-    folder.partial(0, 0.25, picture(), seed=40)
+    for step in (62, 63):  # the same in whole percents
+        folder.partial(0, step / 250, picture(), seed=40)
     folder.partial(1, 1.0, picture(), seed=41)
     assert folder.final(0, picture(), seed=40) == tmp_path / "image_0.png"
     folder.frame(0, picture())  # no video was asked for
@@ -130,8 +131,9 @@ def test_every_picture_lands_where_it_should(tmp_path):
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert names == [
         "image_0.png",
-        "partials/image_0_at_025.png",
-        "partials/image_1_at_100.png",
+        "partials/image_0_at_024.8.png",
+        "partials/image_0_at_025.2.png",
+        "partials/image_1_at_100.0.png",
         "progress.png",
         "run.json",
         "steps.jsonl",

@@ -64,12 +64,19 @@ def test_a_prompt_as_typed(text: str) -> None:
     assert read(from_arguments([text])[0]) == text
 
 
+KEYS = ["ViT-B/32", "40%", "interp", "a b", "ViT-B-32:laion2b", "hf-hub:a/b@1"]
+
+
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS),
         lambda inner: st.one_of(
             st.lists(inner, max_size=3),
-            st.dictionaries(st.sampled_from(["ViT-B/32", "40%", "interp", "a b"]), inner, max_size=3),
+            st.dictionaries(
+                st.sampled_from(KEYS),
+                inner,
+                max_size=3,
+            ),
         ),
         max_leaves=5,
     )
@@ -85,8 +92,8 @@ def test_python_values_of_other_kinds() -> None:
     assert quoted((1, 2.0), "x") == "[1,2.0]"
     with pytest.raises(SettingsError, match="eta is .*, a object, which no setting takes"):
         quoted(object(), "eta")
-    with pytest.raises(SettingsError, match="prompts has the key 'a:b'"):
-        quoted({"a:b": 1}, "prompts")
+    with pytest.raises(SettingsError, match="prompts has the key 'a,b'"):
+        quoted({"a,b": 1}, "prompts")
     with pytest.raises(SettingsError, match="zero character"):
         quoted("a\0b", "prompt")
 
@@ -157,6 +164,13 @@ def test_unknown_names(name: str) -> None:
         ("prompts=a castle (old)", "prompts", "a castle (old)"),
         ("clip_models=[ViT-B/32,RN50]", "perceptors.clip_models", ["ViT-B/32", "RN50"]),
         ("perceptor_weights={ViT-B/32: 0.5}", "perceptors.perceptor_weights", {"ViT-B/32": 0.5}),
+        (
+            "perceptor_weights={ViT-B-32:laion2b: 2, RN50: '[1]*9+[2]'}",
+            "perceptors.perceptor_weights",
+            {"ViT-B-32:laion2b": 2, "RN50": "[1]*9+[2]"},
+        ),
+        ("perceptor_weights={ViT-B-32\\:laion2b: 2}", "perceptors.perceptor_weights", {"ViT-B-32:laion2b": 2}),
+        ("perceptor_weights={}", "perceptors.perceptor_weights", {}),
         ("sampler=plms", "sampler", "plms"),
         ("preset=57", "preset", "57"),
     ],

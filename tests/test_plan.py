@@ -328,6 +328,30 @@ def test_image_prompts_that_push_away_more_than_they_pull_are_told(tmp_path: Pat
     assert "the weights of image_prompts sum to -1: what they push away wins" in notes
 
 
+def test_a_text_without_its_quotes_is_noticed() -> None:
+    said = "3 prompts of a word each are pulled towards together; if they are one, put it in quotes"
+    assert said in plan(prompt=None, prompts=["red", "star", "sea:0.5"]).notes
+    for together in (["star"], ["red star", "sea"]):
+        assert plan(prompt=None, prompts=together).notes == ()
+
+
+def test_strange_words_are_told_where_the_known_ones_are() -> None:
+    with pytest.raises(SettingsError, match="preset=disco57 reads any") as refused:
+        plan(prompt="a portrait")
+    assert Path(str(refused.value).partition("know those in ")[2].partition(",")[0]).is_file()
+
+
+def test_a_picture_far_smaller_than_the_model_learned_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    (tmp_path / "mine.json").write_text('{"image_size": 256, "num_channels": 64}')
+    said = "64x64 is far from what mine learned; try width=256 height=256"
+    assert said in plan(diffusion_model="mine").notes
+    assert plan(diffusion_model="mine", width=256, height=128).notes == ()
+    assert plan(width=32, height=32).notes == ()
+
+
 def test_a_prompt_cut_is_said() -> None:
     assert any("; cut: 'red" in note for note in plan(prompt="red " * 40, truncate_prompts=True).notes)
 

@@ -13,7 +13,7 @@ from typing import Any
 from disco.config import Settings, load
 from disco.errors import SettingsError
 from disco.models import catalog, store
-from disco.models.custom import SUFFIXES, custom_names, custom_unet
+from disco.models.custom import SUFFIXES, command_for, custom_names, custom_unet
 from disco.models.download import in_bytes
 from disco.models.places import models_folder
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
@@ -197,7 +197,7 @@ def import_file(words: Sequence[str]) -> int:
     if isinstance(spec, UNetSpec) and spec.name in custom_names():
         card = models_folder() / f"{spec.name}.json"
         print(f"disco: its flags are in {card}; heads and noise schedule are assumed where not given", file=sys.stderr)
-        print(f'disco: render with it: disco diffusion_model={spec.name} "a prompt"', file=sys.stderr)
+        print(f"disco: render with it: {command_for(spec, spec.name)}", file=sys.stderr)
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,8 @@ OURS = (
     *("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses"),
     *("predicts", "patch", "refine"),
 )
+#: A model of pictures this large was taught by photographs, of which the embedded perceptors know nothing.
+LEARNED_PHOTOGRAPHS = 256
 #: Of every norm (nn.py, `normalization`).
 GROUPS = 32
 #: ImageNet's, the number that guided-diffusion's class_cond means.
@@ -68,7 +71,10 @@ def custom_unet(name: str) -> UNetSpec | None:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read as a card of a diffusion model: {error}") from error
+        raise SettingsError(
+            f"{path} cannot be read as a card of a diffusion model: {error}; it is JSON, with double quotes, true and "
+            "false, and no comma before a bracket closes"
+        ) from error
     if not isinstance(card, dict):
         raise SettingsError(f"{path} is no card of a diffusion model, which is a JSON object of its flags")
     try:
@@ -130,11 +136,27 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         num_classes=card.get("num_classes", CLASSES) if flags["class_cond"] else None,
         patch=patch,
         refine=refine,
-        sizes=tuple((int(width), int(height)) for width, height in card.get("sizes", ()))
-        or ((image_size, image_size),),
+        sizes=_sizes(card.get("sizes", [])) or ((image_size, image_size),),
         unused=tuple(map(str, card.get("unused", ()))),
         about=str(card.get("about", "")),
     )
+
+
+def _sizes(given: Any) -> tuple[tuple[int, int], ...]:
+    """Pairs of width and height."""
+    try:
+        return tuple((int(width), int(height)) for width, height in given)
+    except (TypeError, ValueError):
+        raise SettingsError(f"sizes is {given!r}, but must be pairs, such as [[512, 512], [768, 512]]") from None
+
+
+def command_for(spec: UNetSpec, name: str) -> str:
+    """What to type to render with a model of this architecture under that name."""
+    width, height = spec.sizes[0]
+    words = ["disco", f"diffusion_model={name}"]
+    if spec.image_size >= LEARNED_PHOTOGRAPHS:
+        words += [f"width={width}", f"height={height}", "perceptors=disco57"]
+    return shlex.join(words) + ' "a prompt"'
 
 
 def _check(key: str, value: Any, allowed: Any, kind: type, words: str) -> None:
@@ -160,6 +182,8 @@ def _check_widths(flags: Mapping[str, Any], mult: Sequence[float], attended: Col
 def _numbers(key: str, value: Any) -> tuple[float, ...]:
     """A list of numbers, which guided-diffusion writes as a text: "32,16,8"."""
     parts = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        parts = [value]
     try:
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError):

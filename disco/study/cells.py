@@ -17,7 +17,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,8 @@ from disco.study.results import NO_AXES, STUDY_FILE, Axis, identity
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
+
+    from disco.models.specs import NetworkSpec
 
 #: What is slow to change from one cell to the next, the slowest first: networks to load, then sizes to warm up to.
 COSTLY = (
@@ -118,7 +120,8 @@ def key_of(settings: Settings) -> str:
 def is_finished(folder: Path, key: str) -> bool:
     """Whether a run folder holds the whole cell: finished, made of the settings of this key, every picture there.
 
-    Raises SettingsError where it holds a run of other settings, which is not to be overwritten.
+    Raises SettingsError where it holds a run of other settings, or of weights that are others by now, which is not to
+    be overwritten.
     """
     try:
         record = read_record(folder / "run.json")
@@ -127,13 +130,37 @@ def is_finished(folder: Path, key: str) -> bool:
     if record.get("status") != "finished":
         return False
     try:
-        found = key_of(from_dict(record["settings"]))
+        settings = from_dict(record["settings"])
     except SettingsError:  # of another version of disco
-        found = ""
-    if found != key:
+        settings = None
+    if settings is None or key_of(settings) != key:
         raise SettingsError(f"{str(folder)!r} holds a run of other settings; move it away, it is not overwritten")
+    for name in retrained(settings, record.get("weights", {})):
+        raise SettingsError(
+            f"{str(folder)!r} was rendered with other weights of {name}; move it away, or name a new study"
+        )
     count = len(record.get("seeds", ()))
     return count > 0 and all((folder / f"image_{number}.png").exists() for number in range(count))
+
+
+def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
+    """The networks of a run whose files are others by now: trained further, or of another version of disco.
+
+    hashes: SHA-256 of each when it was rendered. A file that is not here tells nothing.
+    """
+    from disco.models import catalog, store
+
+    model = settings.model
+    specs: list[NetworkSpec] = [
+        catalog.unet(model.diffusion_model),
+        *map(catalog.perceptor, settings.perceptors.clip_models),
+    ]
+    if model.use_secondary_model:
+        specs.append(catalog.secondary(model.secondary_model))
+    for spec in specs:
+        path = store.find(spec.weights)
+        if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:
+            yield spec.name
 
 
 def is_done(folder: Path, job: Job) -> bool:

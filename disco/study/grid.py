@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw, ImageFont
 from disco.outputs import beside
 from disco.study.pictures import read_picture, size_of
 from disco.study.results import Axis, Study
-from disco.study.tiles import Arrangement, Tile, Tiles, arrange, tiles_of
+from disco.study.tiles import RUN, Arrangement, Tile, Tiles, arrange, tiles_of
 from disco.study.words import held_facts, in_words, label, short_labels
 
 GRID_FILE = "grid.png"
@@ -221,10 +221,7 @@ def _frame(tiles: Tiles, arrangement: Arrangement, sizes: Sizes) -> Frame:
 def _block(tiles: Tiles, arrangement: Arrangement, own: Sequence[Tile], place: tuple[int, ...], sizes: Sizes) -> Sheet:
     """One grid of rows and columns, the names and values of its axes around it."""
     frame = _frame(tiles, arrangement, sizes)
-    title = ", ".join(
-        f"{_name(tiles.axes[axis])} = {in_words(tiles.axes[axis].values[index])}"
-        for axis, index in zip(arrangement.rest, place, strict=True)
-    )
+    title = ", ".join(_titled(tiles.axes[axis], index) for axis, index in zip(arrangement.rest, place, strict=True))
     items, y = _block_head(frame, title)
     items += _row_names(frame, y)
     empty = set(product(range(_count(frame.rows)), range(_count(frame.columns)), range(_count(frame.repeats))))
@@ -238,16 +235,28 @@ def _block(tiles: Tiles, arrangement: Arrangement, own: Sequence[Tile], place: t
     for row, column, repeat in sorted(empty):
         hole = _hole("missing", "not part of the study", sizes)
         items.append(Item(frame.x(column, repeat), y + frame.y(row), *sizes.picture, hole))
-    return Sheet(frame.right, y + frame.y(_count(frame.rows)) - sizes.gap, tuple(items))
+    width = _title_width(frame) if title else frame.right
+    return Sheet(width, y + frame.y(_count(frame.rows)) - sizes.gap, tuple(items))
+
+
+def _title_width(frame: Frame) -> int:
+    return max(frame.right, 20 * frame.sizes.em)
+
+
+def _titled(axis: Axis, index: int) -> str:
+    value = in_words(axis.values[index])
+    return value if axis.setting == RUN else f"{_name(axis)} = {value}"
 
 
 def _block_head(frame: Frame, title: str) -> tuple[list[Item], int]:
     """What stands above the pictures, and its height: title, names and values of the columns, names of the repeats."""
     em, small = frame.sizes.em, frame.sizes.small
     items, y = [], 0
-    for line in wrapped(title, round(1.15 * em), max(frame.right, 20 * em)):
+    for line in wrapped(title, round(1.15 * em), _title_width(frame)):
         items.append(_text(line, 0, y, round(1.15 * em), INK))
         y += round(1.6 * em)
+    if title and not frame.columns:
+        y += em // 2
     if frame.columns:
         items.append(_text(_name(frame.columns), frame.left, y, em, GREY))
         y += round(1.4 * em)

@@ -203,7 +203,7 @@ def _tile(tile: Tile, cell: int, study: Study, side: int, partial_side: int) -> 
     }
 
 
-def _partials(picture: Picture, side: int) -> list[tuple[int, str]]:
+def _partials(picture: Picture, side: int) -> list[tuple[float, str]]:
     read = [(partial.percent, read_picture(partial.path)) for partial in partials_of(picture)]
     return [(percent, data_uri(image, side)) for percent, image in read if image is not None]
 

@@ -13,14 +13,15 @@ from disco.errors import SettingsError
 from disco.images import open_image
 from disco.study.results import Picture
 
-PARTIAL = re.compile(r"image_(\d{1,9})_at_(\d{3})\.png", re.ASCII)
+#: A run has at most a thousand steps; older ones were told apart by whole percents.
+PARTIAL = re.compile(r"image_(\d{1,9})_at_(\d{3}(?:\.\d)?)\.png", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Partial:
     """A picture as it stood after `percent` of its run."""
 
-    percent: int
+    percent: float
     path: Path
 
 
@@ -31,7 +32,7 @@ def partials_of(picture: Picture) -> list[Partial]:
     except OSError:  # there are none, or a worker is clearing them away
         paths = []
     found = [(PARTIAL.fullmatch(path.name), path) for path in paths]
-    mine = [(int(match[2]), path) for match, path in found if match and int(match[1]) == picture.number]
+    mine = [(float(match[2]), path) for match, path in found if match and int(match[1]) == picture.number]
     return [Partial(percent, path) for percent, path in sorted(mine)]
 
 

@@ -122,6 +122,10 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     sweeps = [override for override in map(parsed, overrides) if override.is_sweep_override()]
     check_axes([name_in(override) for override in overrides], sweeps)
     seeds = [override for override in sweeps if name_in(override.get_key_element()) == "seed"]
+    if seeds and not seeds[0].is_discrete_sweep():
+        raise SettingsError(
+            "seed is no axis of a search; give it the seeds that every trial is rendered with: seed=0,1,2"
+        )
     axes = tuple(str(override.input_line) for override in sweeps if override not in seeds)
     if not axes:
         raise SettingsError("a search takes at least one axis, such as 'clamp_max=interval(0.05, 0.5)'")

@@ -1,20 +1,27 @@
 """A study as tiles: every picture, or the hole where one should be, at its place along the axes.
 
 The grid and the page both draw these. The seed is the axis of repeats and comes last, whether it was swept, or came
-from a batch; where the seeds of the cells have nothing in common, repeats are counted instead.
+from a batch; where the seeds of the cells have nothing in common, repeats are counted instead. Cells that differ in
+several settings at once and make no grid stand in a row, each under its values.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from disco.study.results import Axis, Cell, Picture, Study, identity
-from disco.study.words import in_words
+from disco.study.words import in_words, label
 
 #: Names of the axis of repeats: by seed, or counted.
 SEED, REPEAT = "seed", "repeat"
+#: Name of the axis that takes the place of all others where cells make no grid.
+RUN = "run"
+#: How many places a grid may have for each that is taken. Runs of one folder, and trials of a search, differ in several
+#: settings at once: as a grid, eight runs that differ in five are 32,768 places.
+SPARSE = 4
 
 #: Values longer than this stand at the rows, where they have room, rather than over the columns.
 LONG_TEXT = 24
@@ -55,7 +62,7 @@ class Arrangement:
 
 def tiles_of(study: Study) -> Tiles:
     """Every picture of the study, and every cell without one, at its place."""
-    axes = [axis for axis in study.axes if axis.setting != SEED]
+    axes: Sequence[Axis] = [axis for axis in study.axes if axis.setting != SEED]
     places = [index for index, axis in enumerate(study.axes) if axis.setting != SEED]
     orders = [{identity(value): index for index, value in enumerate(axis.values)} for axis in axes]
     found: list[tuple[Cell, Picture | None, tuple[int, ...], int | None]] = []
@@ -63,6 +70,10 @@ def tiles_of(study: Study) -> Tiles:
         at = tuple(order.get(identity(cell.values[place]), 0) for order, place in zip(orders, places, strict=True))
         for picture in cell.pictures or (None,):
             found.append((cell, picture, at, _seed_of(cell, picture)))
+    taken = list(dict.fromkeys(at for _, _, at, _ in found))
+    if math.prod(len(axis.values) for axis in axes) > SPARSE * len(taken):
+        axes, order_of = [_in_a_row(axes, taken)], {at: (index,) for index, at in enumerate(taken)}
+        found = [(cell, picture, order_of[at], seed) for cell, picture, at, seed in found]
     name, repeats = _repeats([(at, seed) for _, _, at, seed in found])
     values = tuple(sorted(set(repeats)))
     several = len(values) > 1
@@ -72,6 +83,19 @@ def tiles_of(study: Study) -> Tiles:
         for (cell, picture, at, _), repeat in zip(found, repeats, strict=True)
     )
     return Tiles((*axes, Axis(name, values)) if several else tuple(axes), tiles)
+
+
+def _in_a_row(axes: Sequence[Axis], taken: Sequence[tuple[int, ...]]) -> Axis:
+    """One axis for several: the places that are taken, each by its values."""
+    return Axis(
+        RUN,
+        tuple(
+            ", ".join(
+                f"{label(axis.setting)} = {in_words(axis.values[index])}" for axis, index in zip(axes, at, strict=True)
+            )
+            for at in taken
+        ),
+    )
 
 
 def _seed_of(cell: Cell, picture: Picture | None) -> int | None:
@@ -104,6 +128,8 @@ def arrange(tiles: Tiles) -> Arrangement:
     others = [index for index in range(len(tiles.axes)) if index != repeats]
     if not others:
         return Arrangement(None, repeats, (), None)
+    if tiles.axes[others[0]].setting == RUN:
+        return Arrangement(None, None, (others[0],), repeats)
     if len(others) == 1:
         (only,) = others
         return (

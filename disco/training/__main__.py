@@ -13,6 +13,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
+from disco.models.custom import command_for
 from disco.training.world import sheets
 
 #: Pictures a step, on a CPU and on a GPU.
@@ -106,7 +107,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """The exit code: 0, 2 for what cannot be done, 130 for Ctrl-C."""
     try:
         run(arguments().parse_args(words))
-    except SettingsError as error:
+    except (SettingsError, FloatingPointError) as error:
         print(f"disco.training: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -135,7 +136,7 @@ def run(options: argparse.Namespace) -> None:
         given = {key: value for key, value in vars(options).items() if key not in ("command", "runs")}
         asked = finetune.Finetuning(**given | {"device": str(choose_device(options.device))})
         path = finetune.finetune(asked, options.runs)
-        print(f'{path}\ndisco "..." diffusion_model={asked.name}')
+        print(f"{path}\n{command_for(asked.spec(), asked.name)}")
     elif options.command == "evaluate":
         from disco.training import evaluate
 

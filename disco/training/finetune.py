@@ -33,6 +33,8 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 #: Above so many parameters a network forgets what it knew at the learning rate of a small one.
 LARGE = 50_000_000
 LEARNING_RATES = {"small": 1e-4, "large": 1e-5}
+#: What a run was started as, in its folder.
+STARTED = "finetune.json"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Finetuning:
                 raise SettingsError(f"{name} is {value}, but must be at least {least}")
         if self.checkpointing and self.precision == "bfloat16" and self.device == "cpu":
             raise SettingsError("checkpointing computes in float32 on a CPU; leave out precision, or checkpointing")
+        if not 0 < self.ema <= 0.25:
+            raise SettingsError(f"ema is {self.ema:g}, but must be more than 0 and at most 0.25, a share of the run")
         if not 0.1 <= self.smallest_crop <= 1:
             raise SettingsError(f"smallest_crop is {self.smallest_crop:g}, but must be from 0.1 to 1")
         return spec
@@ -149,7 +153,7 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     spec, run = asked.spec(), runs / asked.name
     size = asked.size or spec.image_size
     path = asked.weights or weights_path(spec)
-    _remember(asked, run)
+    mine = _same_as_before(asked, run)
     pictures, broken = read_folder(asked.folder, run / "pictures", round(size / asked.smallest_crop))
     for line in broken:
         print(line)
@@ -160,6 +164,8 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     fill_unet(model, load_state(path, None if asked.weights else spec.weights.sha256), spec.name)
     if asked.checkpointing:
         checkpoint_blocks(model)
+    # Only now: a folder or a file that was not there must not be what the run was started as.
+    (run / STARTED).write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
     large = sum(p.numel() for p in model.parameters()) > LARGE
     plan = loop.Plan(
         run, asked.steps, learning_rate=asked.learning_rate or LEARNING_RATES["large" if large else "small"],
@@ -191,11 +197,11 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     return models_folder() / f"{asked.name}.safetensors"
 
 
-def _remember(asked: Finetuning, run: Path) -> None:
-    """Write what the run is, or refuse to go on with another one under its name."""
+def _same_as_before(asked: Finetuning, run: Path) -> dict[str, str]:
+    """What the run is, for its record. Raises SettingsError where another one lies under its name."""
     free = ("steps", "device", "precision", "checkpointing", "save_seconds")  # these may change on the way
     mine = {key: str(value) for key, value in asdict(asked).items() if key not in free}
-    path = run / "finetune.json"
+    path = run / STARTED
     if path.exists():
         started = json.loads(path.read_text(encoding="utf-8"))
         for key, value in mine.items():
@@ -205,8 +211,7 @@ def _remember(asked: Finetuning, run: Path) -> None:
                 )
     elif asked.name in custom_names():
         raise SettingsError(f"name is {asked.name!r}, a model that {run} did not make; choose another")
-    run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    return mine
 
 
 def precision(asked: Finetuning) -> str:

@@ -34,6 +34,13 @@ DISCOS_CELL = {
 }
 
 
+def test_what_to_type_names_a_size_and_perceptors_that_suit():
+    assert custom.command_for(catalog.unet("embedded"), "mine") == 'disco diffusion_model=mine "a prompt"'
+    large = replace(catalog.unet("embedded"), image_size=512, sizes=((512, 512), (768, 512)))
+    words = 'disco diffusion_model=mine width=512 height=512 perceptors=disco57 "a prompt"'
+    assert custom.command_for(large, "mine") == words
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
@@ -78,12 +85,28 @@ def test_a_card_says_all_there_is_to_say(spec):
         ({"num_head_channels": 48}, "num_head_channels is 48, but must divide the 512"),
         ({"num_heads": 0}, "num_heads is 0"),
         ({"predict_xstart": True}, "predict_xstart"),
+        ({"sizes": [512, 512]}, "sizes is .* but must be pairs"),
+        ({"sizes": 512}, "sizes is 512"),
+        ({"attention_resolutions": True}, "must be numbers"),
         ({"file": "../mine.pt"}, "name of a file in the models folder"),
     ],
 )
 def test_a_card_that_cannot_be_is_refused_in_a_line(folder, card, said):
     (folder / "mine.json").write_text(json.dumps(card))
     with pytest.raises(SettingsError, match=f"mine.json: .*{said}"):
+        catalog.unet("mine")
+
+
+def test_one_number_is_a_list_of_one(folder):
+    flags = {"image_size": 256, "num_channels": 64}
+    assert custom.from_card("mine", flags | {"attention_resolutions": 16}) == custom.from_card(
+        "mine", flags | {"attention_resolutions": "16"}
+    )
+
+
+def test_python_in_a_card_is_told_to_be_json(folder):
+    (folder / "mine.json").write_text("{'class_cond': False,}")
+    with pytest.raises(SettingsError, match="it is JSON, with double quotes"):
         catalog.unet("mine")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from disco.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, to_dict
 from disco.errors import SettingsError
+from disco.models import catalog
 from disco.overrides import from_arguments, from_python, is_sweep
 from disco.plan import metrics_of
 from disco.study.cells import (
@@ -261,6 +263,29 @@ def test_what_counts_as_finished(tmp_path):
     assert not is_finished(tmp_path / "whole", key_of(USUAL))
     with pytest.raises(SettingsError, match="holds a run of other settings; move it away"):
         is_finished(tmp_path / "both", key_of(USUAL))
+
+
+def test_a_cell_of_other_weights_is_told(tmp_path, monkeypatch):
+    """As after further training of a model, or another version of disco."""
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.json").write_text('{"image_size": 64, "num_channels": 32, "channel_mult": "1,2"}')
+    (tmp_path / "models" / "mine.pt").write_bytes(b"first")
+    ours = dataclasses.replace(USUAL, model=dataclasses.replace(USUAL.model, diffusion_model="mine"))
+    cell = run_folder(tmp_path / "cell", ours)
+    record = json.loads((cell / "run.json").read_text())
+    shipped = catalog.perceptor("embedded_vit")
+    record["weights"] = {"mine": sha256(b"first").hexdigest(), shipped.name: shipped.weights.sha256}
+    (cell / "run.json").write_text(json.dumps(record))
+    assert is_finished(cell, key_of(ours))
+    (tmp_path / "models" / "mine.pt").write_bytes(b"second")
+    with pytest.raises(SettingsError, match="rendered with other weights of mine; move it away"):
+        is_finished(cell, key_of(ours))
+    (tmp_path / "models" / "mine.pt").unlink()  # nothing to hold it against
+    assert is_finished(cell, key_of(ours))
+    (cell / "run.json").write_text(json.dumps(record | {"weights": {shipped.name: "0" * 64}}))
+    with pytest.raises(SettingsError, match="other weights of embedded_vit"):
+        is_finished(cell, key_of(ours))
 
 
 def test_a_wider_and_a_narrower_grid():

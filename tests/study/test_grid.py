@@ -62,6 +62,26 @@ def test_further_axes_make_sub_grids(tmp_path, study_of):
     assert where[1, 1, 0.05][1] - where[1, 0, 0.05][1] < 150
 
 
+def test_runs_that_make_no_grid_take_room_for_themselves_alone(tmp_path, run_of, monkeypatch):
+    drawn = []
+    plain = grid._text
+    monkeypatch.setattr(grid, "_text", lambda text, *given: drawn.append(text) or plain(text, *given))
+    for number in range(8):
+        own = {"prompt": f"a star {number}", "steps": 10 + number, "eta": number / 10, "clamp_max": 0.01 * number}
+        run_of(tmp_path / str(number), own | {"tv_scale": 10 * number})
+    study = read_study(tmp_path)
+    sheet = layout(study)
+    assert sheet.width * sheet.height < 8 * 10 * 128**2
+    assert not any("not part" in text for text in drawn)
+    assert "a star 3" in " ".join(drawn)
+    boxes = [(item.x, item.y, item.x + item.width, item.y + item.height) for item in sheet.items]
+    pictures = [box for box in boxes if box[3] - box[1] >= 128]
+    assert len(pictures) == 8
+    for left, top, right, bottom in pictures:
+        assert sum(x < right and left < end and y < bottom and top < low for x, y, end, low in boxes) == 1
+    places(study, np.asarray(Image.open(write_grid(study))), 2)
+
+
 def test_large_pictures_keep_their_size(tmp_path, study_of):
     study = study_of(tmp_path, {"guidance.clamp_max": [0.05, 0.1]}, side=200)
     assert len(places(study, np.asarray(Image.open(write_grid(study))), 1)) == 2

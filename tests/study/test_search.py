@@ -161,6 +161,7 @@ def test_two_trials_of_one_cell(rendered, capsys):
         (["steps=int(interval(1,2000))"], "steps is 2000, but must be an integer from 1 to 1000"),
         (["sampler=ddim,plmz"], "sampler is 'plmz'"),
         (["seed=0,1"], "a search takes at least one axis"),
+        (["clamp_max=interval(0,1)", "seed=interval(0,10)"], "seed is no axis of a search"),
         (["clampmax=interval(0,1)"], "there is no setting 'clampmax'"),
     ],
 )

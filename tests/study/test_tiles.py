@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from disco.study.results import Axis, read_study
-from disco.study.tiles import arrange, tiles_of
+from disco.study.tiles import RUN, Arrangement, arrange, tiles_of
 
 
 def axes_of(tiles) -> list[tuple[str, tuple]]:
@@ -61,3 +61,28 @@ def test_the_arrangement_to_begin_with(tmp_path, study_of):
 
     one = tiles_of(study_of(tmp_path / "one", {"sampler.steps": [1, 2], "seed": [0, 1]}))
     assert (arrange(one).rows, arrange(one).columns, arrange(one).repeats) == (1, 0, None)
+
+
+def unplanned(folder, run_of, count=8):
+    """Runs that differ in five settings at once, as a folder of tries does."""
+    for number in range(count):
+        own = {"prompt": f"a star {number}", "steps": 10 + number, "eta": number / 10, "clamp_max": 0.01 * (number + 1)}
+        run_of(folder / str(number), own | {"tv_scale": 10 * number, "batch_size": 2, "seed": 7}, pictures=2)
+
+
+def test_runs_that_make_no_grid_stand_in_a_row(tmp_path, run_of):
+    unplanned(tmp_path, run_of)
+    study = read_study(tmp_path)
+    assert len(study.axes) == 5
+    tiles = tiles_of(study)
+    (runs, values), seeds = axes_of(tiles)
+    assert (runs, len(values), seeds) == (RUN, 8, ("seed", (7, 8)))
+    assert values[3] == "prompt = a star 3, tv_scale = 30, clamp_max = 0.04, steps = 13, eta = 0.3"
+    assert {tile.at for tile in tiles.tiles} == {(run, seed) for run in range(8) for seed in range(2)}
+    assert arrange(tiles) == Arrangement(None, None, (0,), 1)
+
+
+def test_a_grid_with_holes_is_a_grid(tmp_path, run_of):
+    for number in range(4):
+        run_of(tmp_path / str(number), {"clamp_max": 0.01 * (number + 1), "eta": number / 10})
+    assert [axis.setting for axis in tiles_of(read_study(tmp_path)).axes] == ["guidance.clamp_max", "sampler.eta"]

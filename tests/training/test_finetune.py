@@ -93,6 +93,8 @@ def test_crops_are_squares_of_the_picture():
         ({"size": 60}, "multiples of 8"),
         ({"steps": 0}, "steps is 0"),
         ({"batch": 0}, "batch is 0"),
+        ({"ema": 0}, "ema is 0, but must be more than 0"),
+        ({"device": "gpu"}, "device is 'gpu', but must be auto, cpu, cuda, cuda:N or mps"),
         ({"smallest_crop": 1.5}, "from 0.1 to 1"),
         ({"checkpointing": True, "precision": "bfloat16", "device": "cpu"}, "float32 on a CPU"),
         ({"folder": "nowhere"}, "is no folder"),
@@ -107,6 +109,14 @@ def test_what_cannot_be_done_is_refused(tmp_path, changes, said, capsys):
     assert command.main(["finetune", *words, "--runs", str(tmp_path / "runs")]) == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1 and said in told[0]
+    assert not (tmp_path / "runs" / options["name"] / finetune.STARTED).exists()  # what is mended may go on
+
+
+def test_a_loss_that_runs_away_is_one_line(tmp_path, capsys):
+    words = ["finetune", str(flags(tmp_path / "in", 1)), "--name", "flags", "--steps", "30", "--runs", str(tmp_path)]
+    assert command.main([*words, "--learning-rate", "1e30", "--device", "cpu", "--batch", "1"]) == 2
+    [told] = capsys.readouterr().err.splitlines()
+    assert "the loss is" in told and "try a lower learning rate" in told
 
 
 def test_a_run_goes_on_only_as_what_it_was(tmp_path):
