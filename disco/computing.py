@@ -100,6 +100,11 @@ def compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]
     return network if mode == "off" else _compiled(network, mode)
 
 
+def forget_compiled() -> None:
+    """Let go of the networks that were compiled; what came of it stays on the disk."""
+    _compiled.cache_clear()
+
+
 @lru_cache(maxsize=64)
 def _compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]:
     if CACHE_ASKED_FOR is None:

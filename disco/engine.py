@@ -15,7 +15,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 import disco
-from disco.computing import choose_compile, choose_device, choose_kernels, compiled, computing, in_precision
+from disco.computing import (
+    choose_compile,
+    choose_device,
+    choose_kernels,
+    compiled,
+    computing,
+    forget_compiled,
+    in_precision,
+)
 from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
@@ -26,7 +34,7 @@ from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
 from disco.judge import assess
-from disco.memory import Arrangement, Estimate, arrange
+from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
 from disco.models import catalog, store
 from disco.models.clip import LoadedPerceptor, load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
@@ -124,6 +132,7 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     device = choose_device(plan.settings.model.device)
     choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
     arrangement, estimate = arrange(plan, device)
+    make_room(plan, arrangement, estimate, device)
     compiling = choose_compile(plan, device).chosen != "off"
     hold_to_limit(plan, device)
     measured_peak = watch_memory(device)
@@ -327,6 +336,25 @@ FILES = Loaders(
 )
 
 
+#: Bytes of the networks that this process has loaded and keeps, by name and dtype.
+KEPT: dict[tuple[str, torch.dtype], int] = {}
+
+
+def make_room(plan: Plan, arrangement: Arrangement, estimate: Estimate | None, device: torch.device) -> None:
+    """Let go of the networks of earlier runs, where those that this run does not use would not fit beside it.
+
+    The cells of a study are rendered in one process, and may each have networks of their own.
+    """
+    mine = {(spec.name, arrangement.dtype) for spec in specs_of(plan)}
+    others = sum(size for network, size in KEPT.items() if network not in mine)
+    if estimate is None or needed(estimate) + others <= room_of(plan, device):
+        return
+    for loader in FILES:
+        loader.cache_clear()  # type: ignore[union-attr]
+    forget_compiled()
+    KEPT.clear()
+
+
 def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, load: Loaders = FILES) -> Networks:
     """The plan's networks, laid out as arranged, and compiled where that was chosen."""
     model, dtype = plan.settings.model, arrangement.dtype
@@ -334,10 +362,12 @@ def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, lo
     unet_spec = catalog.unet(model.diffusion_model)
     unet = load.unet(unet_spec, device, dtype)
     unet.set_checkpointing(arrangement.checkpointing)
+    loaded_here: dict[str, nn.Module] = {unet_spec.name: unet}
     perceptors = []
     for name in plan.perceptors:
         loaded = load.perceptor(catalog.perceptor(name), device, dtype)
         loaded.set_checkpointing(arrangement.checkpointing)
+        loaded_here[loaded.spec.name] = loaded.model
         look = in_precision(compiled(loaded.encode_image, mode), device, dtype)
         # Its own name, whichever it was called by, for its random stream is drawn by it.
         perceptors.append(
@@ -345,8 +375,11 @@ def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, lo
         )
     secondary = None
     if model.use_secondary_model:
-        network = compiled(load.secondary(catalog.secondary(model.secondary_model), device), mode)
-        secondary = in_precision(network, device, dtype)
+        spec = catalog.secondary(model.secondary_model)
+        loaded_here[spec.name] = load.secondary(spec, device)
+        secondary = in_precision(compiled(loaded_here[spec.name], mode), device, dtype)
+    if load is FILES:
+        KEPT.update({(name, dtype): bytes_of(network) for name, network in loaded_here.items()})
     return Networks(compiled(unet, mode), unet_spec, secondary, tuple(perceptors), arrangement)
 
 

@@ -554,7 +554,7 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
     Raises SettingsError where none fits, with the cheapest changes of settings that would.
     """
     asked = limit if limit is not None else memory_limit(plan.settings)
-    room = available(device) if asked is None else asked
+    room = room_of(plan, device) if limit is None else limit
     choices = list(candidates(plan, device.type))
     if asked is None and len(plan.perceptors) and is_small(plan) and room > SMALL:
         return replace(choices[0], why="small enough to need no planning"), None
@@ -573,6 +573,12 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
             return replace(arrangement, why=f"{there}, {why}"), found
         least = needed(found)  # the last one's, at the end
     raise SettingsError(refusal(plan, least, room, there, device.type))
+
+
+def room_of(plan: Plan, device: torch.device) -> int:
+    """Bytes that the run may take: the setting memory_limit, or what the device had free."""
+    asked = memory_limit(plan.settings)
+    return available(device) if asked is None else asked
 
 
 def needed(found: Estimate) -> float:

@@ -413,6 +413,30 @@ def test_the_first_line_of_plms_is_of_its_own_level_and_tells_what_either_evalua
     assert "the gradient was not finite 1 times" in run.notes[-1]
 
 
+def test_networks_of_earlier_runs_are_let_go_of_where_they_take_the_room(monkeypatch):
+    """Two plans of one process: what the first loaded stays as long as the second fits beside it."""
+    first = build_plan(settings_of(clip_models=["embedded_vit"]))
+    plan = build_plan(settings_of(clip_models=["embedded_vit8"], memory_limit="300MiB"))
+    arrangement = Arrangement("float32")
+    for loader in engine.FILES:
+        loader.cache_clear()
+    monkeypatch.setattr(engine, "KEPT", {})
+    engine.load_networks(first, torch.device("cpu"), arrangement)
+    names = {name for name, _ in engine.KEPT}
+    assert names == {"embedded", "embedded_vit"}
+    loaded = engine.FILES.perceptor(catalog.perceptor("embedded_vit"), torch.device("cpu"), torch.float32)
+    assert engine.KEPT["embedded_vit", torch.float32] >= 4 * sum(p.numel() for p in loaded.model.parameters())
+    estimate = engine.arrange(plan, torch.device("cpu"))[1]
+    engine.make_room(plan, arrangement, estimate, torch.device("cpu"))
+    assert {name for name, _ in engine.KEPT} == names and engine.FILES.unet.cache_info().currsize == 1
+    engine.KEPT["another", torch.float32] = 2**30
+    engine.make_room(plan, arrangement, None, torch.device("cpu"))  # too small to be planned
+    assert len(engine.KEPT) == 3
+    engine.make_room(plan, arrangement, estimate, torch.device("cpu"))
+    assert not engine.KEPT
+    assert [loader.cache_info().currsize for loader in engine.FILES] == [0, 0, 0]
+
+
 def test_image_prompts_are_cut_the_originals_way_in_compat(toys, tmp_path, monkeypatch):
     Image.new("RGB", (40, 30), (200, 30, 30)).save(tmp_path / "red.png")
     asked = []
