@@ -492,7 +492,7 @@ def test_a_class_conditional_unet_of_ones_own_draws(tmp_path, monkeypatch):
 
 
 def test_a_perceptor_draws_by_its_own_name_whichever_it_is_called_by():
-    loaded = dict(resolution=224, mean=(0.5,) * 3, std=(0.5,) * 3, encode_image=None, encode_text=None)
+    loaded = dict(resolution=224, model=None, mean=(0.5,) * 3, std=(0.5,) * 3, encode_image=None, encode_text=None)
     network = SimpleNamespace(set_checkpointing=lambda enable: None)
     loaders = engine.Loaders(
         unet=lambda *_: network,
