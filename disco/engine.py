@@ -316,10 +316,8 @@ class Networks(NamedTuple):
 
 def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     """The catalog entries of all networks that the plan uses."""
-    model = plan.settings.model
-    secondary = [catalog.secondary(model.secondary_model)] if model.use_secondary_model else []
     backbone = [catalog.backbone("vgg16")] if plan.needs_lpips else []
-    return [catalog.unet(model.diffusion_model), *secondary, *map(catalog.perceptor, plan.perceptors), *backbone]
+    return [*catalog.networks_of(plan.settings.model, plan.perceptors), *backbone]
 
 
 class Loaders(NamedTuple):
@@ -581,6 +579,7 @@ def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageNoise], devi
 def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: torch.device) -> list[Tensor]:
     """Embeddings [16, d] of every image prompt, as one picture's seed cuts it."""
     generator = noise.generator(f"image_prompts/{perceptor.name}")
+    skip_augs, compat = plan.steps[0].cuts.skip_augs, plan.settings.compat == "disco57"
     found = []
     for prompt in plan.image_prompts:
         image = open_image(prompt.path, "image_prompts")
@@ -588,7 +587,6 @@ def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: t
         width, height = (max(1, round(side * share)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = ((to_tensor(image) + 1) / 2).to(device)
-        skip_augs, compat = plan.steps[0].cuts.skip_augs, plan.settings.compat == "disco57"
         found.append(image_target(perceptor, pixels, generator, skip_augs, compat))
     return found
 

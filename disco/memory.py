@@ -513,11 +513,7 @@ def standing(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
 
 def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
     """Bytes of weights on the device, by network."""
-    model = plan.settings.model
-    specs: list[catalog.NetworkSpec] = [catalog.unet(model.diffusion_model)]
-    if model.use_secondary_model:
-        specs.append(catalog.secondary(model.secondary_model))
-    specs += map(catalog.perceptor, plan.perceptors)
+    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
     if plan.needs_lpips:
         specs.append(BACKBONE)
     found = {}
@@ -598,10 +594,7 @@ SMALL_PIXELS, SMALL_CUTS = 128 * 128, 64
 
 def is_small(plan: Plan) -> bool:
     """Whether the shipped models do something so small that counting would take longer than it is worth."""
-    model = plan.settings.model
-    specs: list[Any] = [catalog.unet(model.diffusion_model), *map(catalog.perceptor, plan.perceptors)]
-    if model.use_secondary_model:
-        specs.append(catalog.secondary(model.secondary_model))
+    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
     pixels = plan.width * plan.height * plan.settings.batch_size
     cuts = max(number_of(step.cuts) for step in plan.steps)
     shipped = all(spec.weights.shipped for spec in specs) and plan.settings.init.init_loss != "lpips"

@@ -218,7 +218,8 @@ def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
     from disco.models import catalog
 
     models = settings.model
-    multiple = catalog.unet(models.diffusion_model).multiple
+    spec = catalog.unet(models.diffusion_model)
+    multiple = spec.multiple
     if models.use_secondary_model:
         multiple = math.lcm(multiple, catalog.secondary(models.secondary_model).multiple)
     sides = []
@@ -229,7 +230,6 @@ def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
         if rounded != side:
             notes.append(f"{name} is rounded from {side} to {rounded}: the models need multiples of {multiple}")
         sides.append(rounded)
-    spec = catalog.unet(models.diffusion_model)
     if 2 * max(sides) < spec.image_size:
         size = "width={} height={}".format(*spec.sizes[0])
         notes.append(f"{sides[0]}x{sides[1]} is far from what {models.diffusion_model} learned; try {size}")

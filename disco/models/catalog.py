@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from disco.errors import SettingsError
 from disco.models.custom import custom_names, custom_unet
@@ -26,6 +26,9 @@ from disco.models.specs import (
     VisionShape,
     WeightsFile,
 )
+
+if TYPE_CHECKING:
+    from disco.config import ModelConfig
 
 __all__ = [
     "BACKBONES",
@@ -97,6 +100,12 @@ def perceptor(name: str) -> PerceptorSpec:
 def backbone(name: str) -> BackboneSpec:
     """The network beneath a loss; `disco.errors.SettingsError` when there is none of that name."""
     return _find("backbone", BACKBONES, name)
+
+
+def networks_of(model: ModelConfig, perceptors: Sequence[str]) -> list[NetworkSpec]:
+    """What a run with these settings draws and is guided by, the perceptors given by name."""
+    second = [secondary(model.secondary_model)] if model.use_secondary_model else []
+    return [unet(model.diffusion_model), *second, *map(perceptor, perceptors)]
 
 
 def networks() -> list[NetworkSpec]:

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
-    from disco.models.specs import NetworkSpec
-
 #: What is slow to change from one cell to the next, the slowest first: networks to load, then sizes to warm up to.
 COSTLY = (
     *("preset", "model", "model.diffusion_model", "model.precision", "model.use_secondary_model"),
@@ -150,14 +148,7 @@ def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
     """
     from disco.models import catalog, store
 
-    model = settings.model
-    specs: list[NetworkSpec] = [
-        catalog.unet(model.diffusion_model),
-        *map(catalog.perceptor, settings.perceptors.clip_models),
-    ]
-    if model.use_secondary_model:
-        specs.append(catalog.secondary(model.secondary_model))
-    for spec in specs:
+    for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models):
         path = store.find(spec.weights)
         if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:
             yield spec.name

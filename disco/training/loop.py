@@ -150,8 +150,10 @@ def read_small(run: Path, model: nn.Module) -> tuple[int, float]:
 
 def optimisers_of(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     """What moves the parameters: AdamW, and Muon for the matrices when the plan says so."""
-    matrices = [parameter for parameter in model.parameters() if plan.muon and is_matrix(parameter)]
-    others = [parameter for parameter in model.parameters() if not (plan.muon and is_matrix(parameter))]
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for parameter in model.parameters():
+        (matrices if plan.muon and is_matrix(parameter) else others).append(parameter)
     adam = torch.optim.AdamW(
         others,
         plan.learning_rate,
