@@ -177,7 +177,7 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     cosine_share = 0.75 if spec.predicts == "v" else 0.0
 
     def loss_at(
-        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
+        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         chosen = rng.integers(len(pictures), size=asked.batch)
         crops = np.stack([random_crop(pictures[i], size, asked.smallest_crop, asked.flip, rng) for i in chosen])

@@ -30,8 +30,9 @@ from disco.models.weights import halved
 from disco.training.curves import draw_curves
 from disco.training.muon import Muon, is_matrix
 
-#: `(model, numpy generator, torch generator on the device)` -> the loss, and figures to report; without a host sync.
-LossAt = Callable[[nn.Module, np.random.Generator, torch.Generator], tuple[Tensor, Mapping[str, Tensor]]]
+#: `(model, numpy generator, torch generator on the device, share of the run that is over)` -> the loss, and figures to
+#: report; without a host sync.
+LossAt = Callable[[nn.Module, np.random.Generator, torch.Generator, float], tuple[Tensor, Mapping[str, Tensor]]]
 #: `model` -> figures on pictures that are never trained on.
 HeldOut = Callable[[nn.Module], Mapping[str, Tensor]]
 
@@ -236,7 +237,8 @@ def train(
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = plan.learning_rate_at(step, seconds())
         torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
-        loss, figures = loss_at(network, np.random.default_rng((plan.seed, step)), torch_rng)
+        rng = np.random.default_rng((plan.seed, step))
+        loss, figures = loss_at(network, rng, torch_rng, plan.share(step, seconds()))
         model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,6 +1,6 @@
 """Trains the embedded perceptors and their judges: contrastively, with label heads that are thrown away.
 
-Three things make so small a CLIP learn what a subject is in minutes:
+Four things make so small a CLIP learn what a subject is in minutes, and pull at shapes when it guides:
 
 - Colour and place alone nearly tell a batch apart, so the contrast leaves subjects for last. Linear heads on both
   embeddings name the labels from the first step; every caption also gets a rival that tells one thing wrongly.
@@ -8,11 +8,16 @@ Three things make so small a CLIP learn what a subject is in minutes:
 - A perceptor that guides looks at blurred posterior means mixed with noise, x_in = sigma x0_hat + (1 - sigma) x, in
   crops. It is trained on exactly these, made by the secondary model, beside clean pictures. The judges, which see
   only finished pictures, are trained on clean ones, each of a data seed and with changes of its own.
+- To guide is to follow the gradient by pixels, and that of a plain perceptor is mostly grain: it finds a subject in
+  patches that no eye takes for one. Over the last share of its training a guide is shown pictures that were changed to
+  mislead it. What is left to follow are outlines and areas of colour (Santurkar et al. 2019, arXiv:1906.09453, who
+  paint with such a classifier alone).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +47,8 @@ class View:
 
     whole: the share of uncropped ones. smallest: the side of the smallest crop, in shares of the picture. grey: the
     share without colour. noisy: the share seen as the sampler's x_in. degrees, shift, jitter: as of cutouts.
-    noise: the standard deviation of what is added to pixels in 0..1.
+    noise: the standard deviation of what is added to pixels in 0..1. misled_by: the largest root mean square, in 0..1,
+    of what is added to mislead the perceptor, over the last `misled_share` of the training.
     """
 
     whole: float
@@ -53,6 +59,8 @@ class View:
     shift: float = 0.05
     jitter: float = 0.1
     noise: float = 0.01
+    misled_by: float = 0.0
+    misled_share: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class School:
     view: View
 
 
-GUIDE = School(2, View(whole=0.4, smallest=0.5, grey=0.05, noisy=0.65))
+GUIDE = School(2, View(whole=0.4, smallest=0.5, grey=0.05, noisy=0.65, misled_by=0.027))
 SCHOOLS = {
     "embedded_vit": GUIDE,
     "embedded_resnet": GUIDE,
@@ -119,6 +127,26 @@ def cut(images: Tensor, resolution: int, view: View, rng: torch.Generator) -> Te
     seen = ((seen - mean) * contrast + mean) * brightness
     grey = (uniform(0, 1) < view.grey)[:, None, None, None]
     return torch.where(grey, seen.mean(1, keepdim=True).expand_as(seen), seen)
+
+
+def misled(pixels: Tensor, loss: Callable[[Tensor], Tensor], radius: Tensor, rng: torch.Generator) -> Tensor:
+    """Pictures [N, 3, H, W] where the loss is higher, each within a root mean square `radius` [N] of what it was.
+
+    A step of a whole radius along the gradient, from a random place at half of it: about as hard as many small steps,
+    for one gradient (Wong et al. 2020, arXiv:2001.03994). The gradient of the loss by anything else is left alone.
+    """
+
+    def long(change: Tensor, length: Tensor) -> Tensor:
+        size = change.square().mean((1, 2, 3)).sqrt().clamp(min=torch.finfo(change.dtype).tiny)
+        return change * (length / size)[:, None, None, None]
+
+    change = long(torch.randn(pixels.shape, generator=rng, device=pixels.device), radius / 2)
+    with torch.enable_grad():
+        at = (pixels + change).detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss(at), at)
+    change = change + long(gradient, radius)
+    size = change.square().mean((1, 2, 3)).sqrt()
+    return pixels.detach() + long(change, torch.minimum(size, radius))
 
 
 def holds(labels: Tensor, told: Tensor) -> Tensor:
@@ -187,14 +215,13 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
             with torch.no_grad(), plan.autocast():
                 x0 = torch.cat([sampler_view(x0[:noisy], eye, t, noise), x0[noisy:]])
         pixels = cut((x0 + 1) / 2, spec.resolution, view, rng)
-        pixels = pixels + view.noise * torch.randn(pixels.shape, generator=rng, device=x0.device)
-        return (pixels - mean) / std
+        return pixels + view.noise * torch.randn(pixels.shape, generator=rng, device=x0.device)
 
     def figures_of(  # model: a Student, or its compiled wrapper
         model: Any, pixels: Tensor, labels: Tensor, tokens: Tensor, told: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         with plan.autocast():
-            image, text = model(pixels, tokens)
+            image, text = model((pixels - mean) / std, tokens)
         image, text = image.float(), text.float()
         scale = model.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         contrast, first = contrastive_loss(image, text, scale, holds(labels, told))
@@ -204,21 +231,35 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
         figures |= dict(zip(world.AXES, by_axis, strict=True))
         return contrast + named + 0.5 * read, figures
 
+    def changed(
+        model: Any, pixels: Tensor, labels: Tensor, tokens: Tensor, told: Tensor, rng: torch.Generator
+    ) -> Tensor:
+        """The pictures that mislead the model: some gently and some hard, as a picture half drawn may be either."""
+        radius = view.misled_by * torch.rand(len(pixels), generator=rng, device=pixels.device)
+        return misled(pixels, lambda x: figures_of(model, x, labels, tokens, told)[0], radius, rng)
+
     def loss_at(
-        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
+        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         index = images.random(options.batch, torch_rng)
         tokens, told = captions.pick(index, torch_rng)
-        return figures_of(model, seen(images[index], torch_rng), labels[index], tokens, told)
+        pixels = seen(images[index], torch_rng)
+        if view.misled_by and share >= 1 - view.misled_share:
+            pixels = changed(model, pixels, labels[index], tokens, told, torch_rng)
+        return figures_of(model, pixels, labels[index], tokens, told)
 
     def held_out(model: nn.Module) -> dict[str, Tensor]:
-        """On whole, clean pictures of held-out combinations: the losses, and how often its head names a subject."""
+        """On whole pictures of held-out combinations, changed to mislead a guide: the losses, and how often the own
+        caption comes first.
+        """
         rng = torch.Generator(options.device).manual_seed(school.data_seed)
         parts = []
         for index in torch.arange(len(unseen), device=options.device).split(128):
             pixels = resized((unseen[index] + 1) / 2, spec.resolution)
             tokens, told = unseen_captions.pick(index, rng)
-            loss, figures = figures_of(model, (pixels - mean) / std, unseen_labels[index], tokens, told)
+            if view.misled_by:
+                pixels = changed(model, pixels, unseen_labels[index], tokens, told, rng)
+            loss, figures = figures_of(model, pixels, unseen_labels[index], tokens, told)
             figures = {key: figures[key] for key in ("contrast", "first", "subject", "style")}
             parts.append(torch.stack([loss, *figures.values()]) * len(index))
         means = torch.stack(parts).sum(0) / len(unseen)

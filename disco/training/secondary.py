@@ -45,7 +45,7 @@ def train(options: Options) -> loop.Trained:
         return (out.float() - v).square().mean()
 
     def loss_at(
-        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
+        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         return error(model, mirrored(images[images.random(options.batch, torch_rng)], torch_rng), torch_rng), {}
 

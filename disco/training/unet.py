@@ -43,7 +43,7 @@ def train(options: Options, name: str = "embedded") -> loop.Trained:
         return {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps).items()}
 
     def loss_at(
-        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator
+        model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         x0 = mirrored(images[images.random(options.batch, torch_rng)], torch_rng)
         t = random_times(options.batch, COSINE_SHARE, objective.alpha, torch_rng)

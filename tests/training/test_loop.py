@@ -10,7 +10,7 @@ from torch import nn
 from disco.training import loop
 
 
-def regression(model, rng, torch_rng):
+def regression(model, rng, torch_rng, share):
     x = torch.from_numpy(rng.random((16, 4))).float() + torch.randn(16, 4, generator=torch_rng)
     return (model(x) - x.sum(1, keepdim=True)).square().mean(), {"size": x.abs().mean()}
 
@@ -33,11 +33,11 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, muon):
     def plan(name):
         return loop.Plan(tmp_path / name, 12, emas=(0.05, 0.2), warmup=3, save_seconds=0, report_every=2, muon=muon)
 
-    def until_seven(model, rng, torch_rng, count=[0]):  # noqa: B006
+    def until_seven(model, rng, torch_rng, share, count=[0]):  # noqa: B006
         count[0] += 1
         if count[0] > 7:
             raise Interrupted
-        return regression(model, rng, torch_rng)
+        return regression(model, rng, torch_rng, share)
 
     whole = loop.train(perceptron(width), regression, plan("whole"))
     with pytest.raises(Interrupted):
@@ -72,9 +72,9 @@ def test_a_run_of_minutes_fits_itself_to_the_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
     rates = []
 
-    def ten_seconds(model, rng, torch_rng):
+    def ten_seconds(model, rng, torch_rng, share):
         now[0] += 10
-        return regression(model, rng, torch_rng)
+        return regression(model, rng, torch_rng, share)
 
     class Watched(loop.Plan):
         def learning_rate_at(self, step, seconds):
@@ -136,8 +136,8 @@ def test_held_out_figures_are_of_the_average_and_a_lost_loss_stops_the_run(tmp_p
     last = json.loads((tmp_path / "a" / "losses.jsonl").read_text().splitlines()[-1])
     assert last["held_out_loss"] == 2.5
 
-    def lost(model, rng, torch_rng):
-        return regression(model, rng, torch_rng)[0] * torch.nan, {}
+    def lost(model, rng, torch_rng, share):
+        return regression(model, rng, torch_rng, share)[0] * torch.nan, {}
 
     with pytest.raises(FloatingPointError, match="lower learning rate"):
         loop.train(perceptron(), lost, loop.Plan(tmp_path / "b", 3, save_seconds=0))

@@ -154,6 +154,43 @@ def test_a_view_that_changes_all_it_may():
     assert len({round(float(v.mean()), 4) for v in grey}) > 40
 
 
+def test_pictures_that_mislead_are_near_and_climb_the_loss():
+    rng = torch.Generator().manual_seed(0)
+    pixels, slope = (torch.randn(5, 3, 32, 40, generator=rng) for _ in range(2))
+    weight = torch.ones((), requires_grad=True)
+    radius = torch.tensor([0.0, 0.01, 0.03, 0.1, 1.0])
+
+    def rms(x):
+        return x.square().mean((1, 2, 3)).sqrt()
+
+    change = perceptor.misled(pixels, lambda x: (weight * slope * x).sum(), radius, rng) - pixels
+    assert weight.grad is None and not change.requires_grad
+    torch.testing.assert_close(rms(change), radius, rtol=1e-3, atol=1e-6)
+    # Of a linear loss the gradient is the slope, nearly at a right angle to the random start at half the radius.
+    along = (change * slope / rms(slope)[:, None, None, None]).mean((1, 2, 3))
+    torch.testing.assert_close(along, radius / 1.25**0.5, rtol=0.05, atol=1e-6)
+
+
+def test_guides_are_misled_at_the_end_and_judges_never(tmp_path, monkeypatch):
+    secondary.train(options(tmp_path))
+    real, radii = perceptor.misled, []
+
+    def counted(pixels, loss, radius, rng):
+        radii.append(radius)
+        return real(pixels, loss, radius, rng)
+
+    monkeypatch.setattr(perceptor, "misled", counted)
+    perceptor.train("embedded_resnet", options(tmp_path, steps=7, batch=4, held_out=6))
+    assert all(0 <= r.min() and r.max() <= perceptor.GUIDE.view.misled_by for r in radii)
+    # Two steps of seven are of the last share; each of two averages is measured after each of seven, at equal radii.
+    learned, held_out = ([r for r in radii if len(r) == n] for n in (4, 6))
+    assert len(learned) == 2 and len(held_out) == 2 * 7
+    assert all(torch.equal(r, held_out[0]) for r in held_out)
+    radii.clear()
+    perceptor.train("embedded_judge2", options(tmp_path))
+    assert not radii
+
+
 def test_a_caption_is_masked_where_it_holds_for_another_picture():
     scenes = [
         world.Scene("star", "red", "sea"),
