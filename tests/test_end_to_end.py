@@ -43,7 +43,7 @@ def test_the_same_bits_in_every_process_and_in_a_multirun(tmp_path):
     (first,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
     (second,) = command(prompt, *QUICK, "seed=7", cwd=tmp_path)
     np.testing.assert_array_equal(pixels(first), pixels(second))
-    printed = command("-m", prompt, *QUICK, "seed=6,7", "clamp_max=0.3,0.15", cwd=tmp_path)
+    printed = command("-m", prompt, *QUICK, "seed=6,7", "clamp_max=0.15,0.3", cwd=tmp_path)
     study = pictures_of(printed[-1])
     assert len(study) == 4
     np.testing.assert_array_equal(pixels(study[3]), pixels(first))

@@ -25,8 +25,8 @@ README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- end of settings -->)", re.DOTALL)
 MODELS = re.compile(r"(<!-- models: .*? -->\n).*?(<!-- end of models -->)", re.DOTALL)
 
-#: The newest measurements of a processor (`python benchmarks/record.py --write`).
-RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*-cpu.json"))[-1]
+#: The measurements of a processor (`python benchmarks/record.py --write`), the newest first; one may lack benchmarks.
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*-cpu.json"), reverse=True)
 MEASURED = {
     name: re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     for name in ("pictures", "steps", "operations", "memory")
@@ -75,8 +75,8 @@ def models_in_markdown() -> str:
 
 
 def measured(name: str) -> list[dict[str, Any]]:
-    """What a benchmark printed, once for each way it was called."""
-    return json.loads(RESULTS.read_text())[name]
+    """What a benchmark printed when it was last measured, once for each way it was called."""
+    return next(found[name] for found in map(json.loads, map(Path.read_text, RESULTS)) if name in found)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

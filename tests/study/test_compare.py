@@ -36,9 +36,9 @@ def runs(tmp_path, run_of, **second):
 
 
 def test_settings_and_numbers_beside_each_other(tmp_path, run_of):
-    a, b = runs(tmp_path, run_of, clamp_max=0.3, steps=10, folder="elsewhere", display_rate=1)
+    a, b = runs(tmp_path, run_of, clamp_max=0.4, steps=10, folder="elsewhere", display_rate=1)
     found = compare(read_run(a), read_run(b))
-    assert found.settings == {"guidance.clamp_max": (0.15, 0.3), "sampler.steps": (50, 10)}
+    assert found.settings == {"guidance.clamp_max": (0.3, 0.4), "sampler.steps": (50, 10)}
     assert found.metrics["recognised"] == ("star", "star") and found.metrics["seconds"] == (2.5, 2.5)
     (pair,) = found.pairs
     assert pair.distance == distance(Image.open(a / "image_0.png"), Image.open(b / "image_0.png"))
@@ -92,10 +92,10 @@ def test_what_is_no_run(tmp_path, study_of, name, said):
 
 
 def test_the_command(tmp_path, run_of, capsys):
-    a, b = runs(tmp_path, run_of, clamp_max=0.3)
+    a, b = runs(tmp_path, run_of, clamp_max=0.4)
     assert main(["diff", str(a), str(b)]) == 0
     out = capsys.readouterr().out
-    for said in ("settings that differ", "clamp_max  0.15  0.3", "pixels that differ", "perceptual distance"):
+    for said in ("settings that differ", "clamp_max  0.3  0.4", "pixels that differ", "perceptual distance"):
         assert said in out
     assert main(["diff", str(a), str(a)]) == 0
     out = capsys.readouterr().out
@@ -103,7 +103,7 @@ def test_the_command(tmp_path, run_of, capsys):
 
 
 def test_the_picture_of_a_difference(tmp_path, run_of, capsys):
-    a, b = runs(tmp_path, run_of, clamp_max=0.3)
+    a, b = runs(tmp_path, run_of, clamp_max=0.4)
     target = tmp_path / "difference.png"
     assert main(["diff", str(a), str(b), f"picture={target}"]) == 0
     sheet = np.asarray(Image.open(target)).astype(int)
