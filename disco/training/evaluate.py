@@ -9,10 +9,10 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from tqdm import tqdm
 import disco
 from disco.denoiser import GuidedDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
+from disco.engine import memory_of_process
 from disco.judge import Perceptor, Reader
 from disco.models import catalog
 from disco.models.clip import load_perceptor
@@ -195,13 +196,16 @@ def cost(text: str, count: int, device: str, **settings: Any) -> dict[str, float
 
 
 def _cost(text: str, count: int, device: str, settings: dict[str, Any]) -> dict[str, float]:
-    seconds = []
+    seconds, held = [], []
     for seed in range(count + 1):
         clock = time.perf_counter()
         disco.render(text, seed=seed, device=device, **settings)
         seconds.append(time.perf_counter() - clock)
+        with suppress(OSError):  # no Linux. What getrusage tells begins with what the parent held.
+            held.append(memory_of_process("VmHWM"))
     found = {"first picture, s": seconds[0], "a further picture, s": min(seconds[1:])}
-    found["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if held:
+        found["peak memory, MB"] = max(held) / 2**20
     if device.startswith("cuda"):
         found["peak memory of the GPU, MB"] = torch.cuda.max_memory_allocated() / 2**20
     return {name: round(value, 2) for name, value in found.items()}
