@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,17 +137,18 @@ def misled(pixels: Tensor, loss: Callable[[Tensor], Tensor], radius: Tensor, rng
     for one gradient (Wong et al. 2020, arXiv:2001.03994). The gradient of the loss by anything else is left alone.
     """
 
+    def size(change: Tensor) -> Tensor:
+        return change.square().mean((1, 2, 3)).sqrt()
+
     def long(change: Tensor, length: Tensor) -> Tensor:
-        size = change.square().mean((1, 2, 3)).sqrt().clamp(min=torch.finfo(change.dtype).tiny)
-        return change * (length / size)[:, None, None, None]
+        return change * (length / size(change).clamp(min=torch.finfo(change.dtype).tiny))[:, None, None, None]
 
     change = long(torch.randn(pixels.shape, generator=rng, device=pixels.device), radius / 2)
     with torch.enable_grad():
         at = (pixels + change).detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(loss(at), at)
     change = change + long(gradient, radius)
-    size = change.square().mean((1, 2, 3)).sqrt()
-    return pixels.detach() + long(change, torch.minimum(size, radius))
+    return pixels.detach() + long(change, torch.minimum(size(change), radius))
 
 
 def holds(labels: Tensor, told: Tensor) -> Tensor:
@@ -232,21 +234,22 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
         return contrast + named + 0.5 * read, figures
 
     def changed(
-        model: Any, pixels: Tensor, labels: Tensor, tokens: Tensor, told: Tensor, rng: torch.Generator
+        pixels: Tensor, read: Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]], rng: torch.Generator
     ) -> Tensor:
-        """The pictures that mislead the model: some gently and some hard, as a picture half drawn may be either."""
+        """The pictures that mislead who reads: some gently and some hard, as a picture half drawn may be either."""
         radius = view.misled_by * torch.rand(len(pixels), generator=rng, device=pixels.device)
-        return misled(pixels, lambda x: figures_of(model, x, labels, tokens, told)[0], radius, rng)
+        return misled(pixels, lambda x: read(x)[0], radius, rng)
 
     def loss_at(
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         index = images.random(options.batch, torch_rng)
         tokens, told = captions.pick(index, torch_rng)
+        read = partial(figures_of, model, labels=labels[index], tokens=tokens, told=told)
         pixels = seen(images[index], torch_rng)
         if view.misled_by and share >= 1 - view.misled_share:
-            pixels = changed(model, pixels, labels[index], tokens, told, torch_rng)
-        return figures_of(model, pixels, labels[index], tokens, told)
+            pixels = changed(pixels, read, torch_rng)
+        return read(pixels)
 
     def held_out(model: nn.Module) -> dict[str, Tensor]:
         """On whole pictures of held-out combinations, changed to mislead a guide: the losses, and how often the own
@@ -257,9 +260,10 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
         for index in torch.arange(len(unseen), device=options.device).split(128):
             pixels = resized((unseen[index] + 1) / 2, spec.resolution)
             tokens, told = unseen_captions.pick(index, rng)
+            read = partial(figures_of, model, labels=unseen_labels[index], tokens=tokens, told=told)
             if view.misled_by:
-                pixels = changed(model, pixels, unseen_labels[index], tokens, told, rng)
-            loss, figures = figures_of(model, pixels, unseen_labels[index], tokens, told)
+                pixels = changed(pixels, read, rng)
+            loss, figures = read(pixels)
             figures = {key: figures[key] for key in ("contrast", "first", "subject", "style")}
             parts.append(torch.stack([loss, *figures.values()]) * len(index))
         means = torch.stack(parts).sum(0) / len(unseen)
