@@ -40,9 +40,6 @@ from disco.plan import Plan, Step, build_plan, cuts_at_once, memory_limit
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
-#: What precision=auto may be, the preferred first; the later ones only where memory asks for them.
-AUTO_PRECISIONS = {"cuda": ("float16",), "cpu": ("float32", "bfloat16")}
-
 #: Memory is handed out in multiples of this many bytes: by the allocator of cuda, and by malloc.
 BLOCK = {"cuda": 512, "cpu": 64}
 
@@ -604,7 +601,7 @@ def is_small(plan: Plan) -> bool:
 def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
     """The arrangements that the settings allow, in the order to be tried."""
     model = plan.settings.model
-    precisions = AUTO_PRECISIONS.get(device_type, ("float32",)) if model.precision == "auto" else (model.precision,)
+    precisions = auto_precisions(device_type) if model.precision == "auto" else (model.precision,)
     switch = {"auto": (False, True), "on": (True,), "off": (False,)}[model.checkpointing]
     cuts = number_of(heaviest(plan).cuts)
     given = cuts_at_once(plan.settings)
@@ -618,6 +615,22 @@ def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
             pairs.sort(key=lambda pair: (chunks.index(pair[1]), pair[0]))
         for on, chunk in pairs:
             yield Arrangement(precision, on, chunk)
+
+
+def auto_precisions(device_type: str) -> tuple[str, ...]:
+    """What precision=auto may be, the preferred first; the later ones only where memory asks for them."""
+    if device_type == "cpu":
+        return ("bfloat16",) if multiplies_in_half() else ("float32", "bfloat16")
+    return ("float16",) if device_type == "cuda" else ("float32",)
+
+
+def multiplies_in_half() -> bool:
+    """Whether the processor has instructions for products in bfloat16 (AMX, AVX-512); where it has none, they are slow.
+
+    A PyTorch that cannot tell yet counts as none.
+    """
+    can: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(can.get("amx_bf16") or can.get("avx512_bf16"))
 
 
 def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -> str:

@@ -78,7 +78,7 @@ def test_half_precision_stays_near(precision, secondary, tmp_path, monkeypatch, 
     """Two steps, before chaos sets in, and guided: far nearer to the same picture than to that of another seed."""
     monkeypatch.chdir(tmp_path)
     given = ["a red star over the sea", "steps=10", "skip_end_steps=8", f"use_secondary_model={secondary}"]
-    for more in ([], [f"precision={precision}"], ["seed=1"]):
+    for more in (["precision=float32"], [f"precision={precision}"], ["precision=float32", "seed=1"]):
         assert main([*given, *more]) == 0
     full, half, other = (pixels(path).astype(int) for path in capsys.readouterr().out.split("\n")[:3])
     assert 0 < np.abs(full - half).mean() < np.abs(full - other).mean() / 5

@@ -17,7 +17,18 @@ from disco.plan import build_plan
 
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
+MULTIPLIES_IN_HALF = memory.multiplies_in_half
+
+
 REAL = dict(preset="disco57", width=128, height=128)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_processor():
+    """All is planned for a processor without instructions for bfloat16, whichever this is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "multiplies_in_half", lambda: False)
+        yield
 
 
 def plan_of(**given):
@@ -210,6 +221,35 @@ def test_on_the_cpu_bits_are_kept_as_long_as_possible():
     assert choices[:3] == [PLAIN, Arrangement("float32", True), Arrangement("float32", False, 4)]
     assert {choice.precision for choice in choices[:8]} == {"float32"}
     assert choices[-1] == Arrangement("bfloat16", True, 1)
+
+
+def test_a_processor_that_multiplies_in_bfloat16_does(monkeypatch):
+    monkeypatch.setattr(memory, "multiplies_in_half", lambda: True)
+    choices = list(candidates(plan_of(cut_overview=4, cut_innercut=4), "cpu"))
+    assert choices[0] == Arrangement("bfloat16")
+    assert {choice.precision for choice in choices} == {"bfloat16"}
+    asked = list(candidates(plan_of(precision="float32"), "cpu"))
+    assert {choice.precision for choice in asked} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "half"),
+    [
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True, "avx512_bf16": False}, True),
+        ({"avx512_f": True, "avx512_bf16": False}, False),
+        ({"sve": True}, False),
+    ],
+    ids=str,
+)
+def test_what_a_processor_can_is_read_from_what_torch_says(monkeypatch, capabilities, half):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert MULTIPLIES_IN_HALF() == half
+
+
+def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not MULTIPLIES_IN_HALF()
 
 
 def test_on_cuda_what_costs_least_time_comes_first():

@@ -46,7 +46,7 @@ def run(words: list[str]) -> int:
     print(f"disco doctor\n\nThe machine ({platform.system()} {platform.machine()}, Python {platform.python_version()})")
     print(f"  computes on     {device_in_words(device)}")
     print(f"  free memory     {memory.in_words(memory.available(device))}")
-    dtype = memory.PRECISIONS[memory.AUTO_PRECISIONS.get(device.type, ("float32",))[0]]
+    dtype = memory.PRECISIONS[memory.auto_precisions(device.type)[0]]
     speed = memory.measure_speed(device, dtype)
     name = str(dtype).removeprefix("torch.")
     print(f"  PyTorch         {torch.__version__}, {torch.get_num_threads()} threads")

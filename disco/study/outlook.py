@@ -77,7 +77,7 @@ def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int)
         if shape in measured:
             total += counts[shape] * statistics.median(measured[shape])
         else:
-            total += counts[shape] * counted(plan, found, measure_speed(device))
+            total += counts[shape] * counted(plan, found, measure_speed(device, arrangement.dtype))
             guessed += counts[shape]
     basis = f"counted, for want of measured ones like {guessed} of them" if guessed else "as those that are done took"
     yield f"time: about {in_words(total / workers)} on {in_number(workers, 'worker')}, {basis}"
