@@ -26,14 +26,13 @@ NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
 def network_of(spec: UNetSpec | SecondarySpec | PerceptorSpec, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """What of a training's state is the network, in half precision, under the keys of its file.
 
-    The label heads of a perceptor stay behind.
+    The heads that named labels stay behind.
     """
-    if isinstance(spec, UNetSpec):
-        return state_for_file(state)
-    mine = halved(state)
-    if isinstance(spec, PerceptorSpec):
-        return {key.removeprefix("clip."): v for key, v in mine.items() if key.startswith("clip.")}
-    return mine
+    if isinstance(spec, SecondarySpec):
+        return halved(state)
+    part = "unet." if isinstance(spec, UNetSpec) else "clip."
+    mine = {key.removeprefix(part): value for key, value in state.items() if key.startswith(part)}
+    return state_for_file(mine) if isinstance(spec, UNetSpec) else halved(mine)
 
 
 def export(runs: Path, folder: Path = catalog.EMBEDDED_FOLDER) -> dict[str, str]:

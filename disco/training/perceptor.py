@@ -31,12 +31,8 @@ from disco.models import clip, embedded_networks
 from disco.models.catalog import PerceptorSpec
 from disco.training import loop, pictures, secondary, world
 from disco.training.data import Options, captioned
+from disco.training.labels import label_heads, label_loss
 
-#: By axis: subject, colour, place, sky, style, relation, second, second_colour; the contrast has the weight 1. Subjects
-#: are the hardest, and learned last: weighted as colours were, a judge knew 41 % of them in held-out pictures of one
-#: thing after 1700 steps; weighted so, 84 % after 2000. Styles are fine grains: at 0.09 a judge told 55 % of
-#: them after 4500 steps.
-AXIS_WEIGHTS = (1.1, 0.18, 0.18, 0.15, 0.4, 0.09, 0.18, 0.09)
 MAX_LOGIT_SCALE = math.log(50)
 #: The axes that a second thing takes part in, and those of the thing itself.
 FIRST, SECOND, TOGETHER = (0, 1), (6, 7), (5, 6, 7)
@@ -88,9 +84,7 @@ class Student(nn.Module):
     def __init__(self, spec: PerceptorSpec) -> None:
         super().__init__()
         self.clip = clip.build_clip(spec)
-        sizes = [len(values) for values in world.AXIS_VALUES]
-        self.image_heads = nn.ModuleList(nn.Linear(spec.embed_dim, n) for n in sizes)
-        self.text_heads = nn.ModuleList(nn.Linear(spec.embed_dim, n) for n in sizes)
+        self.image_heads, self.text_heads = label_heads(spec.embed_dim), label_heads(spec.embed_dim)
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings [N, d] and [M, d], of any length."""
@@ -178,18 +172,6 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, true: Tensor) -
     target = torch.arange(n, device=image.device)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits[:, :n].T, target)) / 2
     return loss, (logits.argmax(1) == target).float().mean()
-
-
-def label_loss(heads: nn.ModuleList, embedding: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Weighted cross entropy over the axes, labels [N, 8] with -1 for "not told"; and the losses by axis.
-
-    An axis on which no label is told costs nothing.
-    """
-    losses = []
-    for i, head in enumerate(heads):
-        total = F.cross_entropy(head(embedding), labels[:, i], ignore_index=-1, reduction="sum")
-        losses.append(total / (labels[:, i] >= 0).sum().clamp(min=1))
-    return torch.stack([w * loss for w, loss in zip(AXIS_WEIGHTS, losses, strict=True)]).sum(), losses
 
 
 def train(name: str, options: Options, school: School | None = None) -> loop.Trained:

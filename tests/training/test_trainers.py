@@ -11,6 +11,7 @@ from disco.models import unet as networks
 from disco.training import __main__ as command
 from disco.training import export, loop, perceptor, pictures, secondary, unet, world
 from disco.training.data import Options
+from disco.training.labels import label_heads, label_loss
 
 
 def options(tmp_path, **changes):
@@ -51,7 +52,7 @@ def test_what_is_exported_loads_and_takes_its_place(tmp_path, monkeypatch):
         if spec.name != "embedded_128":
             torch.manual_seed(0)
             model = (
-                networks.UNet(spec) if isinstance(spec, catalog.UNetSpec)
+                unet.Student(spec) if isinstance(spec, catalog.UNetSpec)
                 else secondary.build() if isinstance(spec, catalog.SecondarySpec)
                 else perceptor.Student(spec)
             )  # fmt: skip
@@ -105,6 +106,25 @@ def test_seams_are_mended_from_the_identity():
     torch.nn.init.normal_(refine.second.weight)
     model.refine = refine
     assert not torch.allclose(mended, model(x, t))
+
+
+def test_a_unet_names_labels_from_its_middle():
+    """What is named there teaches all that leads there, and nothing that comes after; the picture is the network's."""
+    spec = embedded_networks.unet("embedded")
+    torch.manual_seed(0)
+    student = unet.Student(spec)
+    x, t = torch.randn(2, 3, 64, 64), torch.tensor([300.0, 600.0])
+    out, middle = student(x, t)
+    assert torch.equal(out, student.unet(x, t))
+    labels = torch.full((2, len(world.AXES)), -1)
+    labels[:, 0] = torch.tensor([3, 7])
+    loss, _ = label_loss(student.heads, middle, labels)
+    loss.backward()
+    net = student.unet.net
+    assert all(p.grad is not None for p in net.input_blocks.parameters())
+    assert all(p.grad is None for part in (net.output_blocks, net.out) for p in part.parameters())
+    (further,) = torch.autograd.grad(student(x, t)[1].square().sum(), net.middle_block[2].out_layers[3].weight)
+    assert further.any()
 
 
 def test_a_run_goes_on_from_its_small_file(tmp_path):
@@ -228,10 +248,11 @@ def test_a_caption_is_masked_where_it_holds_for_another_picture():
 
 
 def test_labels_that_nobody_tells_cost_nothing():
-    heads = torch.nn.ModuleList(torch.nn.Linear(4, len(values)) for values in world.AXIS_VALUES)
+    heads = label_heads(4)
+    assert [head.out_features for head in heads] == [len(values) for values in world.AXIS_VALUES]
     labels = torch.full((3, 8), -1)
     labels[:, 0] = torch.arange(3)
-    loss, by_axis = perceptor.label_loss(heads, torch.randn(3, 4), labels)
+    loss, by_axis = label_loss(heads, torch.randn(3, 4), labels)
     assert torch.isfinite(loss) and loss > 0
     assert all(axis == 0 for axis in by_axis[1:])
 
