@@ -18,8 +18,6 @@ from disco.plan import build_plan
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
 MULTIPLIES_IN_HALF = memory.multiplies_in_half
-
-
 REAL = dict(preset="disco57", width=128, height=128)
 
 

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,6 +65,10 @@ class Options:
         scenes = pictures.scenes(HELD_OUT_SEED, self.held_out, True, shares)
         return scenes, Bank(pictures.drawn(scenes, side), self.device)
 
+    def labels(self, scenes: list[world.Scene]) -> Tensor:
+        """int64 [N, 8] on the device, as `pictures.label_indices` has them."""
+        return torch.from_numpy(pictures.label_indices(scenes)).to(self.device)
+
 
 class Bank:
     """Pictures, uint8 [N, H, W, 3]: in the memory of a GPU, or where they were on a CPU."""
@@ -81,9 +85,13 @@ class Bank:
         chosen = torch.from_numpy(self.images[index.numpy()]) if self.resident is None else self.resident[index]
         return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
 
+    def indices(self, size: int = 128) -> Sequence[Tensor]:
+        """int64 [B] each: the numbers of all pictures in order, some at a time, on the device."""
+        return torch.arange(len(self), device=self.device).split(size)
+
     def batches(self, size: int = 128) -> Iterator[Tensor]:
-        """All pictures in order, some at a time."""
-        for index in torch.arange(len(self), device=self.device).split(size):
+        """The pictures of `indices`."""
+        for index in self.indices(size):
             yield self[index]
 
     def random(self, count: int, rng: torch.Generator) -> Tensor:

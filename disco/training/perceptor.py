@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from disco.models import clip, embedded_networks
 from disco.models.catalog import PerceptorSpec
-from disco.training import loop, pictures, secondary, world
+from disco.training import loop, secondary, world
 from disco.training.data import Options, captioned
 from disco.training.labels import label_heads, label_loss
 
@@ -181,10 +181,10 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
     assert isinstance(words, clip.WordTokenizer)
     cache = options.runs / "cache"
     scenes, images = options.drawn(school.data_seed)
-    labels = torch.from_numpy(pictures.label_indices(scenes)).to(options.device)
+    labels = options.labels(scenes)
     captions = captioned(cache, scenes, school.data_seed, words, jobs=options.jobs).to(options.device)
     unseen_scenes, unseen = options.drawn_held_out()
-    unseen_labels = torch.from_numpy(pictures.label_indices(unseen_scenes)).to(options.device)
+    unseen_labels = options.labels(unseen_scenes)
     unseen_captions = captioned(cache, unseen_scenes, -1, words).to(options.device)
     eye = secondary.trained(options) if view.noisy else None
     mean, std = (torch.tensor(v, device=options.device)[:, None, None] for v in (spec.mean, spec.std))
@@ -239,7 +239,7 @@ def train(name: str, options: Options, school: School | None = None) -> loop.Tra
         """
         rng = torch.Generator(options.device).manual_seed(school.data_seed)
         parts = []
-        for index in torch.arange(len(unseen), device=options.device).split(128):
+        for index in unseen.indices():
             pixels = resized((unseen[index] + 1) / 2, spec.resolution)
             tokens, told = unseen_captions.pick(index, rng)
             read = partial(figures_of, model, labels=unseen_labels[index], tokens=tokens, told=told)

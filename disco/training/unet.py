@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from disco.models import embedded_networks
 from disco.models.specs import UNetSpec
 from disco.models.unet import UNet
-from disco.training import loop, pictures
+from disco.training import loop
 from disco.training.data import Options, mirrored
 from disco.training.labels import label_heads, label_loss
 from disco.training.objective import Objective, random_times
@@ -34,8 +34,6 @@ DATA_SEED = 1
 COSINE_SHARE = 0.75
 #: Mostly one thing in the plain style: a network this small otherwise spends itself on textures.
 SHARES = Shares(second=0.1, plain=0.8)
-
-
 #: Of the labels' loss, in the sum with the pictures'.
 LABEL_WEIGHT = 0.03
 
@@ -62,9 +60,7 @@ def train(options: Options, name: str = "embedded") -> loop.Trained:
     spec = embedded_networks.unet(name)
     scenes, images = options.drawn(DATA_SEED, spec.image_size, SHARES)
     unseen_scenes, unseen = options.drawn_held_out(spec.image_size, SHARES)
-    labels, unseen_labels = (
-        torch.from_numpy(pictures.label_indices(some)).to(options.device) for some in (scenes, unseen_scenes)
-    )
+    labels, unseen_labels = options.labels(scenes), options.labels(unseen_scenes)
     objective = Objective.of(spec, options.device)
     torch.manual_seed(0)
     model = Student(spec).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -91,10 +87,11 @@ def train(options: Options, name: str = "embedded") -> loop.Trained:
     def held_out(model: nn.Module) -> dict[str, Tensor]:
         rng = torch.Generator(options.device).manual_seed(DATA_SEED)
         parts = []
-        for x0, told in zip(unseen.batches(), unseen_labels.split(128), strict=True):
+        for index in unseen.indices():
+            x0 = unseen[index]
             t = random_times(len(x0), COSINE_SHARE, objective.alpha, rng)
             eps = torch.randn(x0.shape, generator=rng, device=x0.device)
-            loss, figures = figures_of(model, x0, t, eps, told)
+            loss, figures = figures_of(model, x0, t, eps, unseen_labels[index])
             parts.append(len(x0) * torch.stack([loss, figures["subject"]]))
         return dict(zip(("loss", "subject"), torch.stack(parts).sum(0) / len(unseen), strict=True))
 
