@@ -161,6 +161,29 @@ def prompts(count: int) -> tuple[list[str], np.ndarray]:
     return texts, labels
 
 
+def as_drawn(labels: np.ndarray) -> np.ndarray:
+    """uint8 [N, 64, 64, 3]: the world's own pictures of the labels of `prompts`."""
+    chosen = []
+    for number, row in enumerate(labels):
+        subject, colour, place = (world.AXIS_VALUES[axis][row[axis]] for axis in range(3))
+        chosen.append(world.Scene(subject, colour, place, world.SKIES_AT[place][0], seed=number))
+    return pictures.drawn(chosen)
+
+
+def nearness(reader: Reader, images: np.ndarray, texts: Sequence[str], labels: np.ndarray) -> tuple[float, float]:
+    """How near pictures are to their prompts, a mean cosine, and how much nearer than to the best other subject.
+
+    A guide that finds what it pulled towards nearer than the true picture was talked into it.
+    """
+    seen = reader.seen(images)
+    own = (seen * reader.texts(texts)).sum(1)
+    best = []
+    for text, subject, one in zip(texts, (world.SUBJECTS[row[0]] for row in labels), seen, strict=True):
+        rivals = [text.replace(subject, other) for other in world.SUBJECTS if other != subject]
+        best.append((reader.texts(rivals) @ one).max())
+    return float(own.mean()), float((own - torch.stack(best)).mean())
+
+
 def words_held_out(subject: str, colour: str, place: str) -> bool:
     """Whether no training saw this subject in this colour at this place."""
     return world.holdout(world.Scene(subject, colour, place, world.SKIES_AT[place][0]))
@@ -228,7 +251,7 @@ def evaluate(extent: Extent, card: Path, out: Path) -> dict[str, Any]:
     for measure in (
         partial(recognised, extent, perceptors),
         partial(unguided, extent, judges),
-        partial(guided, extent, judges, guides, out),
+        partial(guided, extent, perceptors, guides, out),
         partial(sheets, extent, out),
         partial(speed, extent),
     ):
@@ -279,9 +302,9 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
     return text, {"frechet": found}
 
 
-def guided(extent: Extent, judges: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
+def guided(extent: Extent, perceptors: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
     texts, labels = prompts(extent.prompts)
-    readers = {name: reader(perceptor) for name, perceptor in judges.items()}
+    readers = {name: reader(perceptor) for name, perceptor in perceptors.items() if name not in guides}
     first = next(iter(readers))
     images = rendered(texts, extent.jobs, device=extent.device)
     free = rendered(texts, extent.jobs, device=extent.device, clip_guidance_scale=0)
@@ -294,7 +317,22 @@ def guided(extent: Extent, judges: dict[str, Perceptor], guides: list[str], out:
         f"{len(texts)} prompts of held-out combinations rendered at default settings, one seed each, read by the "
         f"judges:\n\n{score_table(columns, {'chance': blind})}"
     ]
-    facts = {"guided": _facts(columns)}
+    facts: dict[str, Any] = {"guided": _facts(columns)}
+
+    shown = {"true pictures": as_drawn(labels), "guided": images, "unguided": free}
+    near = {
+        name: {what: nearness(reader(one), some, texts, labels) for what, some in shown.items()}
+        for name, one in perceptors.items()
+    }
+    cells = [(name, *(f"{own:.3f}, {lead:+.3f}" for own, lead in found.values())) for name, found in near.items()]
+    parts.append(
+        f"How near they are to their prompts, as a mean cosine, and how much nearer than to the best other subject:\n\n"
+        f"{table(['', *shown], cells)}"
+    )
+    facts["nearness"] = {
+        name: {what: {"cosine": own, "lead": lead} for what, (own, lead) in found.items()}
+        for name, found in near.items()
+    }
 
     few, asked = texts[: extent.variants], labels[: extent.variants]
     variants: dict[str, dict[str, Any]] = {

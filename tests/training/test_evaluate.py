@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from disco.models import catalog
 from disco.models.clip import load_perceptor
@@ -40,6 +41,20 @@ def test_what_is_told_alike_is_not_preferred():
     assert not evaluate.prefers(reader, images, ["a red cat"] * 3, ["a red cat"] * 3).any()
 
 
+def test_true_pictures_are_nearest_to_their_own_prompts():
+    texts, labels = evaluate.prompts(36)
+    reader = evaluate.reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
+    true = evaluate.as_drawn(labels)
+    own, lead = evaluate.nearness(reader, true, texts, labels)
+    other, behind = evaluate.nearness(reader, np.roll(true, 1, 0), texts, labels)  # each shows the subject before
+    assert -1 <= other < own <= 1 and behind < 0 < lead
+    with torch.no_grad():  # one of them by hand
+        seen, prompt, rival = reader.seen(true[:1]), reader.texts([texts[0]]), texts[0].replace("star", "heart")
+        one, its_lead = evaluate.nearness(reader, true[:1], texts[:1], labels[:1])
+        assert one == pytest.approx(float(seen @ prompt.T), abs=1e-5)
+        assert its_lead <= one - float(seen @ reader.texts([rival]).T) + 1e-5
+
+
 def test_contact_sheets_may_be_wide(tmp_path):
     images = np.zeros((12, 32, 64, 3), np.uint8)
     assert evaluate.contact_sheet(images, 6).size == (384, 64)
@@ -62,7 +77,8 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old figures" not in text
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(facts))
-    assert set(facts) == {"recognition", "frechet", "guided", "variants", "sheets", "speed"}
+    assert set(facts) == {"recognition", "frechet", "guided", "nearness", "variants", "sheets", "speed"}
+    assert len(facts["nearness"]) == len([spec for spec in catalog.PERCEPTORS if spec.weights.shipped])
     assert {"clip_guidance_scale": 0, "device": "cpu"} in asked
     guides = [spec.name for spec in catalog.PERCEPTORS if spec.weights.shipped and spec.guides]
     assert {"clip_models": guides[:1], "device": "cpu"} in asked
