@@ -61,6 +61,11 @@ class Options:
         scenes, images = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs, shares)
         return scenes, Bank(images, self.device)
 
+    def covers(self, seed: int, side: int = 64, shares: Shares = EVEN) -> Bank:
+        """What the things of the scenes of `drawn` cover, [B, 1, H, W] from -1, nothing of a pixel, to 1, all of it."""
+        made = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs, shares, "cover")
+        return Bank(made[1], self.device)
+
     def drawn_held_out(self, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
         scenes = pictures.scenes(HELD_OUT_SEED, self.held_out, True, shares)
         return scenes, Bank(pictures.drawn(scenes, side), self.device)
@@ -71,7 +76,7 @@ class Options:
 
 
 class Bank:
-    """Pictures, uint8 [N, H, W, 3]: in the memory of a GPU, or where they were on a CPU."""
+    """Pictures, uint8 [N, H, W, C]: in the memory of a GPU, or where they were on a CPU."""
 
     def __init__(self, images: np.ndarray, device: str) -> None:
         self.images, self.device = images, torch.device(device)
@@ -81,7 +86,7 @@ class Bank:
         return len(self.images)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """float32 [B, 3, H, W] in [-1, 1], of int64 [B] on the device."""
+        """float32 [B, C, H, W] in [-1, 1], of int64 [B] on the device."""
         chosen = torch.from_numpy(self.images[index.numpy()]) if self.resident is None else self.resident[index]
         return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -100,7 +105,7 @@ class Bank:
 
 
 def mirrored(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Every other picture of [B, 3, H, W] mirrored left to right, by chance."""
+    """Every other picture of [B, C, H, W] mirrored left to right, by chance."""
     flip = torch.rand(len(images), generator=rng, device=rng.device) < 0.5
     return torch.where(flip[:, None, None, None], images.flip(-1), images)
 

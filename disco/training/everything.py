@@ -91,7 +91,8 @@ def train_all(asked: Everything) -> dict[str, Any]:
 
     for seed in sorted({DATA_SEED, *(school.data_seed for school in SCHOOLS.values())}):
         pictures.cached(asked.runs / "cache", seed, asked.pictures)  # once, by all cores, for all who share them
-    pictures.cached(asked.runs / "cache", DATA_SEED, asked.pictures, shares=SHARES)
+    for what in pictures.DRAWERS:
+        pictures.cached(asked.runs / "cache", DATA_SEED, asked.pictures, shares=SHARES, what=what)
     with ThreadPoolExecutor(len(lanes)) as pool:
         ended = [result for lane in pool.map(lambda lane: run_lane(lane, asked, until), lanes) for result in lane]
     errors = {name: result["error"] for name, result in ended if "error" in result}

@@ -54,15 +54,18 @@ class Objective:
         """x [B, 3, H, W] at the levels t, int64 [B] in 0..999."""
         return _at(self.alpha, t) * x0 + _at(self.sigma, t) * eps
 
-    def losses(self, out: Tensor, x0: Tensor, t: Tensor, eps: Tensor) -> dict[str, Tensor]:
+    def losses(
+        self, out: Tensor, x0: Tensor, t: Tensor, eps: Tensor, weights: Tensor | float = 1.0
+    ) -> dict[str, Tensor]:
         """Each picture's losses [B]: "mse", and "vb" where the variance is learned; they are to be added.
 
-        out: the network's output for `noised(x0, t, eps)`, [B, 3 or 6, H, W].
+        out: the network's output for `noised(x0, t, eps)`, [B, 3 or 6, H, W]. weights: of the pixels in "mse", float
+        [B, 1, H, W]; what the network is led to is the same with any that are not 0.
         """
         alpha, sigma = _at(self.alpha, t), _at(self.sigma, t)
         said = out[:, :3].float()
         target = eps if self.predicts == "eps" else alpha * eps - sigma * x0
-        losses = {"mse": (said - target).square().mean((1, 2, 3))}
+        losses = {"mse": (weights * (said - target).square()).mean((1, 2, 3))}
         if self.learn_sigma:
             off = (said - target).detach()
             # What an error of the network makes of x0: of eps by (x - sigma eps) / alpha, of v by alpha x - sigma v.

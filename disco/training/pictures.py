@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -55,28 +56,43 @@ def drawn(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
     return np.stack([world.draw(scene, side) for scene in chosen])
 
 
+def covers(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
+    """uint8 [N, side, side, 1]: how much of each pixel the things of a scene cover, not the land behind them."""
+    return np.stack([np.round(255 * world.things_cover(scene, side)).astype(np.uint8)[..., None] for scene in chosen])
+
+
+DRAWERS: dict[str, Callable[..., np.ndarray]] = {"world": drawn, "cover": covers}
+
+
 def cached(
-    folder: Path, seed: int, count: int, side: int = 64, jobs: int | None = None, shares: Shares = EVEN
+    folder: Path,
+    seed: int,
+    count: int,
+    side: int = 64,
+    jobs: int | None = None,
+    shares: Shares = EVEN,
+    what: str = "world",
 ) -> tuple[list[world.Scene], np.ndarray]:
-    """The scenes of a seed and their pictures, drawn into `folder` the first time and mapped from there.
+    """The scenes of a seed and what one of `DRAWERS` makes of them, done into `folder` once and mapped from there.
 
     `jobs` processes draw, by default one a core; who draws a picture changes no bit of it. The file appears under its
     name only when it is complete, so that two trainings can share a folder.
     """
-    chosen = scenes(seed, count, shares=shares)
+    chosen, draw = scenes(seed, count, shares=shares), DRAWERS[what]
     mix = "" if shares == EVEN else f"-{shares.second:g}-{shares.plain:g}"
-    path = folder / f"world-{seed}-{count}-{side}{mix}.npy"
+    path = folder / f"{what}-{seed}-{count}-{side}{mix}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{random.randrange(2**32):08x}.part")
-        pictures = np.lib.format.open_memmap(part, "w+", np.uint8, (count, side, side, 3))
+        shape = draw(chosen[:1], side).shape[1:]
+        pictures = np.lib.format.open_memmap(part, "w+", np.uint8, (count, *shape))
         chunks = [chosen[start : start + CHUNK] for start in range(0, count, CHUNK)]
         if len(chunks) == 1:
-            pictures[:] = drawn(chosen, side)
+            pictures[:] = draw(chosen, side)
         else:
             # Spawned, not forked: a copied torch may hang.
             with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-                for number, some in enumerate(pool.map(partial(drawn, side=side), chunks)):
+                for number, some in enumerate(pool.map(partial(draw, side=side), chunks)):
                     pictures[number * CHUNK : number * CHUNK + len(some)] = some
         pictures.flush()
         part.rename(path)

@@ -1,7 +1,7 @@
 """Trains an embedded UNet: v-prediction with a learned variance over guided-diffusion's linear schedule of 1000 steps.
 
-The loss is uniform in v: weighting it towards high noise left the low-noise steps, where pictures become crisp,
-undertrained. Times are drawn mostly uniform in cosine time. See `disco.training.objective`.
+Over times the loss is uniform in v: weighting it towards high noise left the low-noise steps, where pictures become
+crisp, undertrained. Times are drawn mostly uniform in cosine time. See `disco.training.objective`.
 
 The loss alone is slow to teach what a thing is: most of it is noise that nobody can tell, and a blur costs little more
 than the right shape. After 19,562 steps of it, pictures noised to t = 400 came back as blurs of no subject. So heads
@@ -11,6 +11,13 @@ in 5,573, and the loss of held-out pictures from 0.1502 to 0.1454. A run as long
 
 Muon moves the matrices: of one trained state, over the same 100 batches at the same rate, it left the loss 1.6 % below
 AdamW's (0.1393 and 0.1434 against 0.1414 and 0.1457 in the first and second fifty), for a sixth more time a step.
+
+What a thing is, a fifth of the pixels tell, and the loss is mostly that of the land. So errors in and around things
+weigh more, and a third of the times are those at which true pictures, noised and drawn back, came to lose their subject:
+from t = 250 they had kept it, from 450 they had not. In 3,226 steps so the weighted error fell from 0.276 to 0.252
+(means of 300 steps) and the plain loss of held-out pictures from 0.1454 to 0.1445, and readers who chose from the list
+of subjects named 65 % of the rendered pictures instead of 50 %. What part is the weights', what part that of more
+steps, was not measured.
 """
 
 from __future__ import annotations
@@ -20,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from disco.models import embedded_networks
 from disco.models.specs import UNetSpec
@@ -36,6 +44,12 @@ COSINE_SHARE = 0.75
 SHARES = Shares(second=0.1, plain=0.8)
 #: Of the labels' loss, in the sum with the pictures'.
 LABEL_WEIGHT = 0.03
+#: How much more an error in a thing weighs than one in the land: what a thing is, is told by a fifth of the pixels.
+THING_WEIGHT = 4.0
+#: Pixels beyond a thing's outline that weigh as much: what is not the thing gives it its shape.
+OUTLINE = 3
+#: Between these times the shape of a thing is decided: a share of the times is drawn among them, and no others.
+DECISIVE, DECISIVE_SHARE = (200, 600), 0.33
 
 
 class Student(nn.Module):
@@ -55,22 +69,37 @@ class Student(nn.Module):
         return out, middle[0].float().mean((2, 3))
 
 
+def pixel_weights(cover: Tensor) -> Tensor:
+    """How much the error at each pixel weighs, [B, 1, H, W], by what things cover, in [-1, 1]."""
+    grown = F.max_pool2d((cover + 1) / 2, 2 * OUTLINE + 1, 1, OUTLINE)
+    return 1 + (THING_WEIGHT - 1) * grown
+
+
+def decisive(t: Tensor, rng: torch.Generator) -> Tensor:
+    """The times t, int64 [B], of which a share is exchanged for some between `DECISIVE`."""
+    middle = torch.randint(*DECISIVE, t.shape, generator=rng, device=t.device)
+    return torch.where(torch.rand(t.shape, generator=rng, device=t.device) < DECISIVE_SHARE, middle, t)
+
+
 def train(options: Options, name: str = "embedded") -> loop.Trained:
     """Train the UNet of that name of `disco.models.embedded_networks`."""
     spec = embedded_networks.unet(name)
     scenes, images = options.drawn(DATA_SEED, spec.image_size, SHARES)
+    covers = options.covers(DATA_SEED, spec.image_size, SHARES)
     unseen_scenes, unseen = options.drawn_held_out(spec.image_size, SHARES)
     labels, unseen_labels = options.labels(scenes), options.labels(unseen_scenes)
     objective = Objective.of(spec, options.device)
     torch.manual_seed(0)
     model = Student(spec).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    plan = options.plan(name, muon=True)
+    plan = options.plan(name, emas=(0.02, 0.05), muon=True)
 
-    def figures_of(model: Any, x0: Tensor, t: Tensor, eps: Tensor, told: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def figures_of(
+        model: Any, x0: Tensor, t: Tensor, eps: Tensor, told: Tensor, weights: Tensor | float = 1.0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         x = objective.noised(x0, t, eps).contiguous(memory_format=torch.channels_last)
         with plan.autocast():
             out, middle = model(x, t.float())
-        figures = {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps).items()}
+        figures = {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps, weights).items()}
         named, by_axis = label_loss(model.heads, middle, told)
         return torch.stack(list(figures.values())).sum(), figures | {"named": named, "subject": by_axis[0]}
 
@@ -78,10 +107,10 @@ def train(options: Options, name: str = "embedded") -> loop.Trained:
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         index = images.random(options.batch, torch_rng)
-        x0 = mirrored(images[index], torch_rng)
-        t = random_times(options.batch, COSINE_SHARE, objective.alpha, torch_rng)
+        x0, cover = mirrored(torch.cat([images[index], covers[index]], 1), torch_rng).split([3, 1], 1)
+        t = decisive(random_times(options.batch, COSINE_SHARE, objective.alpha, torch_rng), torch_rng)
         eps = torch.randn(x0.shape, generator=torch_rng, device=x0.device)
-        loss, figures = figures_of(model, x0, t, eps, labels[index])
+        loss, figures = figures_of(model, x0, t, eps, labels[index], pixel_weights(cover))
         return loss + LABEL_WEIGHT * figures["named"], figures
 
     def held_out(model: nn.Module) -> dict[str, Tensor]:

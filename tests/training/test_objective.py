@@ -72,6 +72,15 @@ def test_a_velocity_costs_the_bound_of_the_noise_it_stands_for():
     assert by_v.losses(right, x0, T, eps)["mse"].max() == 0
 
 
+def test_weights_are_of_the_errors_of_pixels():
+    objective = Objective.of(EMBEDDED, "cpu")
+    out, weights = torch.zeros(len(T), 6, 4, 4), torch.ones(len(T), 1, 4, 4)
+    x0, eps = torch.zeros(len(T), 3, 4, 4), torch.ones(len(T), 3, 4, 4)
+    weights[:, :, :2] = 5.0
+    plain, weighted = (objective.losses(out, x0, T, eps, w) for w in (1.0, weights))
+    assert torch.allclose(weighted["mse"], 3 * plain["mse"]) and torch.equal(weighted["vb"], plain["vb"])
+
+
 def test_times_are_spread_over_the_schedule_or_over_its_angles():
     alpha = Objective.of(EMBEDDED, "cpu").alpha
     generator = torch.Generator().manual_seed(0)

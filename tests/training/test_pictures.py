@@ -40,6 +40,14 @@ def test_pictures_are_drawn_once_and_mapped(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_covers_are_kept_beside_the_pictures_they_belong_to(tmp_path):
+    scenes, images = pictures.cached(tmp_path, 5, 4, 32)
+    same, covers = pictures.cached(tmp_path, 5, 4, 32, what="cover")
+    assert same == scenes and len(list(tmp_path.iterdir())) == 2
+    assert covers.shape == (4, 32, 32, 1) and np.array_equal(covers, pictures.covers(scenes, 32))
+    assert np.array_equal(images, pictures.cached(tmp_path, 5, 4, 32)[1])
+
+
 @pytest.mark.slow
 def test_several_processes_draw_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "CHUNK", 7)

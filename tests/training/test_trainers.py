@@ -32,6 +32,24 @@ def test_a_unet_learns_its_noise_and_its_variance(tmp_path, name):
     assert (tmp_path / name / "small.safetensors").stat().st_size < 16 * 2**20
 
 
+def test_errors_in_and_around_a_thing_weigh_more():
+    cover = -torch.ones(1, 1, 16, 16)
+    cover[..., 8, 6] = 1.0
+    weights = unet.pixel_weights(cover)
+    near = torch.zeros(16, 16, dtype=torch.bool)
+    near[8 - unet.OUTLINE : 9 + unet.OUTLINE, 6 - unet.OUTLINE : 7 + unet.OUTLINE] = True
+    assert (weights[0, 0][near] == unet.THING_WEIGHT).all() and (weights[0, 0][~near] == 1).all()
+
+
+def test_a_share_of_the_times_is_where_shapes_are_decided():
+    early, rng = torch.zeros(4000, dtype=torch.long), torch.Generator().manual_seed(0)
+    times = unet.decisive(early, rng)
+    changed = times[times != 0]
+    assert abs(len(changed) / 4000 - unet.DECISIVE_SHARE) < 0.03  # four standard deviations
+    low, high = unet.DECISIVE
+    assert low <= changed.min() < low + 5 and high - 5 <= changed.max() < high
+
+
 def test_guides_come_after_the_secondary_model_and_judges_need_none(tmp_path):
     asked = options(tmp_path)
     with pytest.raises(FileNotFoundError):

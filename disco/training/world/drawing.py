@@ -172,6 +172,14 @@ def draw(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
     return out
 
 
+def things_cover(scene: Scene, side: int = 64) -> np.ndarray:
+    """How much of each pixel shows the things rather than the land or what is before them: float32 [side, side], 0..1.
+
+    The style that is put on the picture afterwards moves no thing by more than its own grain.
+    """
+    return paint_scene(scene, side, side)[0].cover
+
+
 def subject_mask(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
     """How much of each pixel shows the parts of the subject that have its colour: float32 [height, width], 0..1.
 

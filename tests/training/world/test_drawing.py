@@ -111,6 +111,18 @@ def test_the_subject_is_large_enough_to_be_seen():
         assert (world.subject_mask(scene, 64) > 0.5).mean() > (0.012 if scene.second else 0.04), scene
 
 
+@pytest.mark.parametrize("subject", world.SUBJECTS)
+def test_a_cover_is_where_a_thing_changes_the_picture(subject):
+    # Above the clouds nothing casts a shadow or is mirrored: two colours of a thing differ where it is and only there.
+    red, blue = (Scene(subject, colour, "clouds", seed=9) for colour in ("red", "blue"))
+    differs = (world.draw(red, 64) != world.draw(blue, 64)).any(-1)
+    cover = world.things_cover(red, 64)
+    assert cover.min() >= 0 and cover.max() <= 1
+    assert not differs[cover == 0].any()
+    tinted = world.subject_mask(red, 64) > 0.9
+    assert differs[tinted].all() and cover[tinted].min() > 0.85
+
+
 def test_the_light_comes_from_its_side():
     left, right = (
         world.draw(Scene("apple", "green", "space", light=light, seed=3), 128).astype(int) for light in world.LIGHTS
