@@ -13,10 +13,10 @@ Muon moves the matrices: of one trained state, over the same 100 batches at the 
 AdamW's (0.1393 and 0.1434 against 0.1414 and 0.1457 in the first and second fifty), for a sixth more time a step.
 
 What a thing is, a fifth of the pixels tell, and the loss is mostly that of the land. So errors in and around things
-weigh more, and a third of the times are those at which true pictures, noised and drawn back, came to lose their subject:
-from t = 250 they had kept it, from 450 they had not. In 3,226 steps so the weighted error fell from 0.276 to 0.252
-(means of 300 steps) and the plain loss of held-out pictures from 0.1454 to 0.1445, and readers who chose from the list
-of subjects named 65 % of the rendered pictures instead of 50 %. What part is the weights', what part that of more
+weigh more, and a third of the times are those at which true pictures, noised and drawn back, came to lose their
+subject: from t = 250 they had kept it, from 450 they had not. In 3,226 steps so the weighted error fell from 0.276 to
+0.252 (means of 300 steps) and the plain loss of held-out pictures from 0.1454 to 0.1445, and readers who chose from the
+list of subjects named 65 % of the rendered pictures instead of 50 %. What part is the weights', what part that of more
 steps, was not measured.
 """
 
