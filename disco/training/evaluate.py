@@ -166,27 +166,38 @@ def as_drawn(labels: np.ndarray) -> np.ndarray:
     chosen = []
     for number, row in enumerate(labels):
         subject, colour, place = (world.AXIS_VALUES[axis][row[axis]] for axis in range(3))
-        chosen.append(world.Scene(subject, colour, place, world.SKIES_AT[place][0], seed=number))
+        chosen.append(first_scene(subject, colour, place, number))
     return pictures.drawn(chosen)
 
 
-def nearness(reader: Reader, images: np.ndarray, texts: Sequence[str], labels: np.ndarray) -> tuple[float, float]:
-    """How near pictures are to their prompts, a mean cosine, and how much nearer than to the best other subject.
+def nearness(
+    reader: Reader, shown: dict[str, np.ndarray], texts: Sequence[str], labels: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """How near each set of pictures is to its prompts: the mean "cosine", and its "lead" over the best other subject.
 
     A guide that finds what it pulled towards nearer than the true picture was talked into it.
     """
-    seen = reader.seen(images)
-    own = (seen * reader.texts(texts)).sum(1)
-    best = []
-    for text, subject, one in zip(texts, (world.SUBJECTS[row[0]] for row in labels), seen, strict=True):
-        rivals = [text.replace(subject, other) for other in world.SUBJECTS if other != subject]
-        best.append((reader.texts(rivals) @ one).max())
-    return float(own.mean()), float((own - torch.stack(best)).mean())
+    own = reader.texts(texts)
+    rivals = []
+    for text, subject in zip(texts, (world.SUBJECTS[row[0]] for row in labels), strict=True):
+        rivals.append(reader.texts([text.replace(subject, other) for other in world.SUBJECTS if other != subject]))
+    found = {}
+    for what, images in shown.items():
+        seen = reader.seen(images)
+        near = (seen * own).sum(1)
+        best = torch.stack([(others @ one).max() for others, one in zip(rivals, seen, strict=True)])
+        found[what] = {"cosine": float(near.mean()), "lead": float((near - best).mean())}
+    return found
+
+
+def first_scene(subject: str, colour: str, place: str, seed: int = 0) -> world.Scene:
+    """The three under the first sky of the place, in the plain style."""
+    return world.Scene(subject, colour, place, world.SKIES_AT[place][0], seed=seed)
 
 
 def words_held_out(subject: str, colour: str, place: str) -> bool:
     """Whether no training saw this subject in this colour at this place."""
-    return world.holdout(world.Scene(subject, colour, place, world.SKIES_AT[place][0]))
+    return world.holdout(first_scene(subject, colour, place))
 
 
 def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
@@ -304,7 +315,8 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
 
 def guided(extent: Extent, perceptors: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
     texts, labels = prompts(extent.prompts)
-    readers = {name: reader(perceptor) for name, perceptor in perceptors.items() if name not in guides}
+    everyone = {name: reader(perceptor) for name, perceptor in perceptors.items()}
+    readers = {name: judge for name, judge in everyone.items() if name not in guides}
     first = next(iter(readers))
     images = rendered(texts, extent.jobs, device=extent.device)
     free = rendered(texts, extent.jobs, device=extent.device, clip_guidance_scale=0)
@@ -320,19 +332,16 @@ def guided(extent: Extent, perceptors: dict[str, Perceptor], guides: list[str], 
     facts: dict[str, Any] = {"guided": _facts(columns)}
 
     shown = {"true pictures": as_drawn(labels), "guided": images, "unguided": free}
-    near = {
-        name: {what: nearness(reader(one), some, texts, labels) for what, some in shown.items()}
-        for name, one in perceptors.items()
-    }
-    cells = [(name, *(f"{own:.3f}, {lead:+.3f}" for own, lead in found.values())) for name, found in near.items()]
+    near = {name: nearness(one, shown, texts, labels) for name, one in everyone.items()}
+    facts["nearness"] = near
+    cells = [
+        (name, *(f"{each['cosine']:.3f}, {each['lead']:+.3f}" for each in found.values()))
+        for name, found in near.items()
+    ]
     parts.append(
         f"How near they are to their prompts, as a mean cosine, and how much nearer than to the best other subject:\n\n"
         f"{table(['', *shown], cells)}"
     )
-    facts["nearness"] = {
-        name: {what: {"cosine": own, "lead": lead} for what, (own, lead) in found.items()}
-        for name, found in near.items()
-    }
 
     few, asked = texts[: extent.variants], labels[: extent.variants]
     variants: dict[str, dict[str, Any]] = {

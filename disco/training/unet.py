@@ -48,7 +48,7 @@ LABEL_WEIGHT = 0.03
 THING_WEIGHT = 4.0
 #: Pixels beyond a thing's outline that weigh as much: what is not the thing gives it its shape.
 OUTLINE = 3
-#: Between these times the shape of a thing is decided: a share of the times is drawn among them, and no others.
+#: Between these times the shape of a thing is decided; a share of all times is drawn from there alone.
 DECISIVE, DECISIVE_SHARE = (200, 600), 0.33
 
 

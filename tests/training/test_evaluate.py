@@ -45,12 +45,13 @@ def test_true_pictures_are_nearest_to_their_own_prompts():
     texts, labels = evaluate.prompts(36)
     reader = evaluate.reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
     true = evaluate.as_drawn(labels)
-    own, lead = evaluate.nearness(reader, true, texts, labels)
-    other, behind = evaluate.nearness(reader, np.roll(true, 1, 0), texts, labels)  # each shows the subject before
+    shown = {"own": true, "other": np.roll(true, 1, 0)}  # the others show the subject before
+    found = evaluate.nearness(reader, shown, texts, labels)
+    (own, lead), (other, behind) = (found[what].values() for what in shown)
     assert -1 <= other < own <= 1 and behind < 0 < lead
     with torch.no_grad():  # one of them by hand
         seen, prompt, rival = reader.seen(true[:1]), reader.texts([texts[0]]), texts[0].replace("star", "heart")
-        one, its_lead = evaluate.nearness(reader, true[:1], texts[:1], labels[:1])
+        one, its_lead = evaluate.nearness(reader, {"own": true[:1]}, texts[:1], labels[:1])["own"].values()
         assert one == pytest.approx(float(seen @ prompt.T), abs=1e-5)
         assert its_lead <= one - float(seen @ reader.texts([rival]).T) + 1e-5
 
