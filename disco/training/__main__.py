@@ -18,8 +18,9 @@ from disco.training.world import sheets
 
 #: Pictures a step, on a CPU and on a GPU.
 BATCHES = {
-    "embedded": (32, 256),
-    "embedded_128": (32, 256),
+    # Two cores took 0.67 s for the gradient of 64 pictures, 0.35 s for that of 32, and 0.13 s for Muon after either.
+    "embedded": (64, 256),
+    "embedded_128": (64, 256),
     "embedded_secondary": (32, 256),
     "embedded_vit": (128, 1024),
     "embedded_resnet": (128, 1024),

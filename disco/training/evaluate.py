@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import disco
 from disco.denoiser import GuidedDenoiser, UNetDenoiser
-from disco.diffusion import Diffusion
+from disco.diffusion import NETWORK_STEPS, Diffusion
 from disco.engine import memory_of_process
 from disco.judge import Perceptor, Reader
 from disco.models import catalog
@@ -37,6 +37,7 @@ from disco.plan import Step
 from disco.samplers import ladder, sample
 from disco.training import pictures, world
 from disco.training.data import rival
+from disco.training.pictures import Shares
 from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
 from disco.training.unet import SHARES
 
@@ -44,6 +45,8 @@ TEST_SEED, OTHER_SEED = 1010, 1011
 #: Of how many sentences a label's embedding is the mean.
 SENTENCES = 40
 SAMPLES_AT_ONCE = 50
+#: To which times true pictures are noised, to see what the UNet makes of them; at the last nothing of them is left.
+REDRAWN_FROM = (250, 350, 450, 550, 650, NETWORK_STEPS)
 
 
 @dataclass(frozen=True)
@@ -108,23 +111,47 @@ class Nobody:
         raise AssertionError("nobody was asked")
 
 
-def sampled(spec: catalog.UNetSpec, count: int, device: str, steps: int = 50, eta: float = 0.8) -> np.ndarray:
-    """uint8 [count, S, S, 3]: pictures drawn without guidance, many at once, by DDIM as of the default settings."""
+def sampled(spec: catalog.UNetSpec, count: int, device: str) -> np.ndarray:
+    """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone."""
+    grey = np.full((count, spec.image_size, spec.image_size, 3), 128, np.uint8)
+    return redrawn(spec, grey, NETWORK_STEPS, device)  # where nothing is left of it
+
+
+def redrawn(
+    spec: catalog.UNetSpec, images: np.ndarray, t: float, device: str, steps: int = 50, eta: float = 0.8
+) -> np.ndarray:
+    """Pictures, uint8 [N, S, S, 3], noised to the last level up to time t of 0..1000 and drawn from there, unguided.
+
+    Many at once, by DDIM as of the default settings.
+    """
     diffusion, network = Diffusion.spaced(steps, spec.noise_schedule), load_unet(spec, device)
     denoiser = GuidedDenoiser(UNetDenoiser(network, diffusion, spec.predicts), Nobody())
+    rungs = [rung for rung in ladder(steps, eta=eta) if diffusion.timesteps[rung.index] <= t]
     rng = torch.Generator(device).manual_seed(TEST_SEED)
     drawn = []
-    for start in tqdm(range(0, count, SAMPLES_AT_ONCE), "sampling"):
-        shape = (min(SAMPLES_AT_ONCE, count - start), 3, spec.image_size, spec.image_size)
+    for start in tqdm(range(0, len(images), SAMPLES_AT_ONCE), "sampling"):
+        true = torch.from_numpy(images[start : start + SAMPLES_AT_ONCE]).to(device)
+        x0 = true.permute(0, 3, 1, 2).float() / 127.5 - 1
 
-        def normal(shape: tuple[int, ...] = shape) -> Tensor:
+        def normal(shape: torch.Size = x0.shape) -> Tensor:
             return torch.randn(shape, generator=rng, device=device)
 
-        x0 = normal()
-        for step in sample(denoiser, normal(), diffusion, ladder(steps, eta=eta), noise=normal):  # type: ignore[arg-type]
+        x = diffusion.q_sample(x0, rungs[0].index, normal())
+        for step in sample(denoiser, x, diffusion, rungs, noise=normal):  # type: ignore[arg-type]
             x0 = step.x0
         drawn.append(((x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(drawn)
+
+
+def kept(answers: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Score]:
+    """How often each judge sees the subject that was drawn, and how often all see one and the same, whichever it is.
+
+    answers, labels: int64 [N, axes], the subject first. Who draws from noise alone can keep no subject, but one that
+    the judges see alike is there; of a picture between two they make now the one and now the other.
+    """
+    seen = np.stack([answer[:, 0] for answer in answers.values()])
+    found = {name: Score.of(subjects == labels[:, 0]) for name, subjects in zip(answers, seen, strict=True)}
+    return found | {"judges see one": Score.of((seen == seen[0]).all(0))}
 
 
 def distances(judge: Perceptor, samples: np.ndarray, true: np.ndarray, other: np.ndarray) -> dict[str, float]:
@@ -310,7 +337,26 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
         f"in the features of:\n\n"
         f"{table(['', *next(iter(found.values()))], rows)}"
     )
-    return text, {"frechet": found}
+    shapes, by_time = redrawing(extent, spec, judges)
+    return f"{text}\n\n{shapes}", {"frechet": found} | by_time
+
+
+def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Perceptor]) -> Told:
+    """What the UNet alone knows of shapes, by how much of a true picture it is shown."""
+    scenes = pictures.scenes(TEST_SEED, max(1, extent.samples // 2), shares=Shares(second=0, plain=1))
+    true, labels = pictures.drawn(scenes, spec.image_size), pictures.label_indices(scenes)
+    readers = {name: reader(judge) for name, judge in judges.items()}
+    found = {}
+    for t in (0, *REDRAWN_FROM):
+        images = redrawn(spec, true, t, extent.device) if t else true
+        found[str(t)] = kept({name: judge.read(images) for name, judge in readers.items()}, labels)
+    rows = [(t, *scored.values()) for t, scored in found.items()]
+    text = (
+        f"{len(scenes)} true pictures of one thing, noised to time t and drawn from there without guidance: how often "
+        f"the judges see its subject, and how often both see one and the same:\n\n"
+        f"{table(['t', *next(iter(found.values()))], rows)}"
+    )
+    return text, {"redrawn": _facts(found)}
 
 
 def guided(extent: Extent, perceptors: dict[str, Perceptor], guides: list[str], out: Path) -> Told:

@@ -35,6 +35,23 @@ def test_a_distance_lies_between_its_floor_and_its_ceiling():
     assert evaluate.distances(judge, true, true, other)["sampled"] == pytest.approx(0, abs=1e-6)
 
 
+def test_a_picture_is_redrawn_as_it_was_the_less_noise_it_was_given():
+    true = pictures.drawn(pictures.scenes(1, 4, shares=pictures.Shares(second=0, plain=1)))
+    off = [
+        np.abs(evaluate.redrawn(catalog.unet("embedded"), true, t, "cpu", steps=10) - true.astype(float)).mean()
+        for t in (0, 400, 1000)
+    ]
+    # Level 0 of a spaced run is nearly the picture itself, in 0..255.
+    assert off[0] < 3 < off[1] < 30 < off[2]
+
+
+def test_a_subject_is_kept_or_seen_alike():
+    labels = np.array([[3, 0], [4, 0], [5, 0], [6, 0]])
+    answers = {"one": np.array([[3, 1], [4, 0], [5, 0], [0, 0]]), "other": np.array([[3, 0], [0, 0], [1, 0], [0, 0]])}
+    found = evaluate.kept(answers, labels)
+    assert {name: score.hits for name, score in found.items()} == {"one": 3, "other": 1, "judges see one": 2}
+
+
 def test_what_is_told_alike_is_not_preferred():
     reader = evaluate.reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
     images = pictures.drawn(pictures.scenes(1, 3))
@@ -78,8 +95,9 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old figures" not in text
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(facts))
-    assert set(facts) == {"recognition", "frechet", "guided", "nearness", "variants", "sheets", "speed"}
+    assert set(facts) == {"recognition", "frechet", "redrawn", "guided", "nearness", "variants", "sheets", "speed"}
     assert len(facts["nearness"]) == len([spec for spec in catalog.PERCEPTORS if spec.weights.shipped])
+    assert facts["redrawn"]["0"]["embedded_judge"]["count"] == 2  # half of the samples
     assert {"clip_guidance_scale": 0, "device": "cpu"} in asked
     guides = [spec.name for spec in catalog.PERCEPTORS if spec.weights.shipped and spec.guides]
     assert {"clip_models": guides[:1], "device": "cpu"} in asked
