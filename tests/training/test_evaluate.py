@@ -89,6 +89,7 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
         asked.append(settings)
         return pictures.drawn(pictures.scenes(9, len(texts)))
 
+    monkeypatch.setattr(evaluate, "REDRAWN_FROM", (250,))
     monkeypatch.setattr(evaluate, "rendered", painted)
     monkeypatch.setattr(evaluate, "cost", lambda *given: {"first picture, s": 1.0})
     facts = evaluate.evaluate(Extent(prompts=12, true_pictures=24, samples=4, variants=6), card, tmp_path / "out")
@@ -97,7 +98,7 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(facts))
     assert set(facts) == {"recognition", "frechet", "redrawn", "guided", "nearness", "variants", "sheets", "speed"}
     assert len(facts["nearness"]) == len([spec for spec in catalog.PERCEPTORS if spec.weights.shipped])
-    assert facts["redrawn"]["0"]["embedded_judge"]["count"] == 2  # half of the samples
+    assert {t: found["embedded_judge"]["count"] for t, found in facts["redrawn"].items()} == {"0": 2, "250": 2}
     assert {"clip_guidance_scale": 0, "device": "cpu"} in asked
     guides = [spec.name for spec in catalog.PERCEPTORS if spec.weights.shipped and spec.guides]
     assert {"clip_models": guides[:1], "device": "cpu"} in asked
