@@ -36,7 +36,7 @@ from disco.models.words import PLACE_PHRASES, a
 from disco.plan import Step
 from disco.samplers import ladder, sample
 from disco.training import pictures, world
-from disco.training.data import rival
+from disco.training.data import Bank, rival
 from disco.training.pictures import Shares
 from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
 from disco.training.unet import SHARES
@@ -45,8 +45,6 @@ TEST_SEED, OTHER_SEED = 1010, 1011
 #: Of how many sentences a label's embedding is the mean.
 SENTENCES = 40
 SAMPLES_AT_ONCE = 50
-#: To which times true pictures are noised, to see what the UNet makes of them; at the last nothing of them is left.
-REDRAWN_FROM = (250, 350, 450, 550, 650, NETWORK_STEPS)
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class Extent:
     """How much is measured: prompts to render, true pictures to read, unguided pictures to draw.
 
     variants: prompts of each variant of the number of perceptors and of steps. jobs: processes that render.
+    redrawn_from: times to which true pictures are noised for the UNet to draw on; at the last nothing of them is left.
     """
 
     prompts: int = 200
@@ -63,6 +62,7 @@ class Extent:
     device: str = "cpu"
     variants: int = 100
     steps: tuple[int, ...] = (25, 100)
+    redrawn_from: tuple[int, ...] = (250, 350, 450, 550, 650, NETWORK_STEPS)
     sides: tuple[tuple[int, int], ...] = ((64, 128), (128, 64), (192, 128))
 
 
@@ -81,12 +81,11 @@ def prefers(reader: Reader, images: np.ndarray, captions: Sequence[str], rivals:
     return ((seen * own).sum(1) > (seen * other).sum(1)).numpy()
 
 
-def recognition(perceptor: Perceptor, scenes: list[world.Scene], images: np.ndarray) -> dict[str, Score]:
-    """What a perceptor recognises on true pictures, and how often it tells a caption from one with a single fault.
+def recognition(judge: Reader, scenes: list[world.Scene], images: np.ndarray) -> dict[str, Score]:
+    """What a reader recognises on true pictures, and how often it tells a caption from one with a single fault.
 
     Labels are asked for where a picture shows one thing: of two, either would be right.
     """
-    judge = reader(perceptor)
     two = np.array([scene.second is not None for scene in scenes])
     found = scores(judge.read(images[~two]), pictures.label_indices(scenes)[~two])
     captions = [world.caption(scene, random.Random(scene.seed)) for scene in scenes]
@@ -128,10 +127,9 @@ def redrawn(
     denoiser = GuidedDenoiser(UNetDenoiser(network, diffusion, spec.predicts), Nobody())
     rungs = [rung for rung in ladder(steps, eta=eta) if diffusion.timesteps[rung.index] <= t]
     rng = torch.Generator(device).manual_seed(TEST_SEED)
-    drawn = []
-    for start in tqdm(range(0, len(images), SAMPLES_AT_ONCE), "sampling"):
-        true = torch.from_numpy(images[start : start + SAMPLES_AT_ONCE]).to(device)
-        x0 = true.permute(0, 3, 1, 2).float() / 127.5 - 1
+    shown, drawn = Bank(images, device), []
+    for index in tqdm(shown.indices(SAMPLES_AT_ONCE), "sampling"):
+        x0 = shown[index]
 
         def normal(shape: torch.Size = x0.shape) -> Tensor:
             return torch.randn(shape, generator=rng, device=device)
@@ -154,13 +152,12 @@ def kept(answers: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Score]
     return found | {"judges see one": Score.of((seen == seen[0]).all(0))}
 
 
-def distances(judge: Perceptor, samples: np.ndarray, true: np.ndarray, other: np.ndarray) -> dict[str, float]:
+def distances(judge: Reader, samples: np.ndarray, true: np.ndarray, other: np.ndarray) -> dict[str, float]:
     """Frechet distances to true pictures in a judge's features: of the samples, of other true pictures, of noise."""
-    features = reader(judge).seen
     noise = np.random.default_rng(0).integers(0, 256, samples.shape, np.uint8)
-    known = features(true).numpy()
+    known = judge.seen(true).numpy()
     named = {"sampled": samples, "true (floor)": other, "noise (ceiling)": noise}
-    return {name: frechet_distance(features(images).numpy(), known) for name, images in named.items()}
+    return {name: frechet_distance(judge.seen(images).numpy(), known) for name, images in named.items()}
 
 
 # Guided pictures
@@ -281,15 +278,16 @@ def evaluate(extent: Extent, card: Path, out: Path) -> dict[str, Any]:
     """Measure everything; print it, put it between the marks of the card, and figures and sheets into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     shipped = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
-    perceptors: dict[str, Perceptor] = {spec.name: load_perceptor(spec, "cpu") for spec in shipped}
-    judges = {spec.name: perceptors[spec.name] for spec in shipped if not spec.guides}
+    # Made once: what they hold pictures against is embedded when first asked for.
+    readers = {spec.name: reader(load_perceptor(spec, "cpu")) for spec in shipped}
+    judges = {spec.name: readers[spec.name] for spec in shipped if not spec.guides}
     guides = [spec.name for spec in shipped if spec.guides]
     parts: list[str] = []
     facts: dict[str, Any] = {}
     for measure in (
-        partial(recognised, extent, perceptors),
+        partial(recognised, extent, readers),
         partial(unguided, extent, judges),
-        partial(guided, extent, perceptors, guides, out),
+        partial(guided, extent, readers, guides, out),
         partial(sheets, extent, out),
         partial(speed, extent),
     ):
@@ -307,12 +305,12 @@ def evaluate(extent: Extent, card: Path, out: Path) -> dict[str, Any]:
 Told = tuple[str, dict[str, Any]]
 
 
-def recognised(extent: Extent, perceptors: dict[str, Perceptor]) -> Told:
+def recognised(extent: Extent, readers: dict[str, Reader]) -> Told:
     parts, facts = [], {}
     for what, held_out in (("held-out", True), ("known", False)):
         scenes = pictures.scenes(TEST_SEED, extent.true_pictures, held_out)
         images = pictures.drawn(scenes)
-        found = {name: recognition(perceptor, scenes, images) for name, perceptor in perceptors.items()}
+        found = {name: recognition(one, scenes, images) for name, one in readers.items()}
         asked = next(iter(found.values()))
         blind = {name: f"{100 * (chance(name) if name in ASKED else 0.5):.2g} %" for name in asked}
         parts.append(
@@ -323,7 +321,7 @@ def recognised(extent: Extent, perceptors: dict[str, Perceptor]) -> Told:
     return "\n\n".join(parts), {"recognition": facts}
 
 
-def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
+def unguided(extent: Extent, judges: dict[str, Reader]) -> Told:
     spec = catalog.unet("embedded")
     samples = sampled(spec, extent.samples, extent.device)
     true, other = (
@@ -341,15 +339,14 @@ def unguided(extent: Extent, judges: dict[str, Perceptor]) -> Told:
     return f"{text}\n\n{shapes}", {"frechet": found} | by_time
 
 
-def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Perceptor]) -> Told:
+def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Reader]) -> Told:
     """What the UNet alone knows of shapes, by how much of a true picture it is shown."""
     scenes = pictures.scenes(TEST_SEED, max(1, extent.samples // 2), shares=Shares(second=0, plain=1))
     true, labels = pictures.drawn(scenes, spec.image_size), pictures.label_indices(scenes)
-    readers = {name: reader(judge) for name, judge in judges.items()}
     found = {}
-    for t in (0, *REDRAWN_FROM):
+    for t in (0, *extent.redrawn_from):
         images = redrawn(spec, true, t, extent.device) if t else true
-        found[str(t)] = kept({name: judge.read(images) for name, judge in readers.items()}, labels)
+        found[str(t)] = kept({name: judge.read(images) for name, judge in judges.items()}, labels)
     rows = [(t, *scored.values()) for t, scored in found.items()]
     text = (
         f"{len(scenes)} true pictures of one thing, noised to time t and drawn from there without guidance: how often "
@@ -359,9 +356,8 @@ def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Percepto
     return text, {"redrawn": _facts(found)}
 
 
-def guided(extent: Extent, perceptors: dict[str, Perceptor], guides: list[str], out: Path) -> Told:
+def guided(extent: Extent, everyone: dict[str, Reader], guides: list[str], out: Path) -> Told:
     texts, labels = prompts(extent.prompts)
-    everyone = {name: reader(perceptor) for name, perceptor in perceptors.items()}
     readers = {name: judge for name, judge in everyone.items() if name not in guides}
     first = next(iter(readers))
     images = rendered(texts, extent.jobs, device=extent.device)

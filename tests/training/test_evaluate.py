@@ -27,7 +27,7 @@ def test_prompts_name_held_out_triples_in_turn():
 
 
 def test_a_distance_lies_between_its_floor_and_its_ceiling():
-    judge = load_perceptor(catalog.perceptor("embedded_judge"), "cpu")
+    judge = evaluate.reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"))
     true, other, blurred = (pictures.drawn(pictures.scenes(seed, 60)) for seed in (1, 2, 3))
     blurred = blurred // 2 + 64
     found = evaluate.distances(judge, blurred, true, other)
@@ -89,10 +89,10 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
         asked.append(settings)
         return pictures.drawn(pictures.scenes(9, len(texts)))
 
-    monkeypatch.setattr(evaluate, "REDRAWN_FROM", (250,))
     monkeypatch.setattr(evaluate, "rendered", painted)
     monkeypatch.setattr(evaluate, "cost", lambda *given: {"first picture, s": 1.0})
-    facts = evaluate.evaluate(Extent(prompts=12, true_pictures=24, samples=4, variants=6), card, tmp_path / "out")
+    extent = Extent(prompts=12, true_pictures=24, samples=4, variants=6, redrawn_from=(250,))
+    facts = evaluate.evaluate(extent, card, tmp_path / "out")
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old figures" not in text
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == json.loads(json.dumps(facts))
