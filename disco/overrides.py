@@ -24,6 +24,10 @@ ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<valu
 CHOICES = ("preset", "study")
 # Hydra reads keys of mappings unquoted; a colon in one is escaped.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/:@ -]*", re.ASCII)
+# A text in quotes, from where a value may begin to where one may end; as in Hydra, a backslash keeps a quote inside.
+QUOTED = re.compile(
+    r"""(?P<before>(?:^|[,:([{])\s*)(?P<sign>['"])(?:\\.|(?!(?P=sign)).)*(?P=sign)(?=\s*(?:[],:)}]|$))""", re.DOTALL
+)
 
 
 def from_python(values: Mapping[str, Any]) -> list[str]:
@@ -223,18 +227,24 @@ def _parser() -> Any:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text cut at the commas that stand in no brackets and no quotes."""
-    depth, quote, start = 0, "", 0
-    for position, sign in enumerate(text):
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in "'\"":
-            quote = sign
-        elif sign in "([{":
-            depth += 1
-        elif sign in ")]}":
-            depth -= 1
-        elif sign == "," and depth <= 0:
+    """The text cut at the commas that stand in no brackets and no quotes.
+
+    A quote opens where a value begins and closes where one ends; any other is an apostrophe, as in it's.png. A bracket
+    that never closes is a sign like any other, as in draft (1.png.
+    """
+    plain = QUOTED.sub(lambda found: found["before"] + " " * (len(found[0]) - len(found["before"])), text)
+    opened: list[int] = []
+    change = [0] * (len(plain) + 1)  # of the depth, at each sign
+    for position, sign in enumerate(plain):
+        if sign in "([{":
+            opened.append(position)
+        elif sign in ")]}" and opened:
+            change[opened.pop()] += 1
+            change[position] -= 1
+    depth = start = 0
+    for position, sign in enumerate(plain):
+        depth += change[position]
+        if sign == "," and depth == 0:
             yield text[start:position]
             start = position + 1
     yield text[start:]

@@ -194,6 +194,12 @@ def test_values_as_typed(argument: str, name: str, value: Any) -> None:
         ("steps=range(10,40,10)", ["10", "20", "30"]),
         ("sampler=ddim,plms", ["ddim", "plms"]),
         ("init_image=a (1).png, 'b, c.png'", ['"a (1).png"', "'b, c.png'"]),
+        ("init_image=it's.png,b.png", ['"it\'s.png"', '"b.png"']),
+        ("init_image=b.png,it's.png,it's b.png", ['"b.png"', '"it\'s.png"', '"it\'s b.png"']),
+        ("init_image='tis.png,it's.png", ['"\'tis.png"', '"it\'s.png"']),
+        ('init_image=6" wide.png,b.png', ['"6\\" wide.png"', '"b.png"']),
+        ("init_image=b].png,draft (1.png,c.png", ['"b].png"', '"draft (1.png"', '"c.png"']),
+        ("init_image=it's.png,'a, \\'b\\'.png'", ['"it\'s.png"', "'a, \\'b\\'.png'"]),
         ("prompts=[a],[b]", ["[a]", "[b]"]),
         ("device=choice(cpu,cuda)", ["cpu", "cuda"]),
         ('prompt="a, b: c","d (e)"', ['"a, b: c"', '"d (e)"']),
@@ -203,6 +209,15 @@ def test_sweeps(argument: str, values: list[str]) -> None:
     (override,) = from_arguments([argument], multirun=True)
     jobs = BasicSweeper.split_arguments([OverridesParser.create().parse_override(override)], None)[0]
     assert [job[0].partition("=")[2] for job in jobs] == values
+
+
+@given(st.lists(st.text("abc'\"([{ ", min_size=1).filter(str.strip), min_size=2, max_size=4))
+def test_paths_without_a_comma_are_as_many_values_as_they_are(paths: list[str]) -> None:
+    """Whatever quotes and open brackets they hold, but for those that Hydra itself reads as quotes."""
+    paths = [f"{path}.png" for path in paths]
+    (override,) = from_arguments([f"init_image={','.join(paths)}"], multirun=True)
+    jobs = BasicSweeper.split_arguments([OverridesParser.create().parse_override(override)], None)[0]
+    assert [read(job[0]) for job in jobs] == [path.strip() for path in paths]
 
 
 def test_a_group_takes_a_choice() -> None:
