@@ -378,7 +378,7 @@ def _settings_in_words(names: set[str], width: int) -> list[str]:
             heading = (groups()[group].__doc__ or "").rstrip(".") if group else "The run"
             lines += ["", f"{group}: {heading}" if group else heading]
             shown_group = group
-        choices = f" ({', '.join(specs()[name].choices)})" if specs()[name].choices else ""
+        choices = f" ({', '.join(map(str, specs()[name].choices))})" if specs()[name].choices else ""
         lines.append(f"  {name}={_shown(default)}")
         lines += textwrap.wrap(help + choices, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return lines

@@ -44,7 +44,7 @@ def _setting(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str | int, ...] = (),
     integer: bool = False,
     timed: bool = False,
 ) -> Any:
@@ -137,11 +137,12 @@ class GuidanceConfig:
     tv_scale: Timed = _setting("smoothness: weight of the total variation", timed=True)
     range_scale: Timed = _setting("weight of the predicted pixels' excess over the range of pixels", timed=True)
     sat_scale: Timed = _setting("weight of the seen pixels' excess over the range: limits saturation", timed=True)
-    symmetry_loss_scale: Timed = _setting("pull towards the picture's own mirror image", timed=True)
+    symmetry_loss_scale: Timed = _setting("pull towards the picture's own mirror image, or itself turned", timed=True)
     symmetry_switch: Any = _setting("steps, or share of the run, after which the symmetry loss is off")
     symmetry_axis: str = _setting(
-        "mirror left on right (horizontal), top on bottom (vertical), or both",
-        choices=("horizontal", "vertical", "both"),
+        "mirror left on right (horizontal), top on bottom (vertical), both, one side of a diagonal on the other "
+        "(diagonal: from the upper left; antidiagonal: from the upper right), or turn (radial)",
+        choices=("horizontal", "vertical", "both", "diagonal", "antidiagonal", "radial"),
     )
     clamp_grad: Timed = _switch("limit the gradient to clamp_max")
     clamp_max: Timed = _setting("largest root mean square of the gradient", low=0, timed=True)
@@ -162,7 +163,18 @@ class SamplerConfig:
     eta: Timed = _setting("fresh noise in every step of DDIM, 0 = none", low=-1, high=1, timed=True)
     use_horizontal_symmetry: bool = _setting("copy the left half onto the right at transformation_percent")
     use_vertical_symmetry: bool = _setting("copy the upper half onto the lower at transformation_percent")
-    transformation_percent: tuple[Any, ...] = _setting("shares of the run at which the halves are copied")
+    use_diagonal_symmetry: bool = _setting(
+        "copy what is above the diagonal from the upper left onto what is below, likewise; square pictures only"
+    )
+    use_antidiagonal_symmetry: bool = _setting("the same with the diagonal from the upper right")
+    use_radial_symmetry: bool = _setting("copy a part onto the others by turns of the picture, likewise")
+    radial_symmetry_order: int = _setting(
+        "turns of use_radial_symmetry, and of symmetry_axis=radial: 2 halves, or 4 quarters of a square picture",
+        choices=(2, 4),
+    )
+    transformation_percent: tuple[Any, ...] = _setting(
+        "shares of the run at which the halves are copied; at the last step (100%) the picture itself is symmetric"
+    )
 
 
 @dataclass(frozen=True)
@@ -222,7 +234,7 @@ class Spec:
     help: str
     low: float | None
     high: float | None
-    choices: tuple[str, ...]
+    choices: tuple[str | int, ...]
     integer: bool
     timed: bool
 
@@ -235,7 +247,7 @@ class Spec:
     def allowed(self) -> str:
         """What the setting takes, in words."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(map(str, self.choices))}"
         if self.type is bool:
             return "true or false"
         if self.type is int or self.type is float:

@@ -34,6 +34,7 @@ from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.images import open_image
 from disco.judge import assess
+from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
 from disco.models import catalog, store
 from disco.models.clip import LoadedPerceptor, load_perceptor
@@ -45,9 +46,6 @@ from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
 from disco.plan import Plan, Stage, Step, build_plan, memory_limit
 from disco.samplers import sample
-
-#: Both halves of a mirrored picture, by Disco's names: which dimension is halved.
-MIRRORS = {"horizontal": -1, "vertical": -2}
 
 
 @dataclass(frozen=True)
@@ -435,7 +433,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         diffusion,
         [view_of(plan, perceptor, noises, device) for perceptor in networks.perceptors],
         init_loss=init_loss_of(plan, networks.perceptors, init, device),
-        symmetry_axis=settings.guidance.symmetry_axis,
+        symmetry_axis=plan.symmetry_axis,
         coupled=compat,
         cuts_at_once=networks.arrangement.cuts_at_once,
     )
@@ -454,14 +452,16 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         plan.steps,
         noise=lambda: normal(noises, "steps", shape, device),
         order=settings.sampler.plms_order,
-        transform=lambda x, step: mirror(x, step.mirrors),
+        transform=lambda x, step: symmetric(x, step.mirrors),
     )
 
     def launched() -> Iterator[tuple[Step, Tensor, Numbers | None]]:
         for step, sampled in zip(plan.steps, samples, strict=True):
             numbers = None if guidance.report is None else Numbers(guidance.report)
             guidance.report = None
-            yield step, sampled.x0, numbers
+            # What a network makes of a symmetric x at the last step is nearly so: the picture is made so again.
+            again = step.mirrors if step is plan.steps[-1] and not compat else ()
+            yield step, symmetric(sampled.x0, again), numbers
 
     clock = time.perf_counter()
     for step, x0, numbers in one_behind(launched()) if device.type in AHEAD else launched():
@@ -537,19 +537,6 @@ def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device
     else:
         return None
     return torch.stack(inits).to(device)
-
-
-def mirror(x: Tensor, axes: Sequence[str]) -> Tensor:
-    """x [B, C, H, W] with its left half mirrored onto the right ("horizontal"), its upper onto the lower ("vertical").
-
-    The middle line of an odd side stays.
-    """
-    for axis in axes:
-        dim = MIRRORS[axis]
-        side = x.shape[dim]
-        kept = x.narrow(dim, 0, side - side // 2)
-        x = torch.cat([kept, x.narrow(dim, 0, side // 2).flip(dim)], dim)
-    return x
 
 
 def line_of(step: Step, numbers: Numbers | None, batch: int) -> dict[str, Any]:

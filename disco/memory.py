@@ -430,7 +430,7 @@ class Walk:
             diffusion,
             views,
             self._init_loss([view.perceptor for view in views], x) if plan.pulls_to_init else None,
-            settings.guidance.symmetry_axis,
+            plan.symmetry_axis,
             coupled=compat,
             cuts_at_once=self.arrangement.cuts_at_once,
         )

@@ -35,6 +35,9 @@ DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
 MEMORY = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?) ?(?P<unit>[kmgt])(i?b)?", re.ASCII | re.IGNORECASE)
 MAX_SEED = 2**63 - 1
 
+#: Symmetries that only square pictures can have.
+SQUARE = ("diagonal", "antidiagonal", "radial_4")
+
 
 @dataclass(frozen=True)
 class Cuts:
@@ -61,8 +64,8 @@ class Step:
     number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
     t: noise level on the 0..1000 scale, 1000 * index / total steps. share: number / steps of the run, in [0, 1).
     sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM switch resolved. perceptor_weights: in the order of
-    `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: transformations of x before the step,
-    "horizontal" (the left half onto the right) and "vertical" (the upper onto the lower).
+    `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries that x is given before the step
+    (and the picture after the last one), names of `disco.kernels.symmetry`.
     """
 
     number: int
@@ -111,6 +114,11 @@ class Plan:
     notes: tuple[str, ...]
 
     @property
+    def symmetry_axis(self) -> str:
+        """What the symmetry loss asks for, a name of `disco.kernels.losses.AXES`."""
+        return _ordered(self.settings.guidance.symmetry_axis, self.settings.sampler)
+
+    @property
     def pulls_to_init(self) -> bool:
         """Whether init_scale pulls; Perlin noise is nothing to stay close to, but in compat=disco57."""
         perlin = self.settings.init.perlin_init and self.settings.compat == "disco57"
@@ -133,6 +141,7 @@ def build_plan(settings: Settings) -> Plan:
     image_prompts = tuple(parse_image_prompt(text) for text in settings.image_prompts)
     stages = _stages(settings, image_prompts, notes)
     steps = _steps(settings, stages, notes)
+    _check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
     _check_files(settings, init_image, image_prompts)
     _check_tokens(settings, stages, notes)
@@ -234,6 +243,23 @@ def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
         size = "width={} height={}".format(*spec.sizes[0])
         notes.append(f"{sides[0]}x{sides[1]} is far from what {models.diffusion_model} learned; try {size}")
     return sides[0], sides[1]
+
+
+def _check_square(settings: Settings, steps: Sequence[Step], width: int, height: int) -> None:
+    """Refuse a symmetry that a picture of this size cannot have."""
+    asked = {name: f"use_{name.partition('_')[0]}_symmetry=true" for step in steps for name in step.mirrors}
+    if any(step.symmetry_loss_scale for step in steps):
+        axis = settings.guidance.symmetry_axis
+        asked[_ordered(axis, settings.sampler)] = f"symmetry_axis={axis}"
+    for name, words in asked.items():
+        if name in SQUARE and width != height:
+            quarters = " and radial_symmetry_order=4" if name == "radial_4" else ""
+            instead = ", or radial_symmetry_order=2" if quarters else ""
+            side = min(width, height)
+            raise SettingsError(
+                f"{words}{quarters} needs a square picture, and this one is {width}x{height}; "
+                f"try width={side} height={side}{instead}"
+            )
 
 
 def _init_image(settings: Settings, notes: list[str]) -> str | None:
@@ -439,8 +465,10 @@ def _unused(settings: Settings, steps: Sequence[Step], schedules: Mapping[str, S
     if not any(schedules["symmetry_loss_scale"].values):
         yield "symmetry_switch", " with symmetry_loss_scale=0"
         yield "symmetry_axis", " with symmetry_loss_scale=0"
-    if not (sampler.use_horizontal_symmetry or sampler.use_vertical_symmetry):
-        yield "transformation_percent", " while use_horizontal_symmetry and use_vertical_symmetry are false"
+    if not _symmetries(sampler):
+        yield "transformation_percent", " while use_horizontal_symmetry and its like are false"
+    if not (sampler.use_radial_symmetry or guidance.symmetry_axis == "radial"):
+        yield "radial_symmetry_order", " while use_radial_symmetry is false and symmetry_axis not radial"
     if not init.perlin_init:
         yield "perlin_mode", " while perlin_init is false"
     if not init.init_image and init.init_noise:
@@ -506,15 +534,26 @@ def _samplers(sampler: SamplerConfig, number_of_steps: int) -> list[str]:
     return ["ddim" if number >= switch * number_of_steps else "plms" for number in range(number_of_steps)]
 
 
+def _symmetries(sampler: SamplerConfig) -> tuple[str, ...]:
+    """The symmetries that are switched on, by their names in `disco.kernels.symmetry`."""
+    names = ("horizontal", "vertical", "diagonal", "antidiagonal", "radial")
+    return tuple(_ordered(name, sampler) for name in names if getattr(sampler, f"use_{name}_symmetry"))
+
+
+def _ordered(name: str, sampler: SamplerConfig) -> str:
+    """The name of a symmetry with its order, where it has one."""
+    return f"radial_{sampler.radial_symmetry_order}" if name == "radial" else name
+
+
 def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[str]) -> dict[int, tuple[str, ...]]:
-    """The axes to mirror before a step, by the step's respaced index.
+    """The symmetries to give x before a step, by the step's respaced index.
 
     left: the steps left after skip_steps; guided-diffusion has a share p of the run at the index int(left * (1 - p)).
     """
     sampler = settings.sampler
     shares = [float(parse_share(given, "transformation_percent")) for given in sampler.transformation_percent]
-    axes = ["horizontal"] * sampler.use_horizontal_symmetry + ["vertical"] * sampler.use_vertical_symmetry
-    if not axes:
+    symmetries = _symmetries(sampler)
+    if not symmetries:
         return {}
     if settings.compat == "disco57" and sampler.diffusion_sampling_mode == "plms":
         notes.append("the symmetry transformation is without effect under PLMS with compat=disco57")
@@ -526,7 +565,7 @@ def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[st
             raise SettingsError("transformation_percent holds 0, which is before the first step; try 0.01")
         if index < left - number_of_steps:
             notes.append(f"transformation_percent holds {given}, which is after the last step: not applied")
-        mirrors[index] = tuple(axes)
+        mirrors[index] = symmetries
     return mirrors
 
 

@@ -6,13 +6,19 @@ the values need anyway: the kernel reads the picture once for all of them, and t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from disco.kernels.backend import by_triton
+from disco.kernels.symmetry import SYMMETRIES, turned
 from torch import Tensor
 
-#: Mirror axes by name: the dimensions that are mirrored.
-AXES = {"horizontal": (-1,), "vertical": (-2,), "both": (-1, -2)}
+#: Mirror images that are compared half by half: the dimension that is mirrored.
+MIRRORS = {"horizontal": -1, "vertical": -2}
+
+#: What the symmetry loss takes: the symmetries that it asks for.
+AXES = {name: (name,) for name in SYMMETRIES} | {"both": tuple(MIRRORS)}
 
 
 @torch.no_grad()
@@ -31,11 +37,13 @@ def picture_losses(
         sat       =  mean of  |e|,    e = x - clamp(x, -1, 1)
         range     =  mean of  e^2
         symmetry  =  mean over one half of  (x - m)^2,   m the mirror image; for "both", the sum of both mirrors'
+                     mean of  (x - g(x))^2,              g the turn of another axis
 
     with means over channels and pixels of a picture. With n pixels and channels, n' in half a picture:
 
         d tv / dx  =  2/n (sum over the up to four neighbours y of  x - y)      d sat / dx    =  sign(e) / n
         d symmetry / dx  =  2/n' (x - m)                                        d range / dx  =  2 e / n
+                            2/n (d - g^-1(d)),    d = x - g(x)
 
     At exactly -1 and 1 sat's gradient is zero, as inside. The middle line of an odd side is its own mirror image and
     left out; a side of a single pixel has no other half, and its symmetry is 0.
@@ -43,12 +51,13 @@ def picture_losses(
     Args:
         x: [B, C, H, W], floating point, -1..1 inside the allowed range; any strides.
         *_scale: what each loss is multiplied by; one with scale 0 is not worked out, and 0.
-        symmetry_axis: "horizontal" (left is right), "vertical" (upside is down) or "both".
+        symmetry_axis: "horizontal" (left is right), "vertical" (upside is down), "both", or another one of
+            `disco.kernels.symmetry`: those have no kernel, and all losses beside them are the reference's.
 
     Returns the scaled losses [4, B] (tv, sat, range, symmetry), float64 for float64 and float32 otherwise, and the
     gradient of their sum, [B, C, H, W] in `x`'s dtype. Nothing is recorded for autograd.
 
-    Raises ValueError for another axis.
+    Raises ValueError for another axis, and for one of square pictures where x is none.
     Sources: the single losses are those of Disco Diffusion 5.7 and progrockdiffusion, and documented as such in
     `disco.guidance.losses`.
     """
@@ -57,17 +66,22 @@ def picture_losses(
     n = max(x[:1].numel(), 1)
     tv, sat, range_ = tv_scale / n, sat_scale / n, range_scale / n
     # A factor for each of the two mirrors, first left and right: over half a picture.
-    mirrors = {dim: symmetry_scale / max(n // x.shape[dim] * (x.shape[dim] // 2), 1) for dim in AXES[symmetry_axis]}
-    across, down = mirrors.get(-1, 0.0), mirrors.get(-2, 0.0)
-    if by_triton("picture_losses", x):
+    across, down = (
+        symmetry_scale / max(n // x.shape[dim] * (x.shape[dim] // 2), 1) if name in AXES[symmetry_axis] else 0.0
+        for name, dim in MIRRORS.items()
+    )
+    turns = {name: symmetry_scale / n for name in AXES[symmetry_axis] if symmetry_scale and name not in MIRRORS}
+    if not turns and by_triton("picture_losses", x):
         from disco.kernels.losses_triton import picture_losses_triton
 
         return picture_losses_triton(x, tv, sat, range_, across, down)
-    return _reference(x, tv, sat, range_, across, down)
+    return _reference(x, tv, sat, range_, across, down, turns)
 
 
-def _reference(x: Tensor, tv: float, sat: float, range_: float, across: float, down: float) -> tuple[Tensor, Tensor]:
-    """The losses by their factors of a sum over pixels, `across` and `down` those of the mirrors."""
+def _reference(
+    x: Tensor, tv: float, sat: float, range_: float, across: float, down: float, turns: Mapping[str, float]
+) -> tuple[Tensor, Tensor]:
+    """The losses by their factors of a sum over pixels: `across`, `down` of the mirrors, `turns` of the other axes."""
     dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
     of_tv, of_sat, of_range, of_symmetry = values = x.new_zeros(4, len(x))
     gradient = torch.zeros_like(x)
@@ -93,6 +107,10 @@ def _reference(x: Tensor, tv: float, sat: float, range_: float, across: float, d
             of_symmetry += factor * _squares(apart)
             gradient.narrow(dim, 0, half).add_(apart, alpha=2 * factor)
             gradient.narrow(dim, other, half).sub_(apart.flip(dim), alpha=2 * factor)
+    for name, factor in turns.items():
+        apart = x - turned(x, name)
+        of_symmetry += factor * _squares(apart)
+        gradient.add_(apart - turned(apart, name, back=True), alpha=2 * factor)
     return values, gradient.to(dtype)
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from disco import engine
 from disco.config import load
-from disco.engine import Networks, mirror, render, render_settings, walk, walk_batch
+from disco.engine import Networks, render, render_settings, walk, walk_batch
 from disco.errors import SettingsError
 from disco.guidance.perceptor import Perceptor
 from disco.judge import assess, load_judge
@@ -456,6 +456,34 @@ def test_symmetry_is_honoured_under_plms_but_in_compat(toys):
     torch.testing.assert_close(compat, predictions(diffusion_sampling_mode="plms", compat="disco57"), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("mode", "asked", "turn"),
+    [
+        ("ddim", {"use_horizontal_symmetry": True}, lambda x: x.flip(3)),
+        ("plms", {"use_diagonal_symmetry": True, "width": 32}, lambda x: x.transpose(2, 3)),
+        ("ddpm", {"use_antidiagonal_symmetry": True, "width": 32}, lambda x: x.rot90(2, (2, 3)).transpose(2, 3)),
+        ("plms", {"use_radial_symmetry": True}, lambda x: x.flip(2, 3)),
+        ("ddim", {"use_radial_symmetry": True, "radial_symmetry_order": 4, "width": 32}, lambda x: x.rot90(1, (2, 3))),
+    ],
+)
+def test_a_transformation_at_the_last_step_leaves_the_picture_exactly_symmetric(toys, mode, asked, turn):
+    given = dict(diffusion_sampling_mode=mode, width=40, steps=3, cut_overview=1, cut_innercut=0) | asked
+    end = predictions(**given, transformation_percent=["100%"])
+    assert torch.equal(end, turn(end))
+    middle = predictions(**given, transformation_percent=["50%"])
+    assert not torch.equal(middle, turn(middle))
+
+
+def test_radial_symmetry_pulls(toys):
+    def found(scale):
+        plan = build_plan(settings_of(symmetry_loss_scale=scale, symmetry_axis="radial", radial_symmetry_order=4))
+        networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
+        *_, last = walk(plan, networks, [0], torch.device("cpu"))
+        return (last.x0 - last.x0.rot90(1, (2, 3))).square().mean()
+
+    assert found(50000) < 0.8 * found(0)
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_classes_are_drawn_where_a_model_has_them(toys, again):
     toys.classes = 1000
@@ -530,7 +558,7 @@ def test_a_device_that_is_not_there_is_refused_before_models(toys):
     assert toys.loads == 0
 
 
-# --- mirrors ---------------------------------------------------------------------------------------------------------
+# --- memory ----------------------------------------------------------------------------------------------------------
 
 
 PEAKS = """
@@ -561,13 +589,3 @@ def test_a_system_that_does_not_say_costs_no_run(monkeypatch):
 
     monkeypatch.setattr(engine.Path, "write_text", refuse)
     assert engine.watch_memory(torch.device("cpu"))() is None
-
-
-def test_mirror_copies_the_first_half():
-    x = torch.arange(12.0).reshape(1, 1, 3, 4)
-    assert mirror(x, ["horizontal"])[0, 0].tolist() == [[0, 1, 1, 0], [4, 5, 5, 4], [8, 9, 9, 8]]
-    assert mirror(x, ["vertical"])[0, 0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 2, 3]]
-    both = mirror(x, ["horizontal", "vertical"])
-    torch.testing.assert_close(both, both.flip(-1))
-    torch.testing.assert_close(both, both.flip(-2))
-    assert mirror(x, []) is x

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from disco.kernels.losses import AXES
+from disco.kernels.symmetry import SYMMETRIES
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +17,7 @@ from PIL import Image
 from disco.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
-from disco.plan import Plan, build_plan, cuts_at_once, memory_limit
+from disco.plan import SQUARE, Plan, build_plan, cuts_at_once, memory_limit
 from disco.prompts import ImagePrompt, Prompt, Stage
 
 
@@ -188,6 +191,7 @@ def test_plms_becomes_ddim() -> None:
         ({"symmetry_switch": 3}, "symmetry_switch is without effect with symmetry_loss_scale=0"),
         ({"symmetry_axis": "both"}, "symmetry_axis is without effect with symmetry_loss_scale=0"),
         ({"transformation_percent": ["50%"]}, "transformation_percent is without effect while use_horizontal"),
+        ({"radial_symmetry_order": 4}, "radial_symmetry_order is without effect while use_radial_symmetry is false"),
         ({"perlin_mode": "gray"}, "perlin_mode is without effect while perlin_init is false"),
         ({"fps": 5}, "fps is without effect while video is none"),
         ({"init_scale": 10}, "init_scale is without effect"),
@@ -225,6 +229,7 @@ def test_what_has_effect_needs_no_note(picture: str) -> None:
     assert plan(diffusion_sampling_mode="plms", plms_order=3, ddim_switch=0.5, eta=1).notes == ()
     assert plan(cutout_family="random", cutn=4, fuzzy_prompt=True, rand_mag=1.0).notes == ()
     assert plan(symmetry_loss_scale=1, symmetry_switch=3, symmetry_axis="both").notes == ()
+    assert plan(symmetry_loss_scale=1, symmetry_axis="radial", radial_symmetry_order=4).notes == ()
     assert plan(use_vertical_symmetry=True, transformation_percent=["50%"], video="gif", fps=5).notes == ()
     assert plan(clip_guidance_scale="[0]*500+[1]*500", clamp_max="[0]*500+[1]*500").notes == ()
     assert plan(clamp_grad="[0]*500+[1]*500", clamp_max=0.4).notes == ()
@@ -259,6 +264,61 @@ def test_mirrors_of_both_axes() -> None:
     assert any("after the last step" in note for note in late.notes)
     with pytest.raises(SettingsError, match="transformation_percent holds 0"):
         plan(**(values | {"transformation_percent": [0]}))
+
+
+def test_every_symmetry_has_its_switch() -> None:
+    switches = {
+        f"use_{name}_symmetry": True for name in ("horizontal", "vertical", "diagonal", "antidiagonal", "radial")
+    }
+    for order in (2, 4):
+        steps = plan(**switches, radial_symmetry_order=order, transformation_percent=[1]).steps
+        assert steps[-1].mirrors == tuple(SYMMETRIES)[:4] + (f"radial_{order}",)
+
+
+def test_the_axis_of_the_loss_has_its_order() -> None:
+    for axis in ("horizontal", "both", "antidiagonal"):
+        assert plan(symmetry_loss_scale=1, symmetry_axis=axis).symmetry_axis == axis
+    assert plan(symmetry_loss_scale=1, symmetry_axis="radial", radial_symmetry_order=4).symmetry_axis == "radial_4"
+    for axis in specs()["symmetry_axis"].choices:
+        assert plan(symmetry_loss_scale=1, symmetry_axis=axis).symmetry_axis in AXES
+
+
+def test_symmetries_of_squares_are_those_that_turn_a_lying_picture_upright() -> None:
+    lying = torch.zeros(2, 3)
+    assert tuple(name for name, turn in SYMMETRIES.items() if turn(lying).shape != lying.shape) == SQUARE
+
+
+WIDE = {"width": 64, "height": 32}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"use_diagonal_symmetry": True}, "use_diagonal_symmetry=true needs a square picture, and this one is 64x32"),
+        ({"use_antidiagonal_symmetry": True}, "use_antidiagonal_symmetry=true needs"),
+        (
+            {"use_radial_symmetry": True, "radial_symmetry_order": 4},
+            "use_radial_symmetry=true and radial_symmetry_o",
+        ),
+        ({"symmetry_loss_scale": "[0]*999+[1]", "symmetry_axis": "diagonal"}, "symmetry_axis=diagonal needs a square"),
+        (
+            {"symmetry_loss_scale": 5, "symmetry_axis": "radial", "radial_symmetry_order": 4},
+            "symmetry_axis=radial and radial_symmetry_order=4 needs .* or radial_symmetry_order=2",
+        ),
+    ],
+)
+def test_symmetries_of_squares_want_squares(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        plan(**values, **WIDE)
+    plan(**values, width=64, height=64)
+    plan(**values, width=67, height=64)  # rounded to 64 x 64
+
+
+def test_what_needs_no_square_or_has_no_effect_is_let_be() -> None:
+    plan(use_radial_symmetry=True, symmetry_loss_scale=5, symmetry_axis="radial", **WIDE)
+    plan(symmetry_axis="diagonal", **WIDE)
+    with pytest.raises(SettingsError, match="radial_symmetry_order is 3, but must be one of 2, 4"):
+        plan(radial_symmetry_order=3)
 
 
 def test_shares_are_checked_while_symmetry_is_off_too() -> None:

@@ -45,7 +45,7 @@ def settings_in_markdown() -> str:
             lines += ["", f"**{group or 'general'}**: {about}", "", "| setting | default | meaning |", "|---|---|---|"]
             previous = group
         spec = specs()[name]
-        choices = [choice for choice in spec.choices if choice not in help]
+        choices = [choice for choice in map(str, spec.choices) if choice not in help]
         meaning = help + (f": {', '.join(spec.choices)}" if choices else "")
         star = r" \*" if spec.timed else ""
         lines.append(f"| `{name}`{star} | {in_yaml(default)} | {meaning} |")

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.kernels.losses import AXES
+from disco.kernels.losses import AXES, MIRRORS
+from disco.kernels.symmetry import turned
 
 
 def spherical_distance(u: Tensor, v: Tensor) -> Tensor:
@@ -59,24 +60,30 @@ def mean_squared(a: Tensor, b: Tensor) -> Tensor:
 
 
 def symmetry_loss(x: Tensor, axis: str, distance: Callable[[Tensor, Tensor], Tensor] = mean_squared) -> Tensor:
-    r"""How far a picture is from its mirror image.
+    r"""How far a picture is from its mirror image, or from itself turned.
 
         symmetry(x)  =  distance(left half, mirrored right half)          axis "horizontal"
                         distance(upper half, mirrored lower half)         axis "vertical"
                         the sum of both                                   axis "both"
+                        distance(x, x turned)                             axis of `disco.kernels.symmetry`
 
     The middle line of an odd side is its own mirror and left out; sides are at least two pixels.
 
     Args:
-        axis: "horizontal" (left is right), "vertical" (upside is down) or "both".
+        axis: "horizontal" (left is right), "vertical" (upside is down), "both", or "diagonal", "antidiagonal",
+            "radial_2" (a half turn) or "radial_4" (a quarter).
         distance: pictures [B, C, h, w] twice -> [B]; progrockdiffusion measures with LPIPS.
 
-    Raises SettingsError for another axis.
+    Raises SettingsError for another axis, ValueError for one of square pictures where x is none.
     """
     if axis not in AXES:
         raise SettingsError(f"symmetry_axis={axis!r}: allowed are {', '.join(AXES)}")
     total = x.new_zeros(len(x))
-    for dim in AXES[axis]:
-        half = x.shape[dim] // 2
-        total = total + distance(x.narrow(dim, 0, half), x.flip(dim).narrow(dim, 0, half))
+    for name in AXES[axis]:
+        if name in MIRRORS:
+            dim = MIRRORS[name]
+            half = x.shape[dim] // 2
+            total = total + distance(x.narrow(dim, 0, half), x.flip(dim).narrow(dim, 0, half))
+        else:
+            total = total + distance(x, turned(x, name))
     return total

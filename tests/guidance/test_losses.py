@@ -24,6 +24,7 @@ PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
     lambda x: symmetry_loss(x, "horizontal"),
     lambda x: symmetry_loss(x, "vertical"),
     lambda x: symmetry_loss(x, "both"),
+    lambda x: symmetry_loss(x, "radial_2"),
 ]
 
 
@@ -114,6 +115,24 @@ def test_symmetry_compares_halves(x: Tensor, axis: str) -> None:
     np.testing.assert_allclose(symmetry_loss(x, axis), expected, rtol=1e-12)
 
 
+#: In numpy's words.
+TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "diagonal": lambda x: x.swapaxes(2, 3),
+    "antidiagonal": lambda x: np.rot90(x, 2, (2, 3)).swapaxes(2, 3),
+    "radial_2": lambda x: np.rot90(x, 2, (2, 3)),
+    "radial_4": lambda x: np.rot90(x, 1, (2, 3)),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(shapes(), st.sampled_from(list(TURNS)))
+def test_symmetry_compares_with_the_picture_turned(x: Tensor, axis: str) -> None:
+    if axis != "radial_2":
+        x = x[..., : min(x.shape[2:]), : min(x.shape[2:])]
+    expected = ((x.numpy() - TURNS[axis](x.numpy())) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(symmetry_loss(x, axis), expected, rtol=1e-12)
+
+
 @settings(max_examples=40, deadline=None)
 @given(shapes())
 def test_a_symmetric_picture_is_not_blamed(x: Tensor) -> None:
@@ -139,8 +158,8 @@ def test_symmetry_measures_with_another_distance() -> None:
 
 
 def test_an_unknown_axis_is_refused() -> None:
-    with pytest.raises(SettingsError, match="symmetry_axis='diagonal': allowed are horizontal, vertical, both"):
-        symmetry_loss(normal(1, 3, 4, 4), "diagonal")
+    with pytest.raises(SettingsError, match="symmetry_axis='sideways': allowed are horizontal, vertical, diagonal"):
+        symmetry_loss(normal(1, 3, 4, 4), "sideways")
 
 
 @pytest.mark.parametrize("loss", PICTURE_LOSSES)

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 import torch
 from disco.kernels import backend
-from disco.kernels.losses import AXES, picture_losses
+from disco.kernels.losses import AXES, MIRRORS, picture_losses
+from disco.kernels.symmetry import symmetric
 from torch import Tensor
 
 from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
+from disco.plan import SQUARE
 
+#: Axes that the kernel knows.
+HALVES = (*MIRRORS, "both")
 ALL = {"tv_scale": 2.0, "sat_scale": 3.0, "range_scale": 5.0, "symmetry_scale": 7.0}
 
 
@@ -39,10 +43,10 @@ def close(got: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor], rtol: flo
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("shape", [(1, 3, 8, 6), (2, 3, 7, 9), (3, 1, 2, 2), (2, 4, 5, 8)])
 def test_values_and_gradients_are_those_of_the_single_losses(shape: tuple[int, ...], axis: str) -> None:
-    x = pictures(*shape)
+    x = pictures(*shape[:-1], shape[-2] if axis in SQUARE else shape[-1])
     with backend.watching() as ran:
         got = picture_losses(x, **ALL, symmetry_axis=axis)
-    assert ran == ["picture_losses:reference"]
+    assert ran == ["picture_losses:reference"] * (axis in HALVES)
     assert got[0].dtype == got[1].dtype == torch.float64
     close(got, by_autograd(x, axis, **ALL), 1e-13, 1e-13)
 
@@ -64,7 +68,7 @@ def test_no_loss_is_zero() -> None:
 @pytest.mark.parametrize("axis", AXES)
 def test_gradients_are_differences_of_the_values(axis: str) -> None:
     """Without autograd: each pixel moved a little both ways. No pixel is near a bound, where sat has a bend."""
-    x = pictures(1, 2, 3, 5)
+    x = pictures(1, 2, 4, 4 if axis in SQUARE else 5)
     x[(x.abs() - 1).abs() < 0.01] = 0.5
     expected = torch.empty_like(x)
     for place in itertools.product(*map(range, x.shape)):
@@ -131,8 +135,38 @@ def test_what_is_no_number_stays_none(kernels: str) -> None:
 
 
 def test_an_unknown_axis_is_refused() -> None:
-    with pytest.raises(ValueError, match="symmetry_axis='diagonal': allowed are horizontal, vertical, both"):
-        picture_losses(pictures(1, 3, 4, 4), symmetry_scale=1.0, symmetry_axis="diagonal")
+    with pytest.raises(ValueError, match="symmetry_axis='sideways': allowed are horizontal, vertical, diagonal"):
+        picture_losses(pictures(1, 3, 4, 4), symmetry_scale=1.0, symmetry_axis="sideways")
+
+
+@pytest.mark.parametrize("axis", SQUARE)
+@pytest.mark.parametrize(
+    "loss", [symmetry_loss, lambda x, axis: picture_losses(x, symmetry_scale=1, symmetry_axis=axis)]
+)
+def test_a_picture_that_is_not_square_has_no_diagonal(loss: Any, axis: str) -> None:
+    with pytest.raises(ValueError, match=f"{axis} symmetry is one of square pictures, and this one is 1x4"):
+        loss(pictures(1, 3, 4, 1), axis)  # which would broadcast to 4 x 4
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_symmetric_pictures_are_those_without_loss(axis: str) -> None:
+    x = symmetric(pictures(2, 3, 6, 6, dtype=torch.float32), AXES[axis])
+    values, gradient = picture_losses(x, symmetry_scale=3.0, symmetry_axis=axis)
+    assert not values.any() and not gradient.any()
+    x[1, 0, 0, 1] += 0.5
+    values, gradient = picture_losses(x, symmetry_scale=3.0, symmetry_axis=axis)
+    assert values[3].tolist()[0] == 0 < values[3].tolist()[1] and gradient[1, 0, 0, 1] > 0
+
+
+@pytest.mark.parametrize("axis", sorted({*AXES} - {*HALVES}))
+def test_axes_without_a_kernel_take_the_reference(axis: str) -> None:
+    x = pictures(1, 2, 5, 5, dtype=torch.float32)
+    with backend.using("triton"), backend.watching() as ran:
+        got = picture_losses(x, **ALL, symmetry_axis=axis)
+        assert ran == []
+        picture_losses(x, tv_scale=1.0, symmetry_axis=axis)
+    assert ran == ["picture_losses:triton"]  # which is asked where that loss is not
+    close(got, by_autograd(x, axis, **ALL), 5e-7, 5e-7)
 
 
 # The kernel, in Triton's interpreter
@@ -154,7 +188,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("axis", HALVES)
 def test_the_kernel_on_more_than_one_tile(axis: str) -> None:
     x = pictures(1, 2, 9, 131, dtype=torch.float32)
     close(run_kernel(x, **ALL, symmetry_axis=axis), by_autograd(x, axis, **ALL), 5e-7, 5e-7)
