@@ -16,6 +16,7 @@ from disco.models import catalog, store
 from disco.models.custom import SUFFIXES, command_for, custom_names, custom_unet
 from disco.models.download import in_bytes
 from disco.models.places import models_folder
+from disco.models.reach import Reach
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
 from disco.overrides import ASSIGNMENT, from_arguments
 
@@ -122,10 +123,10 @@ def fetch(words: Sequence[str]) -> int:
     names = [word for word in words if word not in settings]
     if settings:
         names += needed(load(from_arguments(settings)))
-    failed = False
+    failed, reach = False, Reach()
     for spec in dict.fromkeys(map(catalog.network, names)):
         try:
-            print(f"{spec.name}: {store.fetch(spec.weights)}", flush=True)
+            print(f"{spec.name}: {store.fetch(spec.weights, reach=reach)}", flush=True)
         except SettingsError as error:  # the others may be had all the same
             print(f"disco: error: {spec.name}: {error}", file=sys.stderr)
             failed = True

@@ -13,11 +13,12 @@ import json
 import os
 import re
 import shutil
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 from tqdm import tqdm
 
 from disco.errors import SettingsError
+from disco.models.reach import Reach, Unreachable
 
 #: Seconds without a byte after which a server is given up; and the bytes that a minute has to bring.
 TIMEOUT = 30.0
@@ -34,6 +36,8 @@ PAUSES = (1.0, 3.0, 9.0)
 #: A connection that brought so many new bytes before it broke is followed by another at once.
 ENOUGH = 1 << 20
 BLOCK = 1 << 20
+#: So many bytes that are here already are asked for once more, and compared: the rest of another file begins otherwise.
+OVERLAP = 64 << 10
 
 #: Answers after which asking again may help.
 PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -71,7 +75,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A file on its way, and the note beside it of the address it comes from and of the version there."""
+    """A file on its way, and the note beside it of the address it comes from and of how the file was known there."""
 
     path: Path
 
@@ -82,16 +86,23 @@ class Part:
     def length(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def origin(self) -> dict[str, str]:
+    def tail(self) -> bytes:
+        """The last bytes, `OVERLAP` of them at most."""
+        with self.path.open("rb") as file:
+            file.seek(max(0, self.length() - OVERLAP))
+            return file.read()
+
+    def origin(self) -> dict[str, Any]:
+        """address, sha256 (as the server named it, if it did) and marks (see `_marks`); nothing where it is unknown."""
         try:
             return dict(json.loads(self.note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):  # not there, or cut short: then nothing is known of the part
             return {}
 
-    def begin(self, address: str, version: str, sha256: str) -> None:
+    def begin(self, address: str, marks: Mapping[str, str], sha256: str) -> None:
         """Empty the part, which from now on comes from there."""
         self.remove()
-        origin = {"address": address, "version": version, "sha256": sha256}
+        origin = {"address": address, "marks": dict(marks), "sha256": sha256}
         self.note.write_text(json.dumps(origin), encoding="utf-8")
 
     def remove(self) -> None:
@@ -107,25 +118,29 @@ def download(
     size: int | None = None,
     any_origin: bool = False,
     progress: bool = True,
+    reach: Reach | None = None,
 ) -> str:
     """Bring a file into `path`, a part that is then whole and checked. Returns the address it came from.
 
     addresses: http(s) addresses, or paths of this machine, tried in turn. check: raises `Wrong` unless the file at the
     path it is given is the one. size: in bytes, where it is known. any_origin: whether a part begun at one address may
-    be completed from another, because the check would find out.
+    be completed from another, because the check would find out. reach: which servers answered so far, of which the
+    others are not asked again; a server that answered is asked again when it breaks off.
 
     Raises `Failed` when no address brings the file, `disco.errors.SettingsError` when the disk is full.
     """
-    part = Part(path)
+    part, reach = Part(path), reach or Reach()
     left, reasons = list(addresses), {}
     for pause in (*PAUSES, None):
         for address in tuple(left):
             try:
+                if _is_http(address):
+                    reach.check(address)
                 _bring(address, part, check, size, any_origin, progress)
                 return address
             except Broken as error:
                 reasons[address] = str(error)
-            except (Useless, Wrong) as error:
+            except (Useless, Wrong, Unreachable) as error:
                 reasons[address] = str(error)
                 left.remove(address)
                 if progress and left:
@@ -140,7 +155,7 @@ def download(
 
 def _bring(address: str, part: Part, check: Check, size: int | None, any_origin: bool, progress: bool) -> None:
     """Bring and check the file from one address, with as many connections as get on."""
-    if not address.startswith(("http://", "https://")):
+    if not _is_http(address):
         _copy(Path(address), part, size, progress)
         return _check(part, check)
     resumed = part.length() > 0
@@ -165,6 +180,10 @@ def _bring(address: str, part: Part, check: Check, size: int | None, any_origin:
             resumed = False  # and `longest` allows no second break
 
 
+def _is_http(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
+
+
 def _check(part: Part, check: Check) -> None:
     try:
         check(part.path, part.origin().get("sha256") or None)
@@ -174,24 +193,35 @@ def _check(part: Part, check: Check) -> None:
 
 
 def _receive(address: str, part: Part, size: int | None, any_origin: bool, progress: bool) -> None:
-    """One connection: the rest of the part, or the whole file where the server wants it so."""
-    have, version = part.length(), ""
+    """One connection: the rest of the part, or the whole file where the server wants it so.
+
+    What is resumed is another file's rest, for all that anybody knows, until the address, the server's names for this
+    state of the file, its length and the bytes that both pieces hold agree. Where there is no hash to find it out
+    afterwards (any_origin), a server that names no state is asked for the whole file.
+    """
+    have = part.length()
     if have and size is not None and have >= size:
         if have == size:
             return
         part.remove()
         have = 0
-    if have:
-        origin = part.origin()
-        version = origin.get("version", "") if origin.get("address") == address else ""
-        if not version and not any_origin:
-            have = 0
-    response, sha256 = _open(address, have, version)
+    origin = part.origin()
+    marks = origin.get("marks", {}) if origin.get("address") == address else {}
+    known = part.tail() if have and (any_origin or _condition(marks)) else b""
+    start = have - len(known) if known else 0
+    response, sha256 = _open(address, start, _condition(marks))
     with response:
         _refuse_others(response)
-        start, total = _extent(response, have, version, size)
-        if start == 0:
-            part.begin(address, _version(response), sha256)
+        resumed, total = _extent(response, start, size)
+        if resumed:
+            _refuse_strangers(_marks(response, total), marks, any_origin)
+            if total is not None and total < have:
+                raise Restart("more is here than the file has")
+            _compare(response, known)
+            start = have
+        else:
+            start = 0
+            part.begin(address, _marks(response, total), sha256)
         check_room(part.path.parent, None if total is None else total - start)
         _pour(response, part, start, total, progress)
 
@@ -206,7 +236,7 @@ def _copy(source: Path, part: Part, size: int | None, progress: bool) -> None:
         total = os.fstat(file.fileno()).st_size
         if size is not None and total != size:
             raise Useless(f"it has {total} bytes instead of {size}")
-        part.begin(str(source), "", "")
+        part.begin(str(source), {}, "")
         check_room(part.path.parent, total)
         _pour(file, part, 0, total, progress)
 
@@ -230,15 +260,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _open(address: str, have: int, version: str) -> tuple[Any, str]:
-    """Ask for the file, from byte `have` on if it still is that version; the answer, and the SHA-256 it names."""
+def _open(address: str, start: int, condition: str) -> tuple[Any, str]:
+    """Ask for the file, from byte `start` on if it still is in that state; the answer, and the SHA-256 it names."""
     import disco
 
     headers = {"User-Agent": f"disco/{disco.__version__}", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-        if version:
-            headers["If-Range"] = version
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if condition:
+            headers["If-Range"] = condition
     redirects = _Redirects()
     try:
         request = urllib.request.Request(address, headers=headers)
@@ -251,6 +281,10 @@ def _open(address: str, have: int, version: str) -> tuple[Any, str]:
             where = "to where it must not" if "not allowed" in str(error.reason) else "in a loop"
             raise Useless(f"it redirects {where}") from error
         raise (Broken if error.code in PASSING else Useless)(f"{error.code} {error.reason}") from error
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):  # a proxy's, or a clock that is wrong: it stays so
+            raise Useless(f"its certificate is not to be trusted: {error.reason.verify_message}") from error
+        raise Broken(_reason(error)) from error
     except (OSError, http.client.HTTPException) as error:
         raise Broken(_reason(error)) from error
     except ValueError as error:
@@ -276,27 +310,54 @@ def _refuse_others(response: Any) -> None:
         raise Useless("it sends the file compressed, without being asked to")
 
 
-def _version(response: Any) -> str:
-    """What names this state of the file at the server: a strong ETag, or the date; nothing if neither."""
-    tag = response.headers.get("ETag", "")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+def _marks(response: Any, total: int | None) -> dict[str, str]:
+    """What the server says of this state of the file: its ETag, its date, its length in bytes, those that it names."""
+    found = {name: response.headers.get(name, "") for name in ("ETag", "Last-Modified")}
+    return {name: value for name, value in found.items() if value} | ({} if total is None else {"length": str(total)})
 
 
-def _extent(response: Any, have: int, version: str, size: int | None) -> tuple[int, int | None]:
-    """Where in the file the answer starts, and how long the file is (None: until the connection ends)."""
+def _condition(marks: Mapping[str, str]) -> str:
+    """The mark under which the rest of a file may be asked for: a strong ETag, or the date; nothing if neither."""
+    tag = marks.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else marks.get("Last-Modified", "")
+
+
+def _refuse_strangers(marks: Mapping[str, str], before: Mapping[str, str], any_origin: bool) -> None:
+    """Raise `Restart` where the server speaks of another state of the file, or of none though no hash would tell."""
+    silent = not any_origin and _condition(before) not in marks.values()
+    if silent or any(marks.get(name, value) != value for name, value in before.items()):
+        raise Restart("the file there is another by now")
+
+
+def _extent(response: Any, start: int, size: int | None) -> tuple[bool, int | None]:
+    """Whether the answer is the rest from `start` on, and how long the file is (None: until the connection ends)."""
     length = response.headers.get("Content-Length", "")
-    start, total = 0, int(length) if length.isdecimal() else None
+    total = int(length) if length.isdecimal() else None
     if response.status == 206:
         matched = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
-        if not matched or int(matched[1]) != have or (version and _version(response) not in ("", version)):
+        if not matched or int(matched[1]) != start:
             raise Restart("it sends another part of the file than it was asked for")
-        start = have
         total = None if matched[3] == "*" else int(matched[3])
         if total is not None and int(matched[2]) != total - 1:
             raise Restart("it does not send all of what it was asked for")
     if size is not None and total not in (None, size):
         raise Useless(f"it has {total} bytes instead of {size}")
-    return start, size if total is None else total
+    return response.status == 206 and start > 0, size if total is None else total
+
+
+def _compare(response: Any, known: bytes) -> None:
+    """Read what is here already. Raises `Restart` unless it is the same once more."""
+    came = b""
+    while len(came) < len(known):
+        try:
+            block = response.read(len(known) - len(came))
+        except (OSError, http.client.HTTPException) as error:
+            raise Broken(_reason(error)) from error
+        came += block
+        if not known.startswith(came):
+            raise Restart("what it sends is not what it sent before")
+        if not block:
+            raise Broken("it broke off at once")
 
 
 # The bytes

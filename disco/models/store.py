@@ -25,6 +25,7 @@ from disco.errors import SettingsError
 from disco.models.download import Failed, Part, Wrong, download
 from disco.models.embedded_files import EMBEDDED_FOLDER
 from disco.models.places import models_folder
+from disco.models.reach import Reach
 from disco.models.specs import NetworkSpec, WeightsFile
 
 #: The hash of a smaller file is found quicker than it is looked up.
@@ -217,12 +218,13 @@ def is_right(form: WeightsFile, path: Path) -> bool:
 # Fetching
 
 
-def fetch(file: WeightsFile, *, progress: bool = True) -> Path:
+def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = None) -> Path:
     """See that the file is here, or one that does instead: from a mirror, or from its published addresses.
 
     $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched when a right file is here (see
     `right`). One process fetches a file at a time; others wait and share it. A file by that name in the models folder
-    that is not the right one is kept as NAME.other. progress: show a bar.
+    that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when other
+    files were fetched, so that none is waited for twice.
 
     Raises `disco.errors.SettingsError`, one line, when the file cannot be had, when DISCO_OFFLINE or HF_HUB_OFFLINE
     forbids the network, or when the disk is full.
@@ -232,12 +234,12 @@ def fetch(file: WeightsFile, *, progress: bool = True) -> Path:
         return here
     if file.shipped:
         raise SettingsError(f"{EMBEDDED_FOLDER / file.name} is missing from the installation; install disco again")
-    reasons = []
+    reach, reasons = reach or Reach(), []
     for form in file.forms:
         sources = _sources(form)
         if sources:
             try:
-                return _fetch(form, sources, progress)
+                return _fetch(form, sources, progress, reach)
             except Failed as error:
                 reasons.append(f"{form.name}: {error}")
             except OSError as error:
@@ -263,7 +265,7 @@ def right(file: WeightsFile) -> Path | None:
     return None
 
 
-def _fetch(form: WeightsFile, sources: list[str], progress: bool) -> Path:
+def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) -> Path:
     target = models_folder() / form.name
     part = Part(target.with_name(target.name + ".part"))
     found = []  # the hashes of what passed the check: the last is the file's
@@ -277,6 +279,7 @@ def _fetch(form: WeightsFile, sources: list[str], progress: bool) -> Path:
             size=form.size,
             any_origin=form.sha256 is not None,
             progress=progress,
+            reach=reach,
         )
         if target.exists():
             os.replace(target, target.with_name(target.name + ".other"))

@@ -9,7 +9,7 @@ from safetensors.torch import save
 from disco.cli import main
 from disco.commands import models as module
 from disco.config import load
-from disco.models import catalog, download, store
+from disco.models import catalog, download, reach, store
 from disco.models.specs import BackboneSpec, WeightsFile
 from disco.overrides import from_arguments
 
@@ -25,6 +25,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("DISCO_OFFLINE", "HF_HUB_OFFLINE", "DISCO_MIRROR", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(download, "PAUSES", ())
+    monkeypatch.setattr(reach, "PAUSE", 0.0)
     return folder
 
 
@@ -96,13 +97,16 @@ def test_a_wrong_name_is_refused_before_anything_is_fetched(capsys, mirror, fold
 
 
 def test_fetch_takes_settings(monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(store, "fetch", lambda file: asked.append(file.name) or file.name)
+    asked, reaches = [], set()
+    monkeypatch.setattr(
+        store, "fetch", lambda file, reach: reaches.add(id(reach)) or asked.append(file.name) or file.name
+    )
     say(capsys, "fetch", "preset=disco57", "RN101")
     assert sorted(asked) == sorted(
         ["RN101.pt", "512x512_diffusion_uncond_finetune_008100.pt", "secondary_model_imagenet_2.pth", "RN50.pt"]
         + ["ViT-B-32.pt", "ViT-B-16.pt", "vgg16-397923af.pth"]
     )
+    assert len(reaches) == 1, "what is found out of a server holds for all files"
     asked.clear()
     say(capsys, "fetch", "preset=disco57", "use_secondary_model=false", "init_scale=0", "clip_models=[ViTL14]")
     assert sorted(asked) == ["512x512_diffusion_uncond_finetune_008100.pt", "ViT-L-14.pt"]

@@ -84,6 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(200, content, {"Content-Encoding": "gzip"})
         if fault == "wrong bytes":
             content = bytes(byte ^ 1 for byte in content)
+        if fault == "another file":  # under the ETag of the one that it pretends to send
+            content = self.faults.changed[path]
         if fault == "empty":
             return self.send(200, b"", {})
         if fault == "longer":

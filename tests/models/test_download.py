@@ -2,14 +2,18 @@
 
 import hashlib
 import os
+import socket
+import ssl
 from collections import deque
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import pytest
 
 from disco.errors import SettingsError
 from disco.models import download as module
 from disco.models.download import Failed, NoRoom, Part, Wrong, download, in_bytes
+from disco.models.reach import Reach
 
 CONTENT = bytes(range(256)) * 40
 OTHER = bytes(reversed(CONTENT))
@@ -20,6 +24,7 @@ SIZE = len(CONTENT)
 def hurry(monkeypatch):
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setattr(module, "TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "OVERLAP", 20)
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def bring(faults, tmp_path):
             size=size,
             any_origin=any_origin,
             progress=False,
+            reach=Reach(sleep=lambda seconds: None),
         )
 
     bring.part = tmp_path / "a.pt.part"
@@ -62,7 +68,7 @@ def test_a_file_comes(bring, faults):
 def test_a_break_is_resumed_where_it_broke(bring, faults, size, any_origin):
     bring("break", "break", size=size, any_origin=any_origin)
     assert bring.part.read_bytes() == CONTENT
-    assert ranges(faults) == [None, "bytes=5120-", "bytes=7680-"]
+    assert ranges(faults) == [None, "bytes=5100-", "bytes=7650-"]
     assert faults.asked[1][2] is not None, "only if it still is the same file"
 
 
@@ -87,7 +93,7 @@ def test_what_came_is_kept_for_the_next_call(bring, faults):
     assert bring.part.read_bytes() == CONTENT[:5120]
     faults.asked.clear()
     bring()
-    assert ranges(faults) == ["bytes=5120-"]
+    assert ranges(faults) == ["bytes=5100-"]
     assert bring.part.read_bytes() == CONTENT
 
 
@@ -114,7 +120,7 @@ def test_a_resume_that_is_not_one_starts_again(bring, faults, size, second):
 
 def test_bytes_from_elsewhere_are_not_appended(bring, faults):
     bring("break", "another range")
-    assert ranges(faults) == [None, "bytes=5120-", None]
+    assert ranges(faults) == [None, "bytes=5100-", None]
 
 
 @pytest.mark.parametrize("any_origin", [True, False], ids=["hash", "no hash"])
@@ -136,11 +142,39 @@ def test_halves_of_two_versions_are_never_put_together(bring, faults, any_origin
     assert seen == [OTHER]
 
 
+@pytest.mark.parametrize("lie", ["wrong bytes", "another file"])
+def test_a_server_that_keeps_its_etag_while_it_lies_is_caught_by_what_was_there(bring, faults, lie):
+    """No hash would tell, and all that the server says of the rest is what it said of the beginning."""
+    taken = []
+    bring("break", lie, any_origin=False, check=lambda path, promised: taken.append(path.read_bytes()))
+    assert taken == [CONTENT]
+    assert ranges(faults) == [None, "bytes=5100-", None]
+
+
+@pytest.mark.parametrize("mark", [{"ETag": '"1"'}, {"Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT"}, {"length": "9"}])
+def test_a_state_that_is_another_in_anything_the_server_says_is_not_resumed(mark):
+    before = {"ETag": '"2"', "Last-Modified": "Mon, 02 Nov 2026 00:00:00 GMT", "length": "10"}
+    for any_origin in (True, False):
+        module._refuse_strangers(before, before, any_origin)
+        with pytest.raises(module.Restart):
+            module._refuse_strangers(before | mark, before, any_origin)
+    module._refuse_strangers({}, before, any_origin=True)
+    with pytest.raises(module.Restart):
+        module._refuse_strangers({"length": "10"}, before, any_origin=False)
+
+
+def test_where_a_server_names_no_state_and_no_hash_would_tell_all_is_asked_for_again(bring, faults):
+    faults.versioned = False
+    bring("break", any_origin=False)
+    assert ranges(faults) == [None, None]
+    assert bring.part.read_bytes() == CONTENT
+
+
 def test_a_part_of_another_address_is_completed_only_if_a_hash_would_tell(bring, faults):
     faults.files["/b.pt"] = CONTENT
     addresses = [f"{faults.address}/{name}.pt" for name in "ab"]
     assert bring("break", "404", addresses=addresses) == addresses[0]
-    for any_origin, expected in ((True, "bytes=5120-"), (False, None)):
+    for any_origin, expected in ((True, "bytes=5100-"), (False, None)):
         bring.part.unlink()
         faults.asked.clear()
         bring("break", "serve", addresses=addresses, any_origin=any_origin)
@@ -151,7 +185,7 @@ def test_a_spoilt_part_does_not_spoil_the_file(bring, faults):
     bring.part.write_bytes(OTHER[:5000])
     bring()
     assert bring.part.read_bytes() == CONTENT
-    assert ranges(faults) == ["bytes=5000-", None]
+    assert ranges(faults) == ["bytes=4980-", None]
 
 
 def test_a_file_that_changes_unseen_is_begun_again(bring, faults, monkeypatch):
@@ -164,7 +198,7 @@ def test_a_file_that_changes_unseen_is_begun_again(bring, faults, monkeypatch):
             raise Wrong("neither version")
 
     bring("break", "change", "serve", check=check)
-    assert ranges(faults) == [None, "bytes=5120-", None]
+    assert ranges(faults) == [None, "bytes=5100-", None]
     assert bring.part.read_bytes() == OTHER
 
 
@@ -233,7 +267,7 @@ def test_no_length_at_all_is_fine(bring):
 
 def test_redirects_are_followed_and_resumed(bring, faults):
     bring("redirect", "break", "redirect", "serve")
-    assert ranges(faults) == [None, None, "bytes=5120-", "bytes=5120-"]
+    assert ranges(faults) == [None, None, "bytes=5100-", "bytes=5100-"]
     assert bring.part.read_bytes() == CONTENT
 
 
@@ -250,6 +284,37 @@ def test_nobody_at_the_address(bring):
         bring(addresses=["http://[::1/a.pt"])
     with pytest.raises(Failed, match="there is no address"):
         download([], bring.part, lambda path, promised: None, progress=False)
+
+
+def test_a_server_that_answered_is_not_given_up_for_a_network_that_goes_away(bring, faults, monkeypatch):
+    """The network goes in the middle of the file, and comes again: what is known of the server is that it is there."""
+    away = iter((URLError(socket.gaierror(-3, "Temporary failure in name resolution")), None))
+    real = module.urllib.request.OpenerDirector.open
+
+    def open(opener, request, **more):
+        if len(faults.asked) == 1 and (error := next(away)):
+            raise error
+        return real(opener, request, **more)
+
+    monkeypatch.setattr(module.urllib.request.OpenerDirector, "open", open)
+    bring("break")
+    assert bring.part.read_bytes() == CONTENT
+    assert next(away, "gone") == "gone"
+
+
+def test_a_certificate_that_is_wrong_stays_wrong(bring, monkeypatch):
+    asked = []
+
+    def refuse(opener, request, **more):
+        asked.append(request.full_url)
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_message = "self-signed certificate"
+        raise URLError(error)
+
+    monkeypatch.setattr(module.urllib.request.OpenerDirector, "open", refuse)
+    with pytest.raises(Failed, match="certificate is not to be trusted: self-signed"):
+        bring()
+    assert len(asked) == 1
 
 
 def test_every_address_is_named_with_its_reason(bring, faults):
@@ -330,8 +395,8 @@ def test_a_disk_that_takes_a_part_of_a_block_gets_the_rest():
 
 def test_a_cut_note_is_no_note(tmp_path):
     part = Part(tmp_path / "a.part")
-    part.begin("https://a", "1", "")
-    assert part.origin() == {"address": "https://a", "version": "1", "sha256": ""}
+    part.begin("https://a", {"ETag": "1"}, "")
+    assert part.origin() == {"address": "https://a", "marks": {"ETag": "1"}, "sha256": ""}
     part.note.write_text(part.note.read_text()[:9])
     assert part.origin() == {}
 
