@@ -394,12 +394,8 @@ def walk_batch(plan: Plan, networks: Networks, seeds: Sequence[int], device: tor
     """Render the pictures of these seeds side by side, step by step.
 
     Each is computed on its own, with the memory of one. Computed in one tensor, a picture's rounding would depend on
-    its mates', and guidance is chaotic: 1e-6 after the first step is another picture after the tenth. The original's
-    coupled batches (`compat=disco57`) have to share their tensors.
+    its mates', and guidance is chaotic: 1e-6 after the first step is another picture after the tenth.
     """
-    if plan.settings.compat == "disco57":
-        yield from walk(plan, networks, seeds, device)
-        return
     for events in zip(*(walk(plan, networks, [seed], device) for seed in seeds), strict=True):
         yield Event(events[0].step, torch.cat([event.x0 for event in events]), joined([e.line for e in events]))
 
@@ -434,7 +430,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         [view_of(plan, perceptor, noises, device) for perceptor in networks.perceptors],
         init_loss=init_loss_of(plan, networks.perceptors, init, device),
         symmetry_axis=plan.symmetry_axis,
-        coupled=compat,
+        compat=compat,
         cuts_at_once=networks.arrangement.cuts_at_once,
     )
     classes = networks.unet_spec.num_classes

@@ -419,19 +419,18 @@ class Walk:
 
     def _step(self, step: Step) -> None:
         plan, settings = self.plan, self.plan.settings
-        model, compat = settings.model, settings.compat == "disco57"
-        batch = settings.batch_size if compat else 1  # otherwise its pictures are computed one by one
-        self.most = number_of(step.cuts) * batch
+        model = settings.model
+        self.most = number_of(step.cuts)
         unet_spec = catalog.unet(model.diffusion_model)
         diffusion = Diffusion.spaced(plan.total_steps, unet_spec.noise_schedule)
-        x = torch.empty(batch, 3, plan.height, plan.width, device="meta")
-        views = [self._view(name, batch) for name in plan.perceptors]
+        x = torch.empty(1, 3, plan.height, plan.width, device="meta")  # the pictures of a batch are computed one by one
+        views = [self._view(name) for name in plan.perceptors]
         guidance = Guidance(
             diffusion,
             views,
             self._init_loss([view.perceptor for view in views], x) if plan.pulls_to_init else None,
             plan.symmetry_axis,
-            coupled=compat,
+            compat=settings.compat == "disco57",
             cuts_at_once=self.arrangement.cuts_at_once,
         )
         unet = UNetDenoiser(
@@ -443,19 +442,19 @@ class Walk:
             secondary = SecondaryDenoiser(self.network("secondary", spec), diffusion)
         GuidedDenoiser(unet, guidance, secondary, model.clip_denoised)(x, step)
 
-    def _view(self, name: str, batch: int) -> View:
+    def _view(self, name: str) -> View:
         plan, spec = self.plan, catalog.perceptor(name)
         prompts = max(len(stage.prompts) for stage in plan.stages) + IMAGE_PROMPT_CUTS * len(plan.image_prompts)
         prompts *= FUZZY_COPIES if plan.settings.guidance.fuzzy_prompt else 1
         look = self.network(name, spec, self.arrangement.checkpointing)
         perceptor = Perceptor(name, spec.resolution, spec.mean, spec.std, look, lambda texts: torch.empty(0))
-        targets = torch.empty(batch, prompts, spec.embed_dim, device="meta")
+        targets = torch.empty(1, prompts, spec.embed_dim, device="meta")
         return View(
             perceptor,
             Cutouts(spec.resolution, plan.settings.compat == "disco57"),
             [targets],
             [torch.empty(prompts, device="meta")],
-            [torch.Generator() for _ in range(batch)],
+            [torch.Generator()],
         )
 
     def _init_loss(self, perceptors: Sequence[Perceptor], init: Tensor) -> Callable[[Tensor], Tensor]:
@@ -764,5 +763,4 @@ def rate(call: Callable[[], object], device: torch.device, seconds: float = 0.3)
 
 def seconds(plan: Plan, estimate: Estimate, speed: Speed) -> float:
     """How long a run takes, loading left out; see `disco doctor` for how far off this was here."""
-    batches = plan.settings.n_batches if plan.settings.compat == "disco57" else len(plan.seeds)
-    return speed.seconds(estimate.work) * len(plan.steps) * batches
+    return speed.seconds(estimate.work) * len(plan.steps) * len(plan.seeds)

@@ -77,8 +77,7 @@ class Guidance:
     """The losses of a run. Call it with x (requiring a gradient), x0 (depending on it) and the step.
 
     init_loss: distance to the init image; None without one.
-    coupled: the original's way with a batch (`compat=disco57`): one RMS clamp, one NaN test and one saturation mean
-        for all its pictures, and a range loss without effect.
+    compat: the original's range loss, which is measured and does not pull (`compat=disco57`).
     cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
     report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
         may take two. Whoever reads it sets it to None.
@@ -88,7 +87,7 @@ class Guidance:
     views: Sequence[View]
     init_loss: InitLoss | None = None
     symmetry_axis: str = "horizontal"
-    coupled: bool = False
+    compat: bool = False
     cuts_at_once: int = 0
     report: Report | None = field(default=None, init=False)
 
@@ -117,11 +116,10 @@ class Guidance:
 
         own = {"tv": step.tv_scale, "sat": step.sat_scale, "symmetry": step.symmetry_loss_scale}
         if any(own.values()):
-            shared = len(x) if self.coupled else 1
             values, gradient = picture_losses(
                 leaf.detach(),
                 tv_scale=step.tv_scale,
-                sat_scale=step.sat_scale / shared,
+                sat_scale=step.sat_scale,
                 symmetry_scale=step.symmetry_loss_scale,
                 symmetry_axis=self.symmetry_axis,
             )
@@ -136,13 +134,13 @@ class Guidance:
         if step.range_scale:
             values, excess = picture_losses(x0.detach(), range_scale=step.range_scale)
             losses["range"] = values[2]
-            if not self.coupled:  # the original asks for this loss's gradient where it has none: at x_in
+            if not self.compat:  # the original asks for this loss's gradient where it has none: at x_in
                 outputs.append(x0)
                 pulls.append(excess)
         gradient = torch.autograd.grad(outputs, x, pulls)[0]
 
-        gradient, skipped = drop_non_finite(gradient, self.coupled)
-        rms = root_mean_square(gradient, self.coupled)
+        gradient, skipped = drop_non_finite(gradient)
+        rms = root_mean_square(gradient)
         earlier, skipped = self.report, skipped.flatten()
         if earlier is None:
             self.report = Report(losses, rms.flatten(), skipped)
@@ -203,19 +201,15 @@ def likeness(perceptors: Sequence[Perceptor], init: Tensor) -> InitLoss:
     return distance
 
 
-def drop_non_finite(gradient: Tensor, coupled: bool = False) -> tuple[Tensor, Tensor]:
+def drop_non_finite(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Zeros in place of a picture's gradient [B, 3, H, W] that holds NaN or infinity, and where: bool [B, 1, 1, 1]."""
-    bad = ~torch.isfinite(gradient).flatten(1).all(1)
-    if coupled:
-        bad = bad.any().expand_as(bad)
-    bad = bad[:, None, None, None]
+    bad = ~torch.isfinite(gradient).flatten(1).all(1)[:, None, None, None]
     return torch.where(bad, torch.zeros_like(gradient), gradient), bad
 
 
-def root_mean_square(gradient: Tensor, coupled: bool = False) -> Tensor:
-    """RMS of each picture's gradient, [B, 1, 1, 1]; `coupled`: of the whole batch's."""
-    square = gradient.square().mean((1, 2, 3), keepdim=True)
-    return (square.mean(0, keepdim=True).expand_as(square) if coupled else square).sqrt()
+def root_mean_square(gradient: Tensor) -> Tensor:
+    """RMS of each picture's gradient, [B, 1, 1, 1]."""
+    return gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
 def clamp_rms(gradient: Tensor, rms: Tensor, clamp_max: float) -> Tensor:
