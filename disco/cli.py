@@ -32,6 +32,7 @@ from disco.config import (
     without_hydra,
 )
 from disco.errors import SettingsError
+from disco.interrupts import exit_code, stoppable
 from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep
 from disco.plan import Plan, build_plan
 
@@ -79,18 +80,19 @@ STUDIES = ("disco.study.grid", "disco.study.search", "hydra._internal.core_plugi
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0, 2 for a bad setting, 130 for Ctrl-C.
+    """Run the command line; the exit code: 0, 2 for a bad setting, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
 
     argv: the arguments without the program's name; None = those of the process.
     """
     try:
-        return _main(list(sys.argv[1:] if argv is None else argv))
+        with stoppable():
+            return _main(list(sys.argv[1:] if argv is None else argv))
     except SettingsError as error:
         print(f"disco: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print(f"disco: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-        return 130
+        return exit_code(interrupt)
 
 
 def _main(arguments: list[str]) -> int:

@@ -116,8 +116,9 @@ def render_settings(
 ) -> Run:
     """Render settings into a run folder (see `disco.outputs`), or into memory alone.
 
-    Ctrl-C keeps the last prediction as the picture, completes the records with the status "interrupted" and goes on
-    as a KeyboardInterrupt that says where it is. Any other failure is recorded too, and raised.
+    A KeyboardInterrupt, which is what Ctrl-C raises and, in the command, SIGTERM and SIGHUP, keeps the last prediction
+    as the picture, completes the records with the status "interrupted" and goes on, saying where the picture is. Any
+    other failure is recorded too, and raised.
     """
     started = time.perf_counter()
     plan = build_plan(settings)
@@ -139,13 +140,11 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     board = tensorboard_of(plan, folder)
     followers = [follower for follower in (on_step, board) if follower is not None]
     out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
-    if out is not None:
-        out.start(record_of(plan, device, arrangement, estimate))
 
     lines: list[dict[str, Any]] = []
     latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
     pictures: list[Picture] = []
-    notes = list(plan.notes)
+    walked = False  # all steps of all pictures
 
     def keep() -> None:
         """The present batch's predictions are its pictures; called again where it was interrupted, it goes on."""
@@ -159,8 +158,10 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
             if board is not None:
                 board.measured(number, found)
 
-    def finish(status: str, **more: Any) -> None:
+    def finish(status: str, **more: Any) -> list[str]:
+        """Complete the records, and once more where that was interrupted; the notes of the run."""
         unguided = sum(sum(line["skipped"]) for line in lines)
+        notes = list(plan.notes)
         if unguided:
             notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
         if board is not None:
@@ -172,9 +173,12 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
             if compiling and lines:
                 more["warm_up"] = lines[0]["seconds"]
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
-            notes.extend(out.notes)
+            notes += out.notes
+        return notes
 
     try:
+        if out is not None:
+            out.start(record_of(plan, device, arrangement, estimate))
         networks = load_networks(plan, device, arrangement)
         size = plan.settings.batch_size
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
@@ -191,16 +195,18 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
                     for follower in followers:
                         follower(StepEvent(event.step, lines[-1], event.x0))
                 keep()
-    except KeyboardInterrupt:
+        walked = True
+        notes = finish("finished")
+    except KeyboardInterrupt as interrupt:
         keep()
-        finish("interrupted")
+        finish("finished" if walked else "interrupted")
         kept = pictures[-1].path if pictures else None
-        where = "nothing was kept" if kept is None else f"the last prediction is {kept}"
-        raise KeyboardInterrupt(f"interrupted; {where}") from None
-    except Exception as error:
+        what = "the run is finished, and its last picture" if walked else "the last prediction"
+        interrupt.args = (f"interrupted; {'nothing was kept' if kept is None else f'{what} is {kept}'}",)
+        raise
+    except BaseException as error:  # also what a hook raises to end the process
         finish("failed", error=f"{type(error).__name__}: {error}")
         raise
-    finish("finished")
     return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
 
 

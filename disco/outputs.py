@@ -102,12 +102,13 @@ class RunFolder:
         """
         if (self.path / "run.json").exists() or (self.path / "image_0.png").exists():
             raise SettingsError(f"folder={str(self.path)!r} already holds a run; name another, nothing is overwritten")
-        self._record = dict(record) | {"status": "running"}
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._write_record()
+            self._record = dict(record) | {"status": "running"}
+            write_record(self.path, self._record)
             (self.path / "steps.jsonl").touch()
         except OSError as error:
+            self._record = {}
             raise SettingsError(
                 f"folder={str(self.path)!r} cannot be written: {error.strerror}; name another"
             ) from error
@@ -156,25 +157,29 @@ class RunFolder:
     def finish(self, status: str, **more: Any) -> None:
         """Complete run.json: `status` is "finished", "interrupted" or "failed", `more` whatever is known by now.
 
-        Pictures on the way and videos are completed first. One that fails costs a note and nothing else.
+        Pictures on the way and videos are completed first. One that fails costs a note and nothing else. Where this was
+        interrupted, call it again. It does nothing in a folder that was not started.
         """
         if status not in STATUSES[1:]:
             raise ValueError(f"status {status!r} is none of {STATUSES[1:]}")
-        for work in self._waiting:
+        if not self._record:
+            return
+        while self._waiting:
             try:
-                work.result()
+                self._waiting[0].result()
             except (OSError, ValueError) as error:
                 self.notes.append(f"a picture on the way could not be written: {error}")
+            self._waiting.popleft()
         if self._writer is not None:
             self._writer.shutdown()
-        for video in self._videos.values():
+        for number, video in list(self._videos.items()):
             try:
                 video.close()
             except (OSError, ValueError) as error:
                 self.notes.append(f"{video.path.name} could not be written: {error}")
-        self._record |= more | {"status": status}
-        self._record["notes"] = [*self._record.get("notes", ()), *self.notes]
-        self._write_record()
+            del self._videos[number]
+        notes = [*more.get("notes", self._record.get("notes", ())), *self.notes]
+        write_record(self.path, self._record | more | {"status": status, "notes": notes})
 
     def _packing(self, path: Path, picture: Tensor, seed: int) -> Callable[[], None]:
         """What packs a picture as it stands now, with the record of its making, and writes it."""
@@ -196,9 +201,6 @@ class RunFolder:
             self._waiting.popleft().result()
         self._writer = self._writer or ThreadPoolExecutor(1, "pictures")
         self._waiting.append(self._writer.submit(work))
-
-    def _write_record(self) -> None:
-        write_record(self.path, self._record)
 
 
 #: What a run leaves in its folder, as patterns.

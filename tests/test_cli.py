@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,22 @@ def test_ctrl_c(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert sys.argv[0] != "disco"
     assert main(["-m", "a star", "steps=5,6"]) == 130
     assert "interrupted with 0 of 2 cells done; the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals(number: int, code: int, rendered: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run and a study hear of each alike, and the exit code tells which it was."""
+
+    def signalled(settings: Settings, folder: Path, quiet: bool = False) -> None:
+        signal.raise_signal(number)
+        raise AssertionError("not stopped")
+
+    monkeypatch.setattr("disco.engine.render_settings", signalled)
+    handler = signal.getsignal(number)
+    assert main(["a star"]) == code
+    assert main(["-m", "a star", "steps=5,6"]) == code
+    assert signal.getsignal(number) is handler
 
 
 def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """A run from end to end: on toy networks where its own logic is at stake, on the embedded ones where pictures are."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,11 +19,12 @@ from disco.config import load
 from disco.engine import Networks, render, render_settings, walk, walk_batch
 from disco.errors import SettingsError
 from disco.guidance.perceptor import Perceptor
+from disco.interrupts import Stopped
 from disco.judge import assess, load_judge
 from disco.memory import Arrangement
 from disco.metrics import METRICS, measure
 from disco.models import catalog
-from disco.outputs import read_settings
+from disco.outputs import RunFolder, read_settings
 from disco.overrides import from_python
 from disco.plan import build_plan
 from disco.prompts import Prompt
@@ -211,6 +213,29 @@ def test_ctrl_c_while_a_picture_is_measured_loses_neither_it_nor_the_others(toys
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "interrupted"
     assert [bool(metrics) for metrics in record["metrics"]] == [True, False, True]
+
+
+def test_an_interrupt_while_a_finished_run_is_recorded_leaves_it_finished(toys, tmp_path, monkeypatch):
+    """The record is completed all the same; the signal's own exception goes on, and names the picture."""
+    finish, calls = RunFolder.finish, []
+
+    def interrupted_once(out, status, **more):
+        calls.append(status)
+        if len(calls) == 1:
+            raise Stopped(number=signal.SIGTERM)
+        finish(out, status, **more)
+
+    monkeypatch.setattr(RunFolder, "finish", interrupted_once)
+    with pytest.raises(Stopped, match="the run is finished, and its last picture is .*image_0.png") as caught:
+        render("a red star", folder=tmp_path, **QUICK)
+    assert caught.value.number == signal.SIGTERM and calls == ["finished"] * 2
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_hook_that_ends_the_process_leaves_no_run_running(toys, tmp_path):
+    with pytest.raises(SystemExit):
+        render("a red star", folder=tmp_path, on_step=lambda event: sys.exit(3), **QUICK)
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
 
 
 def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):

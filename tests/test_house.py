@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 #: The parts from the ground up. A part imports earlier lines only, so the parts of one line do not know one another.
 LAYERS = (
-    {"errors"},
+    {"errors", "interrupts", "stdio"},
     {"images", "schedule", "prompts", "models", "metrics", "extras"},
     {"config"},
     {"overrides", "plan"},
@@ -34,7 +34,20 @@ STRANGERS = {"models", "guidance", "samplers"}
 
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
-    *("errors", "images", "schedule", "prompts", "models.catalog", "config", "overrides", "plan", "outputs", "cli"),
+    *(
+        "errors",
+        "interrupts",
+        "stdio",
+        "images",
+        "schedule",
+        "prompts",
+        "models.catalog",
+        "config",
+        "overrides",
+        "plan",
+        "outputs",
+        "cli",
+    ),
     *("extras", "metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
     *(
         "study.results",

@@ -300,10 +300,10 @@ def run_search(
     study = open_search(sweep.folder, goal)
     try:
         deaths = launch(searcher, shared, config_name)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted in trial {len(study.trials)} of {goal.trials}; the same command goes on with it"
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        told = f"interrupted in trial {len(study.trials)} of {goal.trials}; the same command goes on with it"
+        interrupt.args = (told,)
+        raise
     for death in deaths:
         print(f"disco: a worker died: {death}", file=sys.stderr)
     failed = [trial for trial in study.trials if "error" in trial.user_attrs]

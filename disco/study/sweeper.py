@@ -41,11 +41,12 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
         print(f"disco: {len(sweep.jobs) - len(jobs)} of {len(sweep.jobs)} cells are there already", file=sys.stderr)
     try:
         _walk_all(sweep, jobs, overrides, config_name)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         page = report(sweep)
         done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
-        raise KeyboardInterrupt(told) from None
+        interrupt.args = (told,)
+        raise
     page = report(sweep)
     failed = _tell(sweep)
     print(sweep.folder / RESULTS_FILE)

@@ -1,0 +1,98 @@
+"""The signals that ask a process to end, as one exception: what Ctrl-C keeps, SIGTERM and SIGHUP keep too.
+
+Only the command and the workers it starts install handlers, in their main threads (`stoppable`). A program that calls
+`disco.render` keeps its own: Python's turns Ctrl-C into a KeyboardInterrupt, of which `Stopped` is one.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+#: What asks a process to end: Ctrl-C, `kill` and schedulers, a terminal that closes. Windows lacks the last.
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+#: Seconds in which a process that was asked to end keeps what it has, deaf to being asked again: a terminal sends
+#: Ctrl-C to a command and its workers alike, and the command tells its workers once more.
+GRACE = 20.0
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked this process to end. number: which one."""
+
+    def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.number = int(number)
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """What a process exits with that was interrupted, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
+    return 128 + (interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT)
+
+
+@contextmanager
+def stoppable(before: Callable[[], object] | None = None) -> Iterator[None]:
+    """Meanwhile the signals of `ENDING` raise `Stopped` in the main thread; in any other thread this does nothing.
+
+    A signal that was ignored stays ignored, as nohup and a shell's background jobs want it. before: what to do, in the
+    handler, before anything hears of the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {number: signal.getsignal(number) for number in ENDING}
+    outer = next((handler for handler in found.values() if isinstance(handler, _Handler)), None)
+    handler, hook = _Handler(before, outer), sys.unraisablehook
+    mine = {number: old for number, old in found.items() if old not in (signal.SIG_IGN, None)}
+    try:
+        sys.unraisablehook = handler.unraisable
+        for number in mine:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, old in mine.items():
+            signal.signal(number, old)
+        sys.unraisablehook = hook
+
+
+class _Handler:
+    """What raises `Stopped`, once in a while; outer: the handler that this one stands in for."""
+
+    def __init__(self, before: Callable[[], object] | None, outer: _Handler | None) -> None:
+        self._before, self._hook = before, sys.unraisablehook
+        self._outermost: _Handler = self if outer is None else outer._outermost
+        self._asked = -math.inf  # when, of the outermost
+
+    def __call__(self, number: int, frame: Any) -> None:
+        now = time.monotonic()
+        if now - self._outermost._asked < GRACE:
+            return
+        self._outermost._asked = now
+        if self._before is not None:
+            self._before()
+        raise Stopped(number=number)
+
+    def unraisable(self, lost: Any) -> None:
+        """Python drops what is raised in a finaliser or a weak reference's callback (imports have many): ask again."""
+        if not isinstance(lost.exc_value, Stopped):
+            self._hook(lost)
+            return
+        self._outermost._asked = -math.inf
+        again = threading.Timer(0.01, signal_main_thread, [lost.exc_value.number])
+        again.daemon = True
+        again.start()
+
+
+def signal_main_thread(number: int) -> None:
+    """Send this process a signal, so that its main thread wakes up for it, whatever it waits for."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)

@@ -1,0 +1,104 @@
+"""Signals as one exception: all of them, once, wherever they arrive, and in the main thread alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from disco.interrupts import ENDING, Stopped, exit_code, signal_main_thread, stoppable
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends none of these to itself alone")
+
+
+def wait() -> None:
+    """Long enough for a signal that is on its way."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_every_signal_stops_and_says_which_it_was(number):
+    handlers = [signal.getsignal(each) for each in ENDING]
+    with pytest.raises(Stopped) as caught, stoppable():
+        signal_main_thread(number)
+        wait()
+    assert exit_code(caught.value) == 128 + number
+    assert [signal.getsignal(each) for each in ENDING] == handlers
+
+
+def test_pythons_own_interrupt_counts_as_ctrl_c():
+    assert exit_code(KeyboardInterrupt()) == 130
+
+
+def test_what_was_ignored_stays_ignored():
+    """As nohup has it."""
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+
+
+def test_being_asked_again_disturbs_no_ending():
+    kept = []
+    with pytest.raises(Stopped), stoppable():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            kept.append("the picture")
+            raise
+    assert kept == ["the picture"]
+    with pytest.raises(Stopped), stoppable():  # another command in the same process begins anew
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_what_comes_before_and_who_stands_behind():
+    told = []
+    with pytest.raises(Stopped), stoppable():
+        with stoppable(lambda: told.append("workers")):
+            pass
+        with stoppable(lambda: told.append("others")):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                assert told == ["others"]
+                with stoppable(lambda: told.append("never")):
+                    signal.raise_signal(signal.SIGTERM)
+    assert told == ["others"]
+
+
+def test_other_threads_install_nothing():
+    found = []
+
+    def render():
+        before = signal.getsignal(signal.SIGTERM)
+        with stoppable():
+            found.append(signal.getsignal(signal.SIGTERM) is before)
+
+    thread = threading.Thread(target=render)
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_a_signal_that_arrives_in_a_finaliser_is_not_lost():
+    class Dying:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+            for _ in range(1000):  # the handler runs here, and Python drops what it raises
+                pass
+
+    with pytest.raises(Stopped) as caught, stoppable():
+        dying = Dying()
+        del dying
+        wait()
+    assert caught.value.number == signal.SIGTERM
