@@ -16,24 +16,28 @@ import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco.config import (
+    USER_FOLDER,
     by_path,
     compose,
     from_dict,
     groups,
+    hydra_at_hand,
     register,
     settings_table,
     specs,
     to_settings,
     unknown_setting,
+    user_folders,
     without_hydra,
 )
 from disco.errors import SettingsError
 from disco.interrupts import exit_code, stoppable
-from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep
+from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, quoted
 from disco.plan import Plan, build_plan
 
 if TYPE_CHECKING:
@@ -118,7 +122,7 @@ def _main(arguments: list[str]) -> int:
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     if line.shows:
-        _hand_to_hydra([*line.hydra_flags, *overrides])
+        _show(line, overrides)
         return 0
     multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
     if not multirun and len(plain) < len(overrides):
@@ -130,7 +134,7 @@ def _main(arguments: list[str]) -> int:
         print(f"disco: note: {note}", file=sys.stderr)
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
-    _hand_to_hydra([*line.hydra_flags, *(["--multirun"] if multirun else []), *overrides])
+    _hand_to_hydra(overrides, line.config_name, multirun)
     return 0
 
 
@@ -166,6 +170,7 @@ def read_line(arguments: Sequence[str]) -> Line:
         except UnicodeEncodeError as error:
             raise SettingsError(f"{text!r} is not valid UTF-8") from error
     rest = iter(own)
+    folders: list[str] = []
     for argument in rest:
         if not FLAG.fullmatch(argument):
             line.words.append(argument)
@@ -179,9 +184,7 @@ def read_line(arguments: Sequence[str]) -> Line:
         elif flag == "--dry-run":
             line.dry = True
         elif flag in ("--config-dir", "-cd"):
-            if not Path(value).is_dir():
-                raise SettingsError(f"{flag} is {value!r}, which is no folder")
-            line.searchpath.append(f"hydra.searchpath=[{_quoted_path(value)}]")
+            folders.append(_folder_of_configs(flag, value))
         elif flag in ("--config-name", "-cn"):
             line.config_name = value.removesuffix(".yaml")
             line.hydra_flags += ["--config-name", line.config_name]
@@ -193,6 +196,11 @@ def read_line(arguments: Sequence[str]) -> Line:
             raise SettingsError(
                 f"there is no flag {flag}; settings are written name=value, and disco --help lists them"
             )
+    if folders:
+        from disco.config_files import read_user_files
+
+        read_user_files()
+        line.searchpath = [f"hydra.searchpath={quoted(folders, '--config-dir')}"]
     return line
 
 
@@ -201,10 +209,12 @@ def _before_texts(arguments: Sequence[str]) -> list[str]:
     return list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 
-def _quoted_path(folder: str) -> str:
-    from disco.overrides import quoted
-
-    return quoted(f"file://{Path(folder).absolute()}", "--config-dir")
+def _folder_of_configs(flag: str, value: str) -> str:
+    """A folder of the user's configs as Hydra's search path has it."""
+    folder = os.path.abspath(os.path.expanduser(value))
+    if not os.path.isdir(folder):
+        raise SettingsError(f"{flag} is {value!r}, which is no folder")
+    return f"{USER_FOLDER}{folder}"
 
 
 def _replay(line: Line) -> list[str]:
@@ -315,21 +325,33 @@ def check_machine(plan: Plan) -> None:
 # Rendering
 
 
-def _hand_to_hydra(arguments: list[str]) -> None:
-    """Let Hydra make the folders and run the jobs, as if the arguments had been typed."""
+def _hand_to_hydra(overrides: Sequence[str], config_name: str, multirun: bool) -> None:
+    """Let Hydra make the folders and run the jobs."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with hydra_at_hand(overrides):
+        hydra: Any = GlobalHydra.instance().hydra
+        run = hydra.multirun if multirun else hydra.run
+        run(config_name=config_name, task_function=partial(_job, typed=tuple(overrides)), overrides=list(overrides))
+
+
+def _show(line: Line, overrides: Sequence[str]) -> None:
+    """Let Hydra's command line show what its flags ask for, as if they had been typed there."""
     import hydra
 
     register()
     typed = sys.argv
-    sys.argv = ["disco", *arguments]
+    # In folders that overrides name, Hydra would not look for the primary config.
+    flags = [f"--config-dir={folder.removeprefix(USER_FOLDER)}" for folder in user_folders(overrides)[:1]]
+    sys.argv = ["disco", *line.hydra_flags, *(flags if line.config_name != "config" else []), *overrides]
     try:
-        hydra.main(config_path="pkg://disco.conf", config_name="config", version_base="1.3")(_job)()
+        hydra.main(config_path="pkg://disco.conf", config_name="config", version_base="1.3")(lambda config: None)()
     finally:
         sys.argv = typed
 
 
-def _job(config: DictConfig) -> None:
-    """One run, in the folder that Hydra made for it."""
+def _job(config: DictConfig, typed: Sequence[str]) -> None:
+    """One run, in the folder that Hydra made for it. typed: the overrides of all runs."""
     from hydra.core.hydra_config import HydraConfig
 
     from disco.engine import render_settings
@@ -337,7 +359,7 @@ def _job(config: DictConfig) -> None:
     hydra_config: Any = HydraConfig.get()
     if str(hydra_config.mode).endswith("MULTIRUN"):
         # What was typed holds for every run; what is not found there is this one's share of the sweep.
-        own = [override for override in hydra_config.overrides.task if override not in sys.argv]
+        own = [override for override in hydra_config.overrides.task if override not in typed]
         print(" ".join([f"disco: run {hydra_config.job.num}", *own]), file=sys.stderr)
     try:
         run = render_settings(to_settings(config), Path(hydra_config.runtime.output_dir))

@@ -344,21 +344,36 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=schema)
 
 
+#: How overrides name a folder of a user's configs, beside those of conf/: `disco.config_files` reads them.
+USER_FOLDER = "disco-files://"
+
+
 def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> DictConfig:
     """The Hydra config, Hydra's own part included, that conf/ and the overrides make.
 
     overrides: in Hydra's grammar, as `disco.overrides` writes them. Raises `SettingsError` for what Hydra refuses.
     """
     import hydra
+    import yaml
 
-    with hydra_at_hand():
-        return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+    with hydra_at_hand(overrides):
+        try:
+            return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+        except SettingsError:
+            raise
+        except (ValueError, TypeError, AttributeError, OSError, RecursionError, yaml.YAMLError) as error:
+            # Hydra lets through what its libraries say of a file, or of a value in a place where it expects none.
+            raise settings_error(error) from error
 
 
 @contextmanager
-def hydra_at_hand() -> Iterator[None]:
-    """Let Hydra read conf/ meanwhile. Raises `SettingsError` for what it refuses."""
+def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Let Hydra read conf/ meanwhile, and the folders of users that overrides name.
+
+    Raises `SettingsError` for what Hydra refuses.
+    """
     import hydra
+    from hydra.core.config_search_path import SearchPathQuery
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -369,11 +384,36 @@ def hydra_at_hand() -> Iterator[None]:
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_module("disco.conf", version_base="1.3"):
+            # Hydra would look in them for everything but the primary config.
+            loader: Any = GlobalHydra.instance().config_loader()
+            for folder in user_folders(overrides):
+                loader.get_search_path().prepend("command-line", folder, SearchPathQuery(provider="schema"))
+            loader.repository.initialize_sources(loader.get_search_path())
             yield
     except (HydraException, OmegaConfBaseException) as error:
         raise settings_error(error) from error
     finally:
         GlobalHydra.instance().hydra = present
+
+
+def user_folders(overrides: Sequence[str]) -> list[str]:
+    """The folders of a user's configs that overrides name, as Hydra's search path has them."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [override for override in overrides if override.startswith("hydra.searchpath=") and USER_FOLDER in override]
+    found: list[str] = []
+    for override in OverridesParser.create().parse_overrides(given):
+        folders: Any = override.value()
+        found += [folder for folder in folders if folder.startswith(USER_FOLDER)]
+    return found
+
+
+def group_options(group: str, overrides: Sequence[str] = ()) -> list[str]:
+    """The names that a group of config files has, sorted. overrides: those that add folders of configs count."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with hydra_at_hand(overrides):
+        return list(GlobalHydra.instance().config_loader().get_group_options(group))
 
 
 def load(overrides: Sequence[str] = ()) -> Settings:
@@ -411,6 +451,9 @@ def settings_error(error: BaseException) -> SettingsError:
             if spec is not None:
                 return spec.wrong(_given(cause))
         cause = cause.__cause__ or cause.__context__
+    lines = str(error).strip().splitlines()
+    if len(lines) > 1 and lines[0].endswith("raised while composing config:"):
+        return SettingsError(f"{lines[0].partition(':')[0]}: {lines[1]}")
     # What follows the first line is advice for Hydra's own users.
     key = getattr(error, "full_key", None)
     return SettingsError(f"{key}: {_first_line(error)}" if key else _first_line(error))
@@ -420,6 +463,8 @@ def unknown_setting(name: str) -> SettingsError:
     """The error for a setting that does not exist, with the nearest that do."""
     known = [*specs(), *groups(), "preset"]
     leaf = name.rpartition(".")[2] or name
+    if leaf in specs() and name != leaf:
+        return SettingsError(f"there is no setting {name!r}; {leaf} is {specs()[leaf].path} in full")
     near = difflib.get_close_matches(leaf.lower(), known, n=3, cutoff=0.6)
     advice = f"did you mean {' or '.join(near)}?" if near else "disco --help lists the settings"
     return SettingsError(f"there is no setting {name!r}; {advice}")

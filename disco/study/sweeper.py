@@ -116,7 +116,7 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
     folder = quoted(str(walk.folder), "folder")
     own = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
     own.append(f"hydra.job.name={walk.folder.name}")
-    with hydra_at_hand():
+    with hydra_at_hand(overrides):
         config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
         apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
