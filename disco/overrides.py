@@ -22,6 +22,8 @@ from disco.errors import SettingsError
 ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
 # Config groups that hold no settings of their own.
 CHOICES = ("preset", "study")
+# What several values of a setting may begin with.
+SWEEP = re.compile(r"\s*(choice|range|interval|glob|shuffle|sort|tag)\(")
 # Hydra reads keys of mappings unquoted; a colon in one is escaped.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/:@ -]*", re.ASCII)
 # A text in quotes, from where a value may begin to where one may end; as in Hydra, a backslash keeps a quote inside.
@@ -123,7 +125,7 @@ def is_sweep(override: str) -> bool:
 
     try:
         return bool(_parser().parse_override(override).is_sweep_override())
-    except HydraException as error:
+    except (HydraException, ValueError, RecursionError) as error:
         raise SettingsError(f"{override} cannot be read; {str(error).splitlines()[0]}") from error
 
 
@@ -185,6 +187,8 @@ def _piece(spec: Spec, text: str, is_text: bool) -> str:
         return text if meant else quoted(text, spec.name)
     if parsed.readable:
         return text
+    if SWEEP.match(text):
+        raise SettingsError(f"{spec.name} is {text!r}, which cannot be read: {parsed.reason}")
     if text.lstrip()[:1] in ("[", "{") and (not spec.timed or typing.get_origin(spec.type) is dict):
         raise SettingsError(
             f"""{spec.name} is {text!r}, which cannot be read; put texts in quotes: '["a, b", "c (d)"]'"""
@@ -210,11 +214,11 @@ class _read:
         from hydra.core.override_parser.types import QuotedString
         from hydra.errors import HydraException
 
-        self.readable, self.is_sweep, self.is_quoted = True, False, False
+        self.readable, self.is_sweep, self.is_quoted, self.reason = True, False, False, ""
         try:
             override = _parser().parse_override(f"key={text}")
-        except HydraException:
-            self.readable = False
+        except (HydraException, ValueError, RecursionError) as error:  # also what Python has no number or stack for
+            self.readable, self.reason = False, str(error).splitlines()[0]
         else:
             self.is_sweep = override.is_sweep_override()
             self.is_quoted = isinstance(override._value, QuotedString)

@@ -19,12 +19,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -36,7 +34,6 @@ from disco.config import (
     compose,
     from_dict,
     settings_error,
-    specs,
     to_dict,
     to_settings,
     without_hydra,
@@ -46,9 +43,19 @@ from disco.outputs import read_record, replace_file
 from disco.overrides import from_arguments, full_name, quoted
 from disco.plan import Plan, build_plan
 from disco.study.results import NO_AXES, STUDY_FILE, Axis, identity
+from disco.study.sweeps import (
+    check_axes,
+    check_number_of_cells,
+    choices_of,
+    given_in,
+    globs_spelt_out,
+    is_value,
+    leaf_of,
+    name_in,
+    parsed,
+)
 
 if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
 #: What is slow to change from one cell to the next, the slowest first: networks to load, then sizes to warm up to.
@@ -56,6 +63,11 @@ COSTLY = (
     *("preset", "model", "model.diffusion_model", "model.precision", "model.use_secondary_model"),
     *("model.secondary_model", "perceptors", "perceptors.clip_models", "model.width", "model.height"),
 )
+#: What the sweepers that make studies can have: ours in conf/hydra/sweeper, and the one that Hydra takes by itself.
+SWEEPER_KEYS = {
+    *("_target_", "description", "params", "workers", "max_batch_size"),
+    *("objective", "direction", "trials", "search_seed"),
+}
 #: The longest name of a study's folder that is made of its axes.
 NAME_LENGTH = 60
 
@@ -167,7 +179,10 @@ def is_done(folder: Path, job: Job) -> bool:
 
 def sweeper_of(config: DictConfig) -> dict[str, Any]:
     """What a composed config says of the sweeper."""
-    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    try:
+        sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    except OmegaConfBaseException as error:  # an interpolation that leads nowhere
+        raise settings_error(error) from error
     return sweeper
 
 
@@ -180,8 +195,11 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
     given = {name_in(override) for override in typed}
     if given & {"prompt", "prompts"}:
         given |= {"prompt", "prompts"}
+    sweeper = sweeper_of(config)
+    for name in sorted({*sweeper} - SWEEPER_KEYS):
+        raise SettingsError(f"hydra.sweeper holds {name!r}, but can hold {', '.join(sorted(SWEEPER_KEYS))}")
     declared = []
-    for name, value in (sweeper_of(config).get("params") or {}).items():
+    for name, value in (sweeper.get("params") or {}).items():
         if value in ([], ""):
             raise SettingsError(f"{name} is an axis without values; give it some, such as {name}=1,2")
         if isinstance(value, str):
@@ -189,7 +207,8 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
         else:
             values = value if isinstance(value, list) else [value]
             declared.append(f"{full_name(name)}={','.join(quoted(item, name) for item in values)}")
-    return [override for override in declared if name_in(override) not in given] + list(typed)
+    own = [override for override in declared if name_in(override) not in given]
+    return globs_spelt_out([*own, *typed])
 
 
 def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> Sweep:
@@ -206,8 +225,11 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     check_axes(names, sweeps)
     for override in sweeps:
         if not override.is_discrete_sweep():
-            leaf, given = _leaf(override), str(override.input_line).partition("=")[2]
-            raise SettingsError(f"{leaf} is {given}, for a search only; list values, or add hydra/sweeper=disco_optuna")
+            leaf = leaf_of(override)
+            raise SettingsError(
+                f"{leaf} is {given_in(override)}, for a search only; list values, or add hydra/sweeper=disco_optuna"
+            )
+    check_number_of_cells(sweeps)
     choices = [choices_of(override) for override in sweeps]
     composed = Composer(overrides, config_name)
     jobs, notes = [], list[str]()
@@ -283,13 +305,6 @@ def in_study(settings: Settings) -> Settings:
     return dataclasses.replace(settings, model=dataclasses.replace(model, threads=model.threads or 1))
 
 
-def is_value(override: str) -> bool:
-    """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
-    name = name_in(override)
-    spec = specs().get(name.rpartition(".")[2])
-    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
-
-
 def name_of(config: DictConfig, settings: Sequence[str]) -> str:
     """What a study is called: its file's name, or its axes."""
     chosen = config.hydra.runtime.choices.get("study")
@@ -307,18 +322,6 @@ def folder_of(config: DictConfig, settings: Sequence[str]) -> Path:
     named = copy.deepcopy(config)
     named.hydra.job.name = f"{name_of(config, settings)}-{digits}"
     return Path(str(named.hydra.sweep.dir)).absolute()
-
-
-def check_axes(names: Sequence[str], sweeps: Sequence[Override]) -> None:
-    """Refuse what is no axis, is given twice, or has no values. names: what all overrides are for."""
-    for override in sweeps:
-        name, leaf = name_in(override.get_key_element()), _leaf(override)
-        if name in NO_AXES:
-            raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
-        if names.count(name) > 1:
-            raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")
-        if override.is_discrete_sweep() and not choices_of(override):
-            raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
 
 
 def _check_apart(axes: Sequence[Axis], choices: Sequence[Sequence[str]], jobs: Sequence[Job]) -> None:
@@ -340,10 +343,6 @@ def _axis(setting: str, values: Sequence[Any]) -> Axis:
     return Axis(setting, tuple({identity(value): value for value in values}.values()))
 
 
-def _leaf(override: Override) -> str:
-    return name_in(override.get_key_element()).rpartition(".")[2]
-
-
 def _value(tree: Mapping[str, Any], override: str) -> Any:
     """What a cell has on an axis: the resolved value of a setting, or the choice of a group."""
     if not is_value(override):
@@ -352,21 +351,6 @@ def _value(tree: Mapping[str, Any], override: str) -> Any:
     for name in name_in(override).split(".", maxsplit=2):
         value = value[name]
     return value
-
-
-def choices_of(override: Override) -> list[str]:
-    """The values of a sweep, an override each."""
-    return [f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()]
-
-
-def name_in(override: str) -> str:
-    """What an override is for."""
-    return override.partition("=")[0].lstrip("+~")
-
-
-@cache
-def parsed(override: str) -> Override:
-    return OverridesParser.create().parse_override(override)
 
 
 # study.json

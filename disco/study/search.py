@@ -29,12 +29,8 @@ from disco.study.cells import (
     Composer,
     Job,
     Sweep,
-    check_axes,
-    choices_of,
     is_done,
     job_of,
-    name_in,
-    parsed,
     planned,
     sweep_of,
     sweeper_of,
@@ -43,6 +39,7 @@ from disco.study.cells import (
 from disco.study.locks import FOREVER, WORK, held, lock_of
 from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.sweeper import launch
+from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, name_in, parsed
 from disco.study.worker import Walk
 
 if TYPE_CHECKING:
@@ -76,7 +73,7 @@ class Space:
 
     def corners(self) -> Iterator[list[str]]:
         """Both ends of every range and every listed value, with the first of all other axes: what can be checked."""
-        ends = [_ends(axis) for axis in self.axes]
+        ends = [ends_of(parsed(axis)) for axis in self.axes]
         usual = [values[0] for values in ends]
         for place, values in enumerate(ends):
             for value in values:
@@ -126,6 +123,7 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
         raise SettingsError(
             "seed is no axis of a search; give it the seeds that every trial is rendered with: seed=0,1,2"
         )
+    check_number_of_cells(seeds)
     axes = tuple(str(override.input_line) for override in sweeps if override not in seeds)
     if not axes:
         raise SettingsError("a search takes at least one axis, such as 'clamp_max=interval(0.05, 0.5)'")
@@ -138,27 +136,16 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     return sweep_of(config, space.names(), jobs, notes), space
 
 
-def _ends(axis: str) -> list[str]:
-    override = parsed(axis)
-    sweep: Any = override._value
-    if not isinstance(sweep, IntervalSweep):
-        return choices_of(override)
-    return [f"{override.get_key_element()}={end}" for end in (sweep.start, sweep.end)]
-
-
 def _proposed(axis: str, trial: optuna.Trial) -> str:
     """The value that a trial has on an axis, as an override."""
     override = parsed(axis)
     sweep: Any = override._value
     key = override.get_key_element()
-    if isinstance(sweep, IntervalSweep):
-        whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
-        suggest: Any = trial.suggest_int if whole else trial.suggest_float
-        return f"{key}={suggest(key, sweep.start, sweep.end, log='log' in sweep.tags)}"
-    if isinstance(sweep, RangeSweep):
-        values = list(sweep.range())
-        suggest = trial.suggest_int if all(isinstance(value, int) for value in values) else trial.suggest_float
-        return f"{key}={suggest(key, min(values), max(values), step=abs(sweep.step))}"
+    if isinstance(sweep, (IntervalSweep, RangeSweep)):
+        low, high = bounds_of(override)
+        suggest: Any = trial.suggest_int if isinstance(low, int) and isinstance(high, int) else trial.suggest_float
+        how = {"step": abs(sweep.step)} if isinstance(sweep, RangeSweep) else {"log": "log" in sweep.tags}
+        return f"{key}={suggest(key, low, high, **how)}"
     return f"{key}={trial.suggest_categorical(key, [text.partition('=')[2] for text in choices_of(override)])}"
 
 

@@ -125,6 +125,11 @@ def test_the_studies_that_come_along(name):
     assert {axis.setting for axis in sweep.axes} > {"seed"}  # seeds paired: every other cell has each of them
 
 
+def test_a_sweeper_with_a_slip_of_the_pen(tmp_path):
+    with pytest.raises(SettingsError, match="hydra.sweeper holds 'parms', but can hold .*params"):
+        sweep_of(*study_file(tmp_path, "prompt: a star\nhydra:\n  sweeper:\n    parms:\n      seed: 0,1\n"))
+
+
 def test_what_is_typed_takes_the_place_of_an_axis():
     sweep = sweep_of("study=cut_ic_pow_by_clamp_max", "seed=7", "cut_ic_pow=1,2", "a blue boat", "steps=5")
     assert [axis.setting for axis in sweep.axes] == ["guidance.clamp_max", "cutouts.cut_ic_pow"]

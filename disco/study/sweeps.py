@@ -1,0 +1,170 @@
+"""The sweeps of a study as Hydra's grammar has them: what they hold, how much of it, and what is wrong with them.
+
+    1,2,3    choice(1,2,3)    range(0,10)    glob(*)    interval(0.05,0.5)    shuffle(...)    sort(...)    tag(log, ...)
+
+A range is counted before it is spelt out, for range(0,1000000000) is quickly typed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+
+from disco.config import group_options, specs
+from disco.errors import SettingsError
+from disco.overrides import quoted
+from disco.study.results import NO_AXES
+
+#: More than this is hardly meant: each cell is checked before the first is rendered, and has a folder of its own.
+MOST_CELLS = 10_000
+
+
+@cache
+def parsed(override: str) -> Override:
+    return OverridesParser.create().parse_override(override)
+
+
+def name_in(override: str) -> str:
+    """What an override is for."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def leaf_of(override: Override) -> str:
+    """The bare name of what a sweep is for."""
+    return name_in(override.get_key_element()).rpartition(".")[2]
+
+
+def given_in(override: Override) -> str:
+    """The values of a sweep as they were typed."""
+    return str(override.input_line).partition("=")[2]
+
+
+def is_value(override: str) -> bool:
+    """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
+    name = name_in(override)
+    spec = specs().get(name.rpartition(".")[2])
+    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
+
+
+def choices_of(override: Override) -> list[str]:
+    """The values of a sweep, an override each."""
+    return [f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()]
+
+
+def ends_of(override: Override) -> list[str]:
+    """What of an axis of a search can be checked before: both ends of a range, every value of a list."""
+    sweep: Any = override._value
+    if isinstance(sweep, (IntervalSweep, RangeSweep)):
+        return [f"{override.get_key_element()}={end}" for end in bounds_of(override)]
+    return choices_of(override)
+
+
+def bounds_of(override: Override) -> tuple[float, float]:
+    """The least and the greatest value of an interval or range, integers where the setting takes nothing else."""
+    sweep: Any = override._value
+    kind = type(sweep)
+    if kind is IntervalSweep:
+        return _whole(override, sweep.start), _whole(override, sweep.end)
+    start, step = sweep.start or 0, sweep.step
+    last = type(start + step)(Decimal(start) + (length_of(override) - 1) * Decimal(step))
+    return min(start, last), max(start, last)
+
+
+def length_of(override: Override) -> int:
+    """How many values a sweep lists."""
+    sweep: Any = override._value
+    if not isinstance(sweep, RangeSweep):
+        return len(sweep.list)
+    start, stop, step = map(Fraction, (sweep.start or 0, sweep.stop or 0, sweep.step))
+    return max(0, math.ceil((stop - start) / step))
+
+
+def globs_spelt_out(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with glob(...) replaced by the names that it means.
+
+    Raises SettingsError where it means none, and where it is given to a setting, which has no names to choose from.
+    """
+    return [_spelt_out(override, overrides) if "glob(" in override else override for override in overrides]
+
+
+def _spelt_out(override: str, overrides: Sequence[str]) -> str:
+    sweep: Any = parsed(override)._value
+    if not isinstance(sweep, Glob):
+        return override
+    name, given = name_in(override), given_in(parsed(override))
+    if is_value(override):
+        raise SettingsError(f"{name.rpartition('.')[2]} is {given}, but glob chooses among files; list the values")
+    names = sweep.filter(group_options(name, overrides))
+    if not names:
+        known = ", ".join(group_options(name, overrides)) or "nothing"
+        raise SettingsError(f"{name} is {given}, which fits none of {known}")
+    return f"{parsed(override).get_key_element()}=choice({','.join(quoted(each, name) for each in names)})"
+
+
+# What is wrong with them
+
+
+def check_axes(names: Sequence[str], sweeps: Sequence[Override]) -> None:
+    """Refuse what is no axis, is given twice, or has no values. names: what all overrides are for."""
+    for override in sweeps:
+        name, leaf = name_in(override.get_key_element()), leaf_of(override)
+        if name in NO_AXES:
+            raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
+        if names.count(name) > 1:
+            raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")
+        _check_numbers(override)
+        if override.is_discrete_sweep() and not length_of(override):
+            raise SettingsError(f"{leaf} is an axis without values; give it some, such as {leaf}=1,2")
+
+
+def check_number_of_cells(sweeps: Sequence[Override]) -> None:
+    """Refuse a grid of more cells than anyone means."""
+    count = math.prod(map(length_of, sweeps))
+    if count > MOST_CELLS:
+        axes = " x ".join(f"{leaf_of(override)} ({length_of(override):,})" for override in sweeps)
+        raise SettingsError(
+            f"{axes} makes {count:,} cells, but a study takes at most {MOST_CELLS:,}; give a part of the values (the "
+            "rest, given later, joins the same study), or search among them with hydra/sweeper=disco_optuna"
+        )
+
+
+def _check_numbers(override: Override) -> None:
+    """Refuse a range or interval that could not be walked through."""
+    sweep: Any = override._value
+    said = f"{leaf_of(override)} is {given_in(override)}"
+    kind = type(sweep)
+    if kind is RangeSweep:
+        _check_finite(said, sweep.start or 0, sweep.stop or 0, sweep.step)
+        if sweep.step == 0:
+            raise SettingsError(f"{said}, whose step is 0; give another")
+    if kind is IntervalSweep:
+        _check_finite(said, sweep.start, sweep.end)
+        if not is_value(str(override.input_line)):
+            raise SettingsError(f"{said}, but files are chosen by their names; list them")
+        if sweep.start > sweep.end:
+            raise SettingsError(f"{said}, which starts above its end; write interval({sweep.end},{sweep.start})")
+        if "log" in sweep.tags and sweep.start <= 0:
+            raise SettingsError(f"{said}, but a logarithmic interval starts above 0")
+        bounds_of(override)
+
+
+def _check_finite(said: str, *numbers: Any) -> None:
+    if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+        raise SettingsError(f"{said}, which must be made of finite numbers")
+
+
+def _whole(override: Override, end: float) -> float:
+    """An end of an interval, made an integer where the setting takes nothing else."""
+    spec = specs().get(leaf_of(override))
+    if spec is None or not (spec.type is int or spec.integer):
+        return end
+    if end != int(end):
+        raise SettingsError(f"{spec.name} is {given_in(override)}, but counts; give the interval integers as its ends")
+    return int(end)
