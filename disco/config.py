@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
@@ -366,9 +367,13 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
             raise settings_error(error) from error
 
 
+#: Hydra has one instance a process: whoever composes has it for himself. The same thread may do so within.
+COMPOSING = RLock()
+
+
 @contextmanager
 def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
-    """Let Hydra read conf/ meanwhile, and the folders of users that overrides name.
+    """Let Hydra read conf/ meanwhile, and the folders of users that overrides name; other threads wait.
 
     Raises `SettingsError` for what Hydra refuses.
     """
@@ -378,22 +383,23 @@ def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    register()
-    # Hydra has one instance a process, which may be at work: for this command line, or in someone's own program.
-    present = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        with hydra.initialize_config_module("disco.conf", version_base="1.3"):
-            # Hydra would look in them for everything but the primary config.
-            loader: Any = GlobalHydra.instance().config_loader()
-            for folder in user_folders(overrides):
-                loader.get_search_path().prepend("command-line", folder, SearchPathQuery(provider="schema"))
-            loader.repository.initialize_sources(loader.get_search_path())
-            yield
-    except (HydraException, OmegaConfBaseException) as error:
-        raise settings_error(error) from error
-    finally:
-        GlobalHydra.instance().hydra = present
+    with COMPOSING:
+        register()
+        # Its instance may be at work: for this command line, or in someone's own program.
+        present = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with hydra.initialize_config_module("disco.conf", version_base="1.3"):
+                # Hydra would look in them for everything but the primary config.
+                loader: Any = GlobalHydra.instance().config_loader()
+                for folder in user_folders(overrides):
+                    loader.get_search_path().prepend("command-line", folder, SearchPathQuery(provider="schema"))
+                loader.repository.initialize_sources(loader.get_search_path())
+                yield
+        except (HydraException, OmegaConfBaseException) as error:
+            raise settings_error(error) from error
+        finally:
+            GlobalHydra.instance().hydra = present
 
 
 def user_folders(overrides: Sequence[str]) -> list[str]:

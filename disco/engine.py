@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -131,7 +132,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     device = choose_device(plan.settings.model.device)
     choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
     arrangement, estimate = arrange(plan, device)
-    make_room(plan, arrangement, estimate, device)
+    with LOADING:
+        make_room(plan, arrangement, estimate, device)
     compiling = choose_compile(plan, device).chosen != "off"
     hold_to_limit(plan, device)
     measured_peak = watch_memory(device)
@@ -179,7 +181,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     try:
         if out is not None:
             out.start(record_of(plan, device, arrangement, estimate))
-        networks = load_networks(plan, device, arrangement)
+        with LOADING:
+            networks = load_networks(plan, device, arrangement)
         size = plan.settings.batch_size
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
@@ -337,6 +340,9 @@ FILES = Loaders(
     lru_cache(maxsize=2)(load_unet), lru_cache(maxsize=2)(load_secondary), lru_cache(maxsize=16)(load_perceptor)
 )
 
+
+#: Runs beside one another load one after the other, so that the second finds what the first has loaded.
+LOADING = Lock()
 
 #: Bytes of the networks that this process has loaded and keeps, by name and dtype.
 KEPT: dict[tuple[str, torch.dtype], int] = {}

@@ -200,8 +200,7 @@ def _can_tell(prompts: Sequence[Prompt]) -> bool:
 @lru_cache(maxsize=1)
 def load_judge() -> Reader:
     """The judge, on the CPU and in float32 wherever the run was, so that verdicts compare; loaded once a process."""
-    with torch.random.fork_rng(devices=[]):  # building a network draws its first weights
-        return Reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"), SENTENCES)
+    return Reader(load_perceptor(catalog.perceptor("embedded_judge"), "cpu"), SENTENCES)
 
 
 def _six_digits(value: float | Tensor) -> float:

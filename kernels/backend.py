@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +23,8 @@ KERNELS = ("auto", "triton", "reference")
 #: What the kernels compute with.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
-#: The choice, of all threads: autograd computes a checkpointed block again in one of its own.
-_chosen = "auto"
+#: The choice, each thread's own: runs beside one another may have chosen differently.
+_chosen: ContextVar[str] = ContextVar("chosen", default="auto")
 _watched: ContextVar[list[str] | None] = ContextVar("watched", default=None)
 
 
@@ -45,15 +46,25 @@ def can_run(device: torch.device) -> bool:
 
 @contextmanager
 def using(kernels: str) -> Iterator[None]:
-    """Run operations this way meanwhile, in all threads. Raises ValueError for what is none of `KERNELS`."""
-    global _chosen
+    """Run operations this way meanwhile, in this thread. Raises ValueError for what is none of `KERNELS`."""
     if kernels not in KERNELS:
         raise ValueError(f"kernels={kernels!r}: allowed are {', '.join(KERNELS)}")
-    before, _chosen = _chosen, kernels
+    token = _chosen.set(kernels)
     try:
         yield
     finally:
-        _chosen = before
+        _chosen.reset(token)
+
+
+def as_chosen_here(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its operations run as is chosen now and in this thread, wherever and whenever it is called."""
+    chosen = _chosen.get()
+
+    def called(*given: Any, **named: Any) -> Any:
+        with using(chosen):
+            return function(*given, **named)
+
+    return called
 
 
 @contextmanager
@@ -77,7 +88,7 @@ def by_triton(operation: str, *tensors: Tensor) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    kernels = _chosen
+    kernels = _chosen.get()
     fit = all(can_run(each.device) and (each.dtype in DTYPES or not each.is_floating_point()) for each in tensors)
     if kernels == "triton" and not fit:
         found = ", ".join(sorted({f"{each.dtype} on {each.device}" for each in tensors}))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,12 @@ def test_composing_leaves_hydra_as_it_was() -> None:
         load()
         assert GlobalHydra.instance().is_initialized()
     assert not GlobalHydra.instance().is_initialized()
+
+
+def test_threads_compose_one_after_the_other() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda steps: load([f"sampler.steps={steps}"]).sampler.steps, range(1, 13)))
+    assert found == list(range(1, 13))
 
 
 def test_run_folders_differ_within_a_second() -> None:

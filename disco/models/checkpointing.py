@@ -5,11 +5,14 @@ Source: Chen et al. 2016, arXiv:1604.06174. The second pass does what the first 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from disco.kernels import backend
 
 
 def set_checkpointing(blocks: Iterable[nn.Module], on: bool) -> None:
@@ -20,5 +23,18 @@ def set_checkpointing(blocks: Iterable[nn.Module], on: bool) -> None:
     for block in blocks:
         block.__dict__.pop("forward", None)
         if on:
-            # Nothing in these networks draws at random, so there is no random state to keep.
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)  # type: ignore[method-assign]
+            block.forward = checkpointed(block.forward)  # type: ignore[method-assign]
+
+
+def checkpointed(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward`, computed a second time for its gradient, with the kernels of the first, in whichever thread.
+
+    Autograd walks back through what lies on a GPU in a thread of its own.
+    """
+
+    def computed(*given: Any, **named: Any) -> Any:
+        again = forward if torch.compiler.is_compiling() else backend.as_chosen_here(forward)
+        # Nothing in these networks draws at random, so there is no random state to keep.
+        return checkpoint(again, *given, use_reentrant=False, preserve_rng_state=False, **named)
+
+    return computed

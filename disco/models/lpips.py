@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.store import weights_path
-from disco.models.weights import load_state
+from disco.models.weights import Undrawn, load_state
 
 #: torchvision's VGG-16, trained on ImageNet.
 BACKBONE = catalog.backbone("vgg16")
@@ -51,7 +51,8 @@ class Lpips(nn.Module):
 def load_lpips(device: torch.device) -> Lpips:
     """LPIPS with its weights, float32, in eval mode, without gradients to its parameters."""
     path = check_lpips()
-    model = Lpips()
+    with Undrawn():
+        model = Lpips()
     try:
         model.load_backbone(load_state(path, BACKBONE.weights.form_at(path).sha256))
     except (KeyError, RuntimeError) as error:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from disco.models.catalog import SecondarySpec
 from disco.models.store import weights_path
-from disco.models.weights import fill, load_state
+from disco.models.weights import Undrawn, fill, load_state
 
 
 class FourierFeatures(nn.Module):
@@ -136,7 +136,8 @@ def load_secondary(spec: SecondarySpec, device: str | torch.device, dtype: torch
     Called with x [B, 3, H, W] and cosine t [B] it returns v [B, 3, H, W]. Raises `disco.errors.SettingsError` when the
     weights are missing or not the ones of the catalog.
     """
-    model = build_secondary(spec)
+    with Undrawn():
+        model = build_secondary(spec)
     path = weights_path(spec)
     fill(model, load_state(path, spec.weights.form_at(path).sha256), spec.name)
     return model.eval().requires_grad_(False).to(device, dtype)

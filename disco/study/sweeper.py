@@ -122,10 +122,10 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
         apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
         walk = replace(walk, workers=workers_of(config, walk.jobs, walk.most()), apart=apart)
         launcher = Plugins.instance().instantiate_launcher(context, walk, config)
-        try:
-            returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
-        except Exception as error:  # a worker that is killed takes its launcher along
-            return [one_line(error)]
+    try:
+        returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
+    except Exception as error:  # a worker that is killed takes its launcher along
+        return [one_line(error)]
     return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from disco.kernels import backend
-from disco.kernels.backend import by_triton, can_run, using, watching
+from disco.kernels.backend import as_chosen_here, by_triton, can_run, using, watching
 
 HERE = torch.zeros(2)
 ELSEWHERE = torch.zeros(2, device="meta")
@@ -48,12 +48,18 @@ def test_inside_compile_the_references_are_fused():
     assert ran == []
 
 
-def test_a_choice_ends_with_its_block_and_holds_in_autograds_threads():
-    answers = []
+def in_another_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_a_choice_ends_with_its_block_and_is_the_threads_own():
+    def asked():
+        return by_triton("operation", HERE)
+
     with using("reference"), using("triton"):
-        thread = threading.Thread(target=lambda: answers.append(by_triton("operation", HERE)))
-        thread.start()
-        thread.join()
-    assert answers == [True] and not by_triton("operation", HERE)
+        assert asked() and not in_another_thread(asked)
+        kept = as_chosen_here(asked)
+    assert not asked() and kept() and in_another_thread(kept) and not asked()
     with pytest.raises(ValueError, match="allowed are auto, triton, reference"), using("fast"):
         pass

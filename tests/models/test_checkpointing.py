@@ -1,9 +1,13 @@
 """Gradients with checkpointed blocks are those without, to the bit; what is held between the passes is less."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
+from disco.kernels import backend
 
 from disco.models import catalog
+from disco.models.checkpointing import checkpointed
 from disco.models.clip import build_clip, set_tower_checkpointing
 from disco.models.unet import UNet, freeze_unet
 
@@ -53,6 +57,28 @@ def test_of_the_image_towers(name):
     again, less = gradient_and_held(tower, cuts)
     assert torch.equal(plain, again) and plain.abs().max() > 0
     assert less < held
+
+
+def test_the_second_pass_takes_the_kernels_of_the_first_in_another_thread_too():
+    """As autograd's own threads do, which a GPU's part of the gradient is computed in."""
+
+    def product(x):
+        backend.by_triton("product", x)
+        return x.sin() * x
+
+    x = torch.ones(2, requires_grad=True)
+    with backend.using("triton"):
+        y = checkpointed(product)(x)
+    with ThreadPoolExecutor(1) as pool:
+
+        def walk_back():
+            with backend.watching() as ran:
+                torch.autograd.grad(y.sum(), x)
+            return ran
+
+        with backend.using("triton"):
+            y = checkpointed(product)(x)
+        assert pool.submit(walk_back).result() == ["product:triton"]
 
 
 def test_without_a_gradient_nothing_changes():
