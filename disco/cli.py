@@ -219,7 +219,8 @@ def _folder_of_configs(flag: str, value: str) -> str:
 
 def _replay(line: Line) -> list[str]:
     """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
-    from disco.outputs import read_settings
+    from disco.inputs import found_again
+    from disco.outputs import read_record, read_settings
 
     if len(line.words) < 2:
         raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")
@@ -231,10 +232,14 @@ def _replay(line: Line) -> list[str]:
     given = {key.rpartition(".")[2] for key in keys}
     if {"prompt", "prompts"} & given or len(keys) < len(words) or line.texts:
         given |= {"prompt", "prompts"}
+    recorded = by_path(from_dict(read_settings(path)))
+    recorded, notes = found_again(recorded, read_record(path), Path(path).expanduser(), given)
+    for note in notes:
+        print(f"disco: note: {note}", file=sys.stderr)
     usual = by_path(without_hydra(compose(config_name=line.config_name)))
     values = {
         full_name: value
-        for full_name, value in by_path(from_dict(read_settings(path))).items()
+        for full_name, value in recorded.items()
         if full_name.rpartition(".")[2] not in given and value != usual[full_name]
     }
     return from_python(values) + from_arguments(words, line.texts, multirun=line.multirun)

@@ -17,7 +17,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from functools import cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -48,9 +48,16 @@ def _setting(
     choices: tuple[str | int, ...] = (),
     integer: bool = False,
     timed: bool = False,
+    before: Any = MISSING,
 ) -> Any:
-    """A field with its line of help and what it allows; `integer` and `timed` concern timed values only."""
-    return field(metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed))
+    """A field with its line of help and what it allows; `integer` and `timed` concern timed values only.
+
+    before: of a setting that came later, the value that does what disco did without it. Records of older versions are
+    read as if they had it, and at this value it does not count in what a run is known by.
+    """
+    return field(
+        metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed, before=before)
+    )
 
 
 def _group() -> Any:
@@ -165,13 +172,15 @@ class SamplerConfig:
     use_horizontal_symmetry: bool = _setting("copy the left half onto the right at transformation_percent")
     use_vertical_symmetry: bool = _setting("copy the upper half onto the lower at transformation_percent")
     use_diagonal_symmetry: bool = _setting(
-        "copy what is above the diagonal from the upper left onto what is below, likewise; square pictures only"
+        "copy what is above the diagonal from the upper left onto what is below, likewise; square pictures only",
+        before=False,
     )
-    use_antidiagonal_symmetry: bool = _setting("the same with the diagonal from the upper right")
-    use_radial_symmetry: bool = _setting("copy a part onto the others by turns of the picture, likewise")
+    use_antidiagonal_symmetry: bool = _setting("the same with the diagonal from the upper right", before=False)
+    use_radial_symmetry: bool = _setting("copy a part onto the others by turns of the picture, likewise", before=False)
     radial_symmetry_order: int = _setting(
         "turns of use_radial_symmetry, and of symmetry_axis=radial: 2 halves, or 4 quarters of a square picture",
         choices=(2, 4),
+        before=2,
     )
     transformation_percent: tuple[Any, ...] = _setting(
         "shares of the run at which the halves are copied; at the last step (100%) the picture itself is symmetric"
@@ -202,6 +211,7 @@ class OutputConfig:
     fps: int = _setting("pictures a second of the film", low=1, high=120)
     metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
     tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
+    keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)
 
 
 @dataclass(frozen=True)
@@ -238,6 +248,7 @@ class Spec:
     choices: tuple[str | int, ...]
     integer: bool
     timed: bool
+    before: Any
 
     @property
     def path(self) -> str:
@@ -295,8 +306,10 @@ def specs() -> dict[str, Spec]:
 def from_dict(tree: Mapping[str, Any]) -> Settings:
     """The settings that `to_dict` wrote, or anyone else: every name and every value is checked.
 
-    Raises `SettingsError` for an unknown, a missing or an ill-typed setting. Values are data and stay data: nothing
-    in them is looked up, resolved or called.
+    Settings that older versions did not have may be missing. Values are data and stay data: nothing in them is looked
+    up, resolved or called.
+
+    Raises `SettingsError` for an unknown, another missing or an ill-typed setting.
     """
     values = _named_values("", tree, Settings)
     parts = {name: schema(**_named_values(name, values[name], schema)) for name, schema in groups().items()}
@@ -524,6 +537,8 @@ def _named_values(group: str, tree: Any, schema: type) -> dict[str, Any]:
     for name in tree:
         if name not in names:
             raise unknown_setting(f"{group}.{name}" if group else str(name))
+    later = {name: specs()[name].before for name in names if name in specs() and specs()[name].before is not MISSING}
+    tree = {**later, **tree}
     for name in names:
         if name not in tree:
             raise SettingsError(f"{name} is missing{f' from the group {group}' if group else ''}")

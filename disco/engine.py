@@ -33,7 +33,6 @@ from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
-from disco.images import open_image
 from disco.judge import assess
 from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
@@ -42,7 +41,7 @@ from disco.models.clip import LoadedPerceptor, load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
 from disco.models.unet import UNet, load_unet
-from disco.noise import ImageNoise, load_init, normal, overlay_noise, perlin_init, to_tensor
+from disco.noise import ImageNoise, fit_init, normal, overlay_noise, perlin_init, to_tensor
 from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
 from disco.plan import Plan, Stage, Step, build_plan, memory_limit
@@ -181,6 +180,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     try:
         if out is not None:
             out.start(record_of(plan, device, arrangement, estimate))
+            if plan.settings.output.keep_inputs:
+                out.keep({picture.kept_as: picture.data for picture in plan.inputs})
         with LOADING:
             networks = load_networks(plan, device, arrangement)
         size = plan.settings.batch_size
@@ -289,6 +290,7 @@ def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estima
     return {
         "version": disco.__version__,
         "settings": plan.settings,
+        "inputs": [picture.record(plan.settings.output.keep_inputs) for picture in plan.inputs],
         "size": [plan.width, plan.height],
         "seeds": plan.seeds,
         "weights": {spec.name: sha256_of_weights(spec) for spec in specs_of(plan)},
@@ -540,7 +542,7 @@ def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device
     if settings.perlin_init:
         inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode) for noise in noises]
     elif plan.init_image is not None:
-        picture = load_init(plan.init_image, plan.height, plan.width)
+        picture = fit_init(plan.input("init_image", plan.init_image).open(), plan.height, plan.width)
         inits = [overlay_noise(picture, settings.init_noise, noise.generator("init")) for noise in noises]
     else:
         return None
@@ -577,7 +579,7 @@ def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: t
     skip_augs, compat = plan.steps[0].cuts.skip_augs, plan.settings.compat == "disco57"
     found = []
     for prompt in plan.image_prompts:
-        image = open_image(prompt.path, "image_prompts")
+        image = plan.input("image_prompts", prompt.path).open()
         share = min(1.0, min(plan.width, plan.height) / min(image.size))
         width, height = (max(1, round(side * share)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS)

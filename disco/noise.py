@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.images import open_image
 
 PERLIN_MODES = ("mixed", "color", "gray")
 
@@ -133,12 +131,8 @@ def autocontrast(picture: Tensor) -> Tensor:
 # Image inits
 
 
-def load_init(path: str | Path, height: int, width: int) -> Tensor:
-    """The init image, resized (Lanczos) to height x width whatever its proportions: float32 [3, H, W] in [-1, 1].
-
-    Raises SettingsError, naming init_image, where the picture cannot be read.
-    """
-    picture = open_image(path, "init_image")
+def fit_init(picture: Image.Image, height: int, width: int) -> Tensor:
+    """An RGB picture, resized (Lanczos) to height x width whatever its proportions: float32 [3, H, W] in [-1, 1]."""
     return to_tensor(picture.resize((width, height), Image.Resampling.LANCZOS))
 
 

@@ -6,11 +6,13 @@
     steps.jsonl             a line a step
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
+    inputs/                 the init image and the image prompts, on request
     tensorboard/            TensorBoard's event files, on request
 
-Every PNG has the record of its making inside: the settings, its seed, the version and the hashes of the weights. Whole
-files are written beside and renamed, so that whoever looks never sees half a picture. Pictures come as float tensors
-[3, H, W] in [-1, 1], on any device. Torch itself is not imported here: records are read without it.
+Every PNG has the record of its making inside: the settings, its seed, the version, and the hashes of the weights and
+of the pictures that went in. Whole files are written beside and renamed, so that whoever looks never sees half a
+picture. Pictures come as float tensors [3, H, W] in [-1, 1], on any device. Torch itself is not imported here: records
+are read without it.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ STATUSES = ("running", "finished", "interrupted", "failed")
 CHUNK = "disco"
 
 #: What of a run's record goes into its pictures: enough to make them again.
-PICTURE_RECORD = ("version", "settings", "weights")
+PICTURE_RECORD = ("version", "settings", "inputs", "weights")
 
 #: So many pictures wait for being written, each of a byte a pixel and channel.
 MOST_WAITING = 8
@@ -95,8 +97,8 @@ class RunFolder:
     def start(self, record: Mapping[str, Any]) -> None:
         """Make the folder and write `record` into run.json, with the status "running".
 
-        record: whatever JSON can say, dataclasses and paths included. "version", "settings" and "weights" are also
-        written into every picture.
+        record: whatever JSON can say, dataclasses and paths included. "version", "settings", "inputs" and "weights"
+        are also written into every picture.
 
         Raises SettingsError, naming the folder, where it cannot be written or already holds a run.
         """
@@ -112,6 +114,21 @@ class RunFolder:
             raise SettingsError(
                 f"folder={str(self.path)!r} cannot be written: {error.strerror}; name another"
             ) from error
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Write files, by where they are to lie below the folder; what the run takes in, before its first step.
+
+        Raises SettingsError, naming the folder, where that fails.
+        """
+        for name, content in files.items():
+            path = self.path / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, content)
+            except OSError as error:
+                raise SettingsError(
+                    f"{str(path)!r} cannot be written: {error.strerror}; name another folder"
+                ) from error
 
     def step(self, record: Mapping[str, Any]) -> None:
         """Add a line to steps.jsonl; it is on disk when this returns."""
@@ -210,6 +227,7 @@ LEFT_BY_A_RUN = (
     "steps.jsonl",
     "progress.png",
     "partials",
+    "inputs",
     "tensorboard",
     "traceback.txt",
     ".*.part",

@@ -15,6 +15,7 @@ from disco import schedule
 from disco.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.errors import SettingsError
 from disco.extras import check_tensorboard, check_video
+from disco.inputs import InputPicture, read_input
 from disco.prompts import (
     ImagePrompt,
     Prompt,
@@ -96,8 +97,8 @@ class Plan:
 
     settings: as given, but for a random seed, which is drawn here, so that they replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
-    steps: from noise to picture. total_steps: N of the respacing. metrics: what to measure, of METRIC_NAMES. notes:
-    lines to be said to the user.
+    steps: from noise to picture. total_steps: N of the respacing. inputs: the pictures of init_image and image_prompts,
+    as they were when this was planned. metrics: what to measure, of METRIC_NAMES. notes: lines to be said to the user.
     """
 
     settings: Settings
@@ -110,6 +111,7 @@ class Plan:
     image_prompts: tuple[ImagePrompt, ...]
     perceptors: tuple[str, ...]
     init_image: str | None
+    inputs: tuple[InputPicture, ...]
     metrics: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -117,6 +119,10 @@ class Plan:
     def symmetry_axis(self) -> str:
         """What the symmetry loss asks for, a name of `disco.kernels.losses.AXES`."""
         return _ordered(self.settings.guidance.symmetry_axis, self.settings.sampler)
+
+    def input(self, setting: str, given: str) -> InputPicture:
+        """The picture that a setting names by this path."""
+        return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
 
     @property
     def pulls_to_init(self) -> bool:
@@ -143,7 +149,7 @@ def build_plan(settings: Settings) -> Plan:
     steps = _steps(settings, stages, notes)
     _check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
-    _check_files(settings, init_image, image_prompts)
+    inputs = _inputs(init_image, image_prompts)
     _check_tokens(settings, stages, notes)
     settings = _with_seed(settings)
     images = settings.n_batches * settings.batch_size
@@ -160,6 +166,7 @@ def build_plan(settings: Settings) -> Plan:
         image_prompts=image_prompts,
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
+        inputs=inputs,
         metrics=metrics_of(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -275,14 +282,16 @@ def _init_image(settings: Settings, notes: list[str]) -> str | None:
     return init_image
 
 
-def _check_files(settings: Settings, init_image: str | None, image_prompts: Sequence[ImagePrompt]) -> None:
-    """Refuse a picture that is missing or cannot be read."""
-    from disco.images import check_image
+def inputs_of(settings: Settings) -> tuple[InputPicture, ...]:
+    """The pictures that a run of these settings would take in now. Raises SettingsError for one that it could not."""
+    return _inputs(_init_image(settings, []), [parse_image_prompt(text) for text in settings.image_prompts])
 
-    if init_image is not None:
-        check_image(init_image, "init_image")
-    for prompt in image_prompts:
-        check_image(prompt.path, "image_prompts")
+
+def _inputs(init_image: str | None, image_prompts: Sequence[ImagePrompt]) -> tuple[InputPicture, ...]:
+    """Every picture that is named, once."""
+    named = [("init_image", init_image)] if init_image is not None else []
+    named += [("image_prompts", prompt.path) for prompt in image_prompts]
+    return tuple(read_input(setting, given) for setting, given in dict.fromkeys(named))
 
 
 def _with_seed(settings: Settings) -> Settings:

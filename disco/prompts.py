@@ -78,6 +78,14 @@ def parse_image_prompt(text: str, name: str = "image_prompts") -> ImagePrompt:
     return ImagePrompt(path, weight)
 
 
+def image_prompt_text(path: str, weight: float) -> str:
+    """What `parse_image_prompt` reads as these."""
+    if weight == 1 and _split_weight(path)[0] == path:
+        return path
+    short = f"{weight:g}"
+    return f"{path}:{short if float(short) == weight else repr(weight)}"
+
+
 def parse_share(given: Any, name: str) -> Fraction:
     """A share of a run, exact: 0.4, "0.4" or "40%", from 0 to 1. Raises `SettingsError`, naming the setting."""
     share = _share(given)

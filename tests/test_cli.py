@@ -246,9 +246,10 @@ def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys:
 # Replay
 
 
-def picture_of(settings: Settings, path: Path, **changes: Any) -> Path:
+def picture_of(settings: Settings, path: Path, inputs: list | None = None, **changes: Any) -> Path:
     info = PngInfo()
-    info.add_text("disco", json.dumps({"version": "0", "settings": to_dict(settings) | changes, "weights": {}}))
+    record = {"version": "0", "settings": to_dict(settings) | changes, "weights": {}}
+    info.add_text("disco", json.dumps(record if inputs is None else record | {"inputs": inputs}))
     Image.new("RGB", (8, 8)).save(path, pnginfo=info)
     return path
 
@@ -264,6 +265,31 @@ def test_replay(rendered: list, tmp_path: Path) -> None:
     assert rendered[1][0].prompt == settings.prompt
     assert main(["replay", str(tmp_path / "x.png"), "a tree", "a star"]) == 0
     assert (rendered[3][0].prompt, rendered[3][0].prompts) == (None, ("a tree", "a star"))
+
+
+def test_replay_takes_the_same_picture_or_none(
+    rendered: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8), "red").save("start.png")
+    settings = load(from_python({"prompt": "a star", "init_image": "start.png", "skip_steps": 9}))
+    inputs = [picture.record(kept=False) for picture in build_plan(settings).inputs]
+    made = str(picture_of(settings, tmp_path / "made.png", inputs=inputs))
+    older = str(picture_of(settings, tmp_path / "older.png"))
+    assert main(["replay", made]) == 0 and rendered[-1][0] == settings
+    (tmp_path / "far").mkdir()
+    monkeypatch.chdir(tmp_path / "far")
+    assert main(["replay", made]) == 0
+    assert rendered[-1][0].init.init_image == str(tmp_path / "empty" / "start.png")
+    capsys.readouterr()
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / "empty" / "start.png")
+    assert main(["replay", made]) == 2
+    error = capsys.readouterr().err
+    assert f"and {tmp_path / 'empty' / 'start.png'} is another" in error and error.count("\n") == 1
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["replay", made, "init_image=start.png"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["replay", older]) == 0
+    assert "disco: note: " in (said := capsys.readouterr().err) and "does not say which picture init_image" in said
 
 
 def test_foreign_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,6 +182,24 @@ def test_missing_settings_are_refused() -> None:
         from_dict(tree)
 
 
+def test_records_of_older_versions_are_read() -> None:
+    """What came later is missing from them, and did what it says it did before."""
+    later = {name: spec for name, spec in specs().items() if spec.before is not dataclasses.MISSING}
+    assert {"use_radial_symmetry", "keep_inputs"} < set(later)
+    tree = json.loads(json.dumps(TREE))
+    for spec in later.values():
+        del (tree[spec.group] if spec.group else tree)[spec.name]
+    assert {name: by_path(from_dict(tree))[spec.path] for name, spec in later.items()} == {
+        name: spec.before for name, spec in later.items()
+    }
+
+
+def test_what_comes_later_says_what_was_before_it() -> None:
+    """These have been in every record from the start. Any more, and older records could not be read: give it `before`,
+    the value at which nothing is changed by it."""
+    assert sum(spec.before is dataclasses.MISSING for spec in specs().values()) == 68
+
+
 @given(
     st.sampled_from([spec.path for spec in specs().values()]),
     st.recursive(

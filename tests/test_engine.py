@@ -1,5 +1,6 @@
 """A run from end to end: on toy networks where its own logic is at stake, on the embedded ones where pictures are."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from disco.judge import assess, load_judge
 from disco.memory import Arrangement
 from disco.metrics import METRICS, measure
 from disco.models import catalog
-from disco.outputs import RunFolder, read_settings
+from disco.outputs import RunFolder, read_record, read_settings
 from disco.overrides import from_python
 from disco.plan import build_plan
 from disco.prompts import Prompt
@@ -381,6 +382,35 @@ def test_init_image_is_kept_more_the_more_steps_are_skipped(toys, tmp_path):
 
     assert distance(skip_steps=5) < distance(skip_steps=0)
     assert distance(skip_steps=5, init_noise=0.5) > distance(skip_steps=5)
+
+
+def test_a_run_says_which_pictures_went_in_and_keeps_them_on_request(toys, tmp_path):
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "i.jpg")
+    Image.new("RGB", (20, 20), "blue").save(tmp_path / "p.png")
+    given = dict(init_image=str(tmp_path / "i.jpg"), image_prompts=[f"{tmp_path / 'p.png'}:2"], skip_steps=3)
+    for keep in (False, True):
+        folder = tmp_path / f"run{keep}"
+        render("a red star", folder=folder, keep_inputs=keep, **QUICK, **given)
+        inputs = read_record(folder / "run.json")["inputs"]
+        assert inputs == read_record(folder / "image_0.png")["inputs"]
+        for entry, (setting, name) in zip(inputs, (("init_image", "i.jpg"), ("image_prompts", "p.png")), strict=True):
+            content = (tmp_path / name).read_bytes()
+            assert (entry["setting"], entry["path"]) == (setting, str(tmp_path / name))
+            assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+            assert (entry["kept"] is not None) == keep
+            assert not keep or (folder / entry["kept"]).read_bytes() == content
+        assert (folder / "inputs").exists() == keep
+
+
+def test_a_picture_that_changes_after_the_plan_is_rendered_as_it_was(toys, tmp_path):
+    given = dict(init_image=str(tmp_path / "i.png"), skip_steps=3)
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "i.png")
+    red = predictions(**given)
+    plan = build_plan(settings_of(**given))
+    Image.new("RGB", (32, 32), "blue").save(tmp_path / "i.png")
+    networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
+    *_, last = walk_batch(plan, networks, plan.seeds, torch.device("cpu"))
+    assert torch.equal(last.x0, red) and not torch.equal(predictions(**given), red)
 
 
 def test_init_scale_by_perceptors_pulls_towards_the_init_image(toys, tmp_path):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"errors", "interrupts", "stdio"},
     {"images", "schedule", "prompts", "models", "metrics", "extras"},
-    {"config"},
+    {"config", "inputs"},
     {"overrides", "plan"},
     {"diffusion", "noise", "outputs", "judge", "config_files"},
     {"guidance", "samplers", "follow"},
@@ -48,7 +48,8 @@ LIGHT = (
         "outputs",
         "cli",
     ),
-    *("config_files", "extras", "metrics", "models.store", "models.download", "models.words", "conf", "kernels"),
+    *("config_files", "extras", "inputs", "metrics", "models.store", "models.download", "models.words"),
+    *("conf", "kernels"),
     *(
         "study.results",
         "study.measure",

@@ -18,9 +18,9 @@ from disco.errors import SettingsError
 from disco.noise import (
     ImageNoise,
     autocontrast,
+    fit_init,
     fractal_noise,
     gradient_noise,
-    load_init,
     normal,
     overlay_noise,
     perlin_init,
@@ -191,19 +191,13 @@ def test_to_tensor_keeps_the_order_of_pixels_and_channels():
     assert values[:, 0, 0].tolist() == [-1, -1, -1]
 
 
-def test_load_init_resizes_by_lanczos(tmp_path):
+def test_an_init_image_is_resized_by_lanczos():
     values = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    Image.fromarray(values).save(tmp_path / "p.png")
     resized = Image.fromarray(values).resize((12, 8), Image.Resampling.LANCZOS)
     expected = np.asarray(resized, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1
-    init = load_init(tmp_path / "p.png", 8, 12)
+    init = fit_init(Image.fromarray(values), 8, 12)
     assert init.dtype == torch.float32
     np.testing.assert_allclose(init.numpy(), expected, atol=1e-6)
-
-
-def test_load_init_names_its_setting(tmp_path):
-    with pytest.raises(SettingsError, match="init_image=.*absent.png"):
-        load_init(tmp_path / "absent.png", 8, 8)
 
 
 @settings(max_examples=25, deadline=None)

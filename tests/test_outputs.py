@@ -23,12 +23,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from disco.errors import SettingsError
 from disco.noise import to_tensor
-from disco.outputs import MOST_WAITING, Progress, RunFolder, beside, read_record, read_settings, to_image
+from disco.outputs import MOST_WAITING, Progress, RunFolder, beside, clear_run, read_record, read_settings, to_image
 
 RECORD = {
     "version": "1.2.3",
     "settings": {"prompt": 'a "red" star, über #1\n☃', "seed": 40, "n_batches": 2, "init": {"perlin_init": True}},
     "weights": {"unet": "ab" * 32},
+    "inputs": [],
     "seeds": [40, 41],
 }
 
@@ -95,6 +96,17 @@ def test_steps_are_on_disk_at_once(tmp_path):
         lines = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
         assert len(lines) == number + 1
     assert [line["loss"] for line in lines] == [0.5, None, 0.5]
+
+
+def test_what_went_in_is_kept_until_the_run_is_cleared(tmp_path):
+    folder = started(tmp_path)
+    folder.keep({"inputs/a.png": b"a", "inputs/b.jpg": b"b"})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "inputs").iterdir()} == {"a.png": b"a", "b.jpg": b"b"}
+    clear_run(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "inputs").touch()
+    with pytest.raises(SettingsError, match="inputs/a.png' cannot be written"):
+        folder.keep({"inputs/a.png": b"a"})
 
 
 def test_records_are_strict_json(tmp_path):
@@ -286,7 +298,9 @@ def test_mp4_by_the_real_ffmpeg(tmp_path):
 
 def test_a_picture_gives_back_its_own_settings(tmp_path):
     path = started(tmp_path).final(1, picture(), seed=41)
-    assert read_record(path) == {key: RECORD[key] for key in ("version", "settings", "weights")} | {"seed": 41}
+    assert read_record(path) == {key: RECORD[key] for key in ("version", "settings", "inputs", "weights")} | {
+        "seed": 41
+    }
     assert read_settings(path) == RECORD["settings"] | {"seed": 41, "n_batches": 1, "batch_size": 1}
 
 

@@ -13,6 +13,7 @@ from disco.prompts import (
     Stage,
     check_tokens,
     check_weights,
+    image_prompt_text,
     parse_image_prompt,
     parse_prompt,
     parse_share,
@@ -85,6 +86,13 @@ def test_compat_keeps_the_suffix() -> None:
 )
 def test_image_prompts(text: str, path: str, weight: float) -> None:
     assert parse_image_prompt(text) == ImagePrompt(path, weight)
+
+
+@given(st.text(min_size=1).filter(str.strip), st.floats(allow_nan=False, allow_infinity=False))
+def test_an_image_prompt_reads_back_as_it_was(path: str, weight: float) -> None:
+    assert parse_image_prompt(image_prompt_text(path, weight)) == ImagePrompt(path, weight)
+    assert image_prompt_text("a.png", 1) == "a.png" and image_prompt_text("a:2", 1) == "a:2:1"
+    assert image_prompt_text("a.png", 2.0) == "a.png:2"
 
 
 @pytest.mark.parametrize("text", ["", "  ", ":2", " \n:1"])

@@ -1,7 +1,8 @@
 """A study before it runs: its axes, its cells, and the folder that they lie in.
 
 A cell is one run, and its key says which: two cells with equal settings have the same key, wherever and whenever they
-are rendered. So a study that stopped goes on where it was, and a wider grid finds what is there already.
+are rendered; a picture among the settings counts by its content. So a study that stopped goes on where it was, and a
+wider grid finds what is there already.
 
 Hydra composes a configuration in a tenth of a second, too slow for hundreds of cells. What may change the choice of
 files (groups, presets, Hydra's own settings) is composed once for every combination that occurs; the values of
@@ -18,7 +19,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,11 @@ from disco.config import (
     without_hydra,
 )
 from disco.errors import SettingsError
+from disco.inputs import Hashes, hashes_in, hashes_of
 from disco.outputs import read_record, replace_file
 from disco.overrides import from_arguments, full_name, quoted
-from disco.plan import Plan, build_plan
-from disco.study.results import NO_AXES, STUDY_FILE, Axis, identity
+from disco.plan import Plan, build_plan, inputs_of
+from disco.study.results import STUDY_FILE, Axis, identity, known_by
 from disco.study.sweeps import (
     check_axes,
     check_number_of_cells,
@@ -77,13 +79,14 @@ class Job:
     """A cell to be rendered.
 
     key: 12 hexadecimal digits, and the name of its folder. values: one for every axis. overrides: what the cell alone
-    has, in Hydra's grammar. settings: all of them, resolved.
+    has, in Hydra's grammar. settings: all of them, resolved. inputs: the pictures that they name, by content.
     """
 
     key: str
     values: tuple[Any, ...]
     overrides: tuple[str, ...]
     settings: Settings
+    inputs: Hashes = field(default_factory=dict)
 
     def words(self) -> str:
         """What sets the cell apart, for a line on the screen."""
@@ -121,10 +124,12 @@ class Sweep:
         return [build_plan(job.settings) for job in kinds.values()]
 
 
-def key_of(settings: Settings) -> str:
-    """Which cell these settings make: a hash of all of them but those that only say where a run goes."""
-    counted = {name: value for name, value in by_path(settings).items() if name not in NO_AXES}
-    return hashlib.sha256(identity(counted).encode()).hexdigest()[:12]
+def key_of(settings: Settings, inputs: Hashes | None = None) -> str:
+    """Which cell these settings make: a hash of all of them but those that only say where a run goes.
+
+    inputs: the pictures that they name, which count by content.
+    """
+    return hashlib.sha256(identity(known_by(by_path(settings), inputs or {})).encode()).hexdigest()[:12]
 
 
 def is_finished(folder: Path, key: str) -> bool:
@@ -143,7 +148,7 @@ def is_finished(folder: Path, key: str) -> bool:
         settings = from_dict(record["settings"])
     except SettingsError:  # of another version of disco
         settings = None
-    if settings is None or key_of(settings) != key:
+    if settings is None or key_of(settings, hashes_in(record)) != key:
         raise SettingsError(f"{str(folder)!r} holds a run of other settings; move it away, it is not overwritten")
     for name in retrained(settings, record.get("weights", {})):
         raise SettingsError(
@@ -234,23 +239,42 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     composed = Composer(overrides, config_name)
     jobs, notes = [], list[str]()
     for own in itertools.product(*choices):
-        jobs.append(job_of(composed(own), own))
-        notes += planned(jobs[-1].settings).notes
+        cell = composed(own)
+        plan = planned(cell)
+        jobs.append(job_of(cell, own, hashes_of(plan.inputs)))
+        notes += plan.notes
     sweep = sweep_of(config, settings, jobs, notes)
     _check_apart(sweep.axes, choices, jobs)
     return sweep
 
 
-def job_of(settings: Settings, own: Sequence[str]) -> Job:
-    """The cell that settings make. own: what it has alone, an override an axis."""
+def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None) -> Job:
+    """The cell that settings make.
+
+    own: what it has alone, an override an axis. inputs: its pictures, where they are known already.
+
+    Raises SettingsError for a picture that cannot be read.
+    """
     tree = to_dict(settings)
-    return Job(key_of(settings), tuple(_value(tree, override) for override in own), tuple(own), settings)
+    inputs = hashes_of(inputs_of(settings)) if inputs is None else inputs
+    values = tuple(_value(tree, override) for override in own)
+    return Job(key_of(settings, inputs), values, tuple(own), settings, inputs)
+
+
+def check_inputs(job: Job) -> None:
+    """Refuse a cell whose pictures are others by now than when it was declared."""
+    for given, sha256 in hashes_of(inputs_of(job.settings)).items():
+        if job.inputs.get(given, sha256) != sha256:
+            setting, path = given
+            raise SettingsError(
+                f"{setting}={path!r} is another picture than when the study was declared; give the command again"
+            )
 
 
 def sweep_of(config: DictConfig, settings: Sequence[str], jobs: Sequence[Job], notes: Sequence[str] = ()) -> Sweep:
     """The study of these jobs. settings: the names of its axes."""
     return Sweep(
-        folder=folder_of(config, settings),
+        folder=folder_of(config, settings, {given: sha256 for job in jobs for given, sha256 in job.inputs.items()}),
         name=name_of(config, settings),
         description=str(sweeper_of(config).get("description") or ""),
         axes=tuple(_axis(name, [job.values[place] for job in jobs]) for place, name in enumerate(settings)),
@@ -312,12 +336,14 @@ def name_of(config: DictConfig, settings: Sequence[str]) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[:NAME_LENGTH]
 
 
-def folder_of(config: DictConfig, settings: Sequence[str]) -> Path:
+def folder_of(config: DictConfig, settings: Sequence[str], inputs: Hashes) -> Path:
     """Where a study lies: the same place for the same command, and for other values of the same axes.
 
-    settings: the names of its axes. The digits after the name stand for all that is not an axis.
+    settings: the names of its axes. inputs: the pictures that its cells take in. The digits after the name stand for
+    all that is not an axis.
     """
-    held = {name: value for name, value in by_path(without_hydra(config)).items() if name not in (*NO_AXES, *settings)}
+    known = known_by(by_path(without_hydra(config)), inputs)
+    held = {name: value for name, value in known.items() if name not in settings}
     digits = hashlib.sha256(identity([held, sorted(settings)]).encode()).hexdigest()[:6]
     named = copy.deepcopy(config)
     named.hydra.job.name = f"{name_of(config, settings)}-{digits}"
@@ -368,12 +394,14 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
         job.key: {"key": job.key, "folder": job.key, "values": job.values, "overrides": job.overrides}
         for job in sweep.jobs
     }
-    keys = {identity(job.values): job.key for job in sweep.jobs}
+    declared = {identity(job.values): job for job in sweep.jobs}
     if present["cells"] and [axis["setting"] for axis in present["axes"]] != [axis["setting"] for axis in axes]:
         raise SettingsError(f"{str(sweep.folder)!r} holds a study of other axes; name another folder")
     for cell in present["cells"]:
-        if keys.get(identity(cell["values"]), cell["key"]) != cell["key"]:
-            raise SettingsError(f"{str(sweep.folder)!r} holds a study of other fixed settings; name another folder")
+        job = declared.get(identity(cell["values"]))
+        if job is not None and job.key != cell["key"]:
+            what = _other_picture(sweep.folder / cell["key"], job) or "other fixed settings"
+            raise SettingsError(f"{str(sweep.folder)!r} holds a study of {what}; name another folder")
         cells.setdefault(cell["key"], cell)
     for axis, old in zip(axes, present["axes"], strict=False):
         axis["values"] = _union(axis["values"], old["values"])
@@ -388,6 +416,16 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
     }
     sweep.folder.mkdir(parents=True, exist_ok=True)
     replace_file(path, json.dumps(declaration, indent=1).encode())
+
+
+def _other_picture(folder: Path, job: Job) -> str | None:
+    """The first of a cell's pictures that was another when its folder was rendered, in words; None if none is known."""
+    try:
+        rendered = hashes_in(read_record(folder / "run.json"))
+    except SettingsError:
+        return None
+    changed = [given for given, sha256 in job.inputs.items() if rendered.get(given, sha256) != sha256]
+    return f"another picture at {changed[0][0]}={changed[0][1]!r}" if changed else None
 
 
 def _union(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from PIL import Image
 from disco import metrics
 from disco.errors import SettingsError
 from disco.images import open_image
+from disco.inputs import by_content, hashes_in, with_content
 from disco.outputs import replace_file
 from disco.study.pictures import read_picture
 from disco.study.results import NO_AXES, Cell, Picture, identity, read_study
@@ -51,8 +52,9 @@ class Pair:
 class Difference:
     """What differs between two runs.
 
-    settings: by full name, the values of both that differ. metrics: by name, both values, of the first pair of
-    pictures; "seconds" and "memory" are the runs'. pairs: their pictures by number.
+    settings: by full name, the values of both that differ; pictures differ by content, and their hashes are said.
+    metrics: by name, both values, of the first pair of pictures; "seconds" and "memory" are the runs'. pairs: their
+    pictures by number.
     """
 
     first: Cell
@@ -89,11 +91,16 @@ def read_run(path: str | Path) -> Cell:
 def compare(first: Cell, second: Cell) -> Difference:
     """What differs between two runs, pictures paired in their order."""
     names = dict.fromkeys([*first.settings, *second.settings])
-    both = {name: (first.settings.get(name), second.settings.get(name)) for name in names if name not in NO_AXES}
+    known = [by_content(cell.settings, hashes_in(cell.record)) for cell in (first, second)]
+    shown = [with_content(cell.settings, hashes_in(cell.record)) for cell in (first, second)]
     return Difference(
         first,
         second,
-        {name: (a, b) for name, (a, b) in both.items() if identity(a) != identity(b)},
+        {
+            name: (shown[0].get(name), shown[1].get(name))
+            for name in names
+            if name not in NO_AXES and identity(known[0].get(name)) != identity(known[1].get(name))
+        },
         _beside(_measured(first), _measured(second)),
         tuple(_pair(a, b) for a, b in zip(first.pictures, second.pictures, strict=False)),
     )

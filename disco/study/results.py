@@ -13,19 +13,22 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from disco.config import groups, specs
 from disco.errors import SettingsError
+from disco.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
 from disco.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
 
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
 
 #: Settings that say where a run goes and how it is followed. Runs that differ in nothing else are the same cell.
-NO_AXES = tuple(f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard"))
+NO_AXES = tuple(
+    f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs")
+)
 
 #: How deep below the folder run folders are looked for; runs/disco/TIME_OF_STUDY/NUMBER is three.
 DEPTH = 3
@@ -133,6 +136,21 @@ def _canonical(value: Value) -> Value:
     return value
 
 
+def known_by(settings: Mapping[str, Value], inputs: Hashes) -> dict[str, Value]:
+    """What tells a run from others: its settings by full name, but for those that change nothing of it.
+
+    inputs: the pictures that it takes in, which count by content. A setting that came later does not count at the value
+    that leaves all as it was, so that runs of older versions are still known.
+    """
+    values = by_content(settings, inputs)
+    return {name: value for name, value in values.items() if name not in NO_AXES and not _changes_nothing(name, value)}
+
+
+def _changes_nothing(name: str, value: Value) -> bool:
+    spec = specs().get(name.rpartition(".")[2])
+    return spec is not None and spec.before is not MISSING and identity(value) == identity(spec.before)
+
+
 # The study that study.json declares
 
 
@@ -214,7 +232,7 @@ def _inferred(folder: Path, notes: list[str]) -> Study:
     damaged, again = [], []
     for place in runs:
         cell = _cell(place.relative_to(folder).as_posix() if place != folder else folder.resolve().name, place, ())
-        alike = identity({name: value for name, value in cell.settings.items() if name not in NO_AXES})
+        alike = identity(known_by(cell.settings, hashes_in(cell.record)))
         if cell.status == "damaged":
             damaged.append(f"{cell.key} ({cell.error})")
         elif alike not in cells:
@@ -228,7 +246,8 @@ def _inferred(folder: Path, notes: list[str]) -> Study:
         notes.append(f"damaged, left out: {_shortened(damaged)}")
     if again:
         notes.append(f"the same settings as another run, left out: {_shortened(again)}")
-    axes = tuple(_differing(list(cells.values())))
+    shown = _told_apart(list(cells.values()))
+    axes = tuple(_differing(shown))
     return Study(
         folder=folder,
         name=folder.resolve().name,
@@ -236,7 +255,7 @@ def _inferred(folder: Path, notes: list[str]) -> Study:
         command=(),
         axes=axes,
         held=_held(cells.values(), axes),
-        cells=tuple(_placed(cell, axes) for cell in cells.values()),
+        cells=tuple(_placed(cell, axes, values) for cell, values in zip(cells.values(), shown, strict=True)),
         notes=tuple(notes),
     )
 
@@ -285,15 +304,28 @@ def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _differing(cells: Sequence[Cell]) -> Iterator[Axis]:
-    """The settings that differ among cells, in the order of the schema: numbers ascending, others as they come."""
+def _told_apart(cells: Sequence[Cell]) -> list[dict[str, Value]]:
+    """The settings of cells, where a path that was several pictures says which."""
+    contents: dict[tuple[str, str], set[str | None]] = {}
+    for cell in cells:
+        for given in pictures_in(cell.settings):
+            contents.setdefault(given, set()).add(hashes_in(cell.record).get(given))
+    several = {given for given, found in contents.items() if len(found) > 1}
+    return [
+        with_content(cell.settings, {given: sha for given, sha in hashes_in(cell.record).items() if given in several})
+        for cell in cells
+    ]
+
+
+def _differing(runs: Sequence[Mapping[str, Value]]) -> Iterator[Axis]:
+    """The settings that differ among runs, in the order of the schema: numbers ascending, others as they come."""
     in_order = [spec.path for spec in specs().values()]
-    unknown = sorted({name for cell in cells for name in cell.settings}.difference(in_order))
+    unknown = sorted({name for settings in runs for name in settings}.difference(in_order))
     for name in [*in_order, *unknown]:
         # A setting that an older version did not have yet differs only if those that have it differ.
-        values = {identity(cell.settings[name]): cell.settings[name] for cell in cells if name in cell.settings}
+        values = {identity(settings[name]): settings[name] for settings in runs if name in settings}
         if len(values) > 1 and name not in NO_AXES:
-            if any(name not in cell.settings for cell in cells):
+            if any(name not in settings for settings in runs):
                 values.setdefault(identity(None), None)
             yield Axis(name, tuple(sorted(values.values(), key=_rank)))
 
@@ -303,9 +335,9 @@ def _rank(value: Value) -> tuple[bool, float]:
     return not is_number, value if is_number else 0
 
 
-def _placed(cell: Cell, axes: Sequence[Axis]) -> Cell:
+def _placed(cell: Cell, axes: Sequence[Axis], shown: Mapping[str, Value]) -> Cell:
     """The cell with its values of the axes."""
-    return replace(cell, values=tuple(cell.settings.get(axis.setting) for axis in axes))
+    return replace(cell, values=tuple(shown.get(axis.setting) for axis in axes))
 
 
 # Cells

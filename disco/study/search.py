@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 from disco.errors import SettingsError
+from disco.inputs import hashes_of
 from disco.outputs import read_record
 from disco.overrides import is_sweep
 from disco.plan import metrics_of
@@ -131,8 +132,10 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     composed = Composer(overrides, config_name)
     jobs, notes = [], list[str]()
     for own in space.corners():
-        jobs.append(job_of(composed(own), own))
-        notes += planned(jobs[-1].settings).notes
+        cell = composed(own)
+        plan = planned(cell)
+        jobs.append(job_of(cell, own, hashes_of(plan.inputs)))
+        notes += plan.notes
     return sweep_of(config, space.names(), jobs, notes), space
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import disco
 from disco.errors import SettingsError
 from disco.outputs import RunFolder, clear_run, read_record, replace_file
-from disco.study.cells import Job, is_finished
+from disco.study.cells import Job, check_inputs, is_finished
 from disco.study.devices import a_gpu_of_its_own
 from disco.study.locks import GLANCE, WORK, held
 
@@ -81,6 +81,7 @@ class Walk:
                     return False
                 self.try_once(job.key)
                 self.say(job)
+                check_inputs(job)
                 clear_run(folder)
                 self.render_into(job, folder)
             except Exception as error:  # whatever it is, the other cells go on

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from disco.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, to_dict
+from disco.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
+from disco.inputs import Hashes
 from disco.models import catalog
 from disco.overrides import from_arguments, from_python, is_sweep
 from disco.plan import metrics_of
 from disco.study.cells import (
     Sweep,
     axes_of,
+    check_inputs,
     declare,
     in_study,
     is_finished,
@@ -101,7 +104,7 @@ def sweep_without_plans(arguments: list[str]) -> Any:
     import disco.study.cells as cells
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "planned", lambda settings: type("Plan", (), {"notes": ()}))
+        patch.setattr(cells, "planned", lambda settings: type("Plan", (), {"notes": (), "inputs": ()}))
         return sweep_of(*arguments).jobs
 
 
@@ -158,6 +161,18 @@ def test_the_key_is_of_the_settings_alone():
     assert key_of(changed(cutouts={"cut_ic_pow": 1.0})) == key_of(changed(cutouts={"cut_ic_pow": 1})) == key
 
 
+def test_the_key_is_that_of_versions_without_what_came_later():
+    """Written again: a hash of all that the first version had, but for where a run goes."""
+    watched = {f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard")}
+    later = {spec.path for spec in specs().values() if spec.before is not dataclasses.MISSING}
+    first = {name: value for name, value in by_path(USUAL).items() if name not in watched | later}
+    whole = {
+        name: int(value) if type(value) is float and value.is_integer() else value for name, value in first.items()
+    }
+    assert key_of(USUAL) == sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
+    assert key_of(changed(sampler={"use_radial_symmetry": True})) != key_of(USUAL)
+
+
 def changed(**groups: dict[str, Any]) -> Settings:
     tree = to_dict(USUAL)
     return from_dict({name: {**value, **groups[name]} if name in groups else value for name, value in tree.items()})
@@ -168,7 +183,7 @@ def test_every_other_setting_is_in_the_key(path, value):
     group, _, name = path.rpartition(".")
     tree = to_dict(USUAL)
     place = tree[group] if group else tree
-    watched = ("folder", "batch_name", "display_rate", "metrics", "tensorboard")
+    watched = ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs")
     if path in [f"output.{name}" for name in watched] or place[name] == value:
         return
     place[name] = value
@@ -177,6 +192,44 @@ def test_every_other_setting_is_in_the_key(path, value):
     except SettingsError:
         return
     assert key_of(other) != key_of(USUAL)
+
+
+def paint(name: str, colour: str) -> None:
+    Image.new("RGB", (8, 8), colour).save(name)
+
+
+def test_a_picture_counts_by_its_content():
+    paint("a.png", "red")
+    paint("b.png", "blue")
+    first = sweep_of("a star", "init_image=a.png", "image_prompts=[b.png:2]", "seed=0,1")
+    paint("same.png", "red")
+    again = sweep_of("a star", "init_image=same.png", "image_prompts=[b.png:2]", "seed=0,1")
+    assert [job.key for job in again.jobs] == [job.key for job in first.jobs] and again.folder == first.folder
+    paint("b.png", "green")
+    other = sweep_of("a star", "init_image=a.png", "image_prompts=[b.png:2]", "seed=0,1")
+    assert not {job.key for job in other.jobs} & {job.key for job in first.jobs}
+    assert other.folder != first.folder
+    with pytest.raises(SettingsError, match="two cells are the same: init_image=.*same.png.*leave one out"):
+        sweep_of("a star", "init_image=a.png,same.png")
+
+
+def test_pictures_of_an_axis_that_were_changed_are_not_mixed():
+    """The study keeps its folder, for other values may be added to an axis; so it is refused, by name."""
+    paint("a.png", "red")
+    paint("b.png", "blue")
+    first = sweep_of("a star", "init_image=a.png,b.png")
+    write_declaration(first, [])
+    for job in first.jobs:
+        run_folder(first.folder / job.key, job.settings, inputs=job.inputs)
+        assert is_finished(first.folder / job.key, job.key)
+    paint("b.png", "green")
+    second = sweep_of("a star", "init_image=a.png,b.png")
+    assert second.folder == first.folder and second.jobs[0].key == first.jobs[0].key != second.jobs[1].key
+    with pytest.raises(SettingsError, match="holds a study of another picture at init_image='b.png'; name another"):
+        write_declaration(second, [])
+    with pytest.raises(SettingsError, match="init_image='b.png' is another picture than when the study was declared"):
+        check_inputs(first.jobs[1])
+    check_inputs(second.jobs[1])
 
 
 def test_the_folder_is_the_commands_own():
@@ -247,10 +300,16 @@ def test_a_study_that_is_not_there():
 # Folders
 
 
-def run_folder(folder: Path, settings: Settings, status: str = "finished", pictures: int = 1) -> Path:
+def run_folder(
+    folder: Path, settings: Settings, status: str = "finished", pictures: int = 1, inputs: Hashes | None = None
+) -> Path:
     folder.mkdir(parents=True)
     seeds = list(range(settings.n_batches))
-    (folder / "run.json").write_text(json.dumps({"settings": to_dict(settings), "status": status, "seeds": seeds}))
+    record: dict[str, Any] = {"settings": to_dict(settings), "status": status, "seeds": seeds}
+    record["inputs"] = [
+        {"setting": setting, "given": path, "sha256": digest} for (setting, path), digest in (inputs or {}).items()
+    ]
+    (folder / "run.json").write_text(json.dumps(record))
     for number in range(pictures):
         (folder / f"image_{number}.png").touch()
     return folder

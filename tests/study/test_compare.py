@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +44,23 @@ def test_settings_and_numbers_beside_each_other(tmp_path, run_of):
     assert found.metrics["recognised"] == ("star", "star") and found.metrics["seconds"] == (2.5, 2.5)
     (pair,) = found.pairs
     assert pair.distance == distance(Image.open(a / "image_0.png"), Image.open(b / "image_0.png"))
+
+
+def test_a_picture_that_went_in_differs_by_its_content(tmp_path, run_of):
+    """Its path alone says neither that it is the same nor that it is another."""
+
+    def run(name: str, given: str, digit: str):
+        folder = run_of(tmp_path / name, {"init_image": given})
+        record = json.loads((folder / "run.json").read_text())
+        record["inputs"] = [{"setting": "init_image", "given": given, "sha256": digit * 64}]
+        (folder / "run.json").write_text(json.dumps(record))
+        return read_run(folder)
+
+    first = run("first", "a.png", "1")
+    assert compare(first, run("moved", "b.png", "1")).settings == {}
+    changed = compare(first, run("changed", "a.png", "2"))
+    assert changed.settings == {"init.init_image": (f"a.png (SHA-256 {'1' * 12})", f"a.png (SHA-256 {'2' * 12})")}
+    assert f"init_image  a.png (SHA-256 {'1' * 12})  a.png (SHA-256 {'2' * 12})" in in_text(changed)
 
 
 def test_batches_are_paired_by_number(tmp_path, run_of):

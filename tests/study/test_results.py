@@ -216,6 +216,22 @@ def test_runs_that_differ_in_nothing_count_once(tmp_path):
     assert study.notes == ("the same settings as another run, left out: 0, 2",)
 
 
+def test_a_path_that_was_several_pictures_is_an_axis_of_them(tmp_path):
+    """Another was put in its place between two runs; a third run, of an older version, does not say which it saw."""
+
+    def of(digit: str) -> dict:
+        return {"inputs": [{"setting": "init_image", "given": "a.png", "sha256": digit * 64}]}
+
+    for place, more in (("0", of("1")), ("1", of("2")), ("2", {}), ("3", of("2"))):
+        run(tmp_path / place, more=more, init__init_image="a.png")
+    study = read_study(tmp_path)
+    shown = (f"a.png (SHA-256 {'1' * 12})", f"a.png (SHA-256 {'2' * 12})", "a.png")
+    assert study.axes == (Axis("init.init_image", shown),)
+    assert [cell.values for cell in study.cells] == [(name,) for name in shown]
+    assert {cell.settings["init.init_image"] for cell in study.cells} == {"a.png"}
+    assert study.notes == ("the same settings as another run, left out: 3",)
+
+
 def test_a_folder_of_studies_and_a_single_run(tmp_path):
     run(tmp_path / "monday" / "0", seed=0)
     run(tmp_path / "monday" / "1", seed=1)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
+from PIL import Image
 
 from disco.config import Settings, load, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
 from disco.study.cells import Job, key_of
+from disco.study.cells import job_of as declared
 from disco.study.locks import lock_of
 from disco.study.worker import Walk, bury, one_line
 
@@ -116,6 +118,20 @@ def test_a_cell_that_someone_only_looked_at_is_rendered_after_the_others(rendere
     looking.acquire()
     assert walk(tmp_path, monkeypatch) == 4
     assert rendered == [0, 2, 3, 5, 1]
+
+
+def test_a_picture_that_was_changed_after_the_declaration_fails_its_cell(rendered, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8), "red").save("start.png")
+    settings = load(from_python({"prompt": "a red star", "init_image": "start.png"}))
+    job = declared(settings, [])
+    assert job.key == declared(settings, []).key
+    Image.new("RGB", (8, 8), "blue").save("start.png")
+    walk = Walk(tmp_path / "study", (job,), "one", "")
+    with lock_of(tmp_path / "study", "any"):  # makes the folder of locks
+        assert walk.render(job) is False
+    assert rendered == []
+    assert "init_image='start.png' is another picture than when the study was declared" in capsys.readouterr().err
 
 
 def test_workers_begin_apart_and_leave_nothing(tmp_path):

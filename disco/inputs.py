@@ -1,0 +1,198 @@
+"""The pictures that a run takes in, known by their content, wherever they lie and whatever they are called.
+
+A setting names a picture by its path, and the file at that path may be another one tomorrow. So the bytes are read
+once, when the run is planned; their SHA-256 goes into the record of the run, into its pictures and into the key of a
+cell, and whoever renders a record again is given the same picture, or told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from disco.errors import SettingsError
+from disco.images import decoded, read_file
+from disco.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
+
+#: The folder below a run's own that keeps them.
+KEPT = "inputs"
+#: What of a hash is shown.
+SHOWN = 12
+
+#: By setting (bare) and path as given: the SHA-256.
+Hashes = Mapping[tuple[str, str], str]
+
+#: The hashes of pictures that this process has decoded once, for the cells of a study name the same ones.
+SOUND: set[str] = set()
+
+
+@dataclass(frozen=True)
+class InputPicture:
+    """A picture that a setting names, as it was when the run was planned.
+
+    setting: init_image or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute.
+    sha256: of `data`, the bytes of its file, in hexadecimal.
+    """
+
+    setting: str
+    given: str
+    path: str
+    sha256: str
+    data: bytes = field(repr=False)
+
+    def open(self) -> Image.Image:
+        """The picture, as `disco.images.decoded` has it."""
+        return decoded(self.data, f"{self.setting}={self.given!r}")
+
+    @property
+    def kept_as(self) -> str:
+        """Where a run folder keeps it, seen from there: by its content, so that equal ones are kept once."""
+        suffix = re.sub(r"[^a-z0-9]", "", Path(self.path).suffix.lower())[:5]
+        return f"{KEPT}/{self.sha256[:16]}.{suffix or 'picture'}"
+
+    def record(self, kept: bool) -> dict[str, Any]:
+        """What a run's record says of it. kept: whether the run folder keeps a copy."""
+        said = {name: getattr(self, name) for name in ("setting", "given", "path", "sha256")}
+        return said | {"kept": self.kept_as if kept else None}
+
+
+def read_input(setting: str, given: str) -> InputPicture:
+    """Read and decode a picture. Raises SettingsError, naming the setting, where `disco.images.open_image` would."""
+    data = read_file(given, setting)
+    picture = InputPicture(setting, given, str(Path(given).expanduser().absolute()), sha256_of(data), data)
+    if picture.sha256 not in SOUND:
+        picture.open()
+        SOUND.add(picture.sha256)
+    return picture
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# Identity
+
+
+def hashes_of(inputs: Sequence[InputPicture]) -> dict[tuple[str, str], str]:
+    """Which pictures these are."""
+    return {(picture.setting, picture.given): picture.sha256 for picture in inputs}
+
+
+def hashes_in(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Which pictures a run took in, by its record; nothing of what an older version did not write."""
+    return {(entry["setting"], entry["given"]): entry["sha256"] for entry in _entries(record)}
+
+
+def _entries(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    given = record.get("inputs")
+    for entry in given if isinstance(given, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("setting"), str) and isinstance(entry.get("given"), str):
+            if re.fullmatch("[0-9a-f]{64}", str(entry.get("sha256"))):
+                yield entry
+
+
+def by_content(values: Mapping[str, Any], hashes: Hashes) -> dict[str, Any]:
+    """Settings by full name, the pictures among them called by their content, as far as it is known."""
+    return called(values, {given: f"sha256:{sha256}" for given, sha256 in hashes.items()})
+
+
+def with_content(values: Mapping[str, Any], hashes: Hashes) -> dict[str, Any]:
+    """The same for people, who know a picture by its path."""
+    return called(values, {given: f"{given[1]} (SHA-256 {sha256[:SHOWN]})" for given, sha256 in hashes.items()})
+
+
+def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Settings by full name, the pictures among them called as `names` has them; they may be anything."""
+    found = dict(values)
+    init, prompts = values.get("init.init_image"), values.get("image_prompts")
+    if isinstance(init, str):
+        found["init.init_image"] = names.get(("init_image", init), init)
+    if isinstance(prompts, list | tuple):
+        found["image_prompts"] = [_prompt_called(text, names) for text in prompts]
+    return found
+
+
+def _prompt_called(text: Any, names: Mapping[tuple[str, str], str]) -> Any:
+    prompt = _prompt_in(text)
+    name = None if prompt is None else names.get(("image_prompts", prompt.path))
+    return text if prompt is None or name is None else image_prompt_text(name, prompt.weight)
+
+
+def _prompt_in(text: Any) -> ImagePrompt | None:
+    """The image prompt in a setting; None where it holds none."""
+    try:
+        return parse_image_prompt(text) if isinstance(text, str) else None
+    except SettingsError:
+        return None
+
+
+def pictures_in(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The pictures that settings, by full name, refer to: setting and path."""
+    init, prompts = values.get("init.init_image"), values.get("image_prompts")
+    found = map(_prompt_in, prompts if isinstance(prompts, list | tuple) else ())
+    named = [("init_image", init)] if init and isinstance(init, str) else []
+    return named + [("image_prompts", prompt.path) for prompt in found if prompt is not None]
+
+
+# A record rendered again
+
+
+def found_again(
+    values: Mapping[str, Any], record: Mapping[str, Any], file: Path, replaced: Container[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """The settings of a record, by full name, with the pictures where they lie now; and notes.
+
+    A picture is looked for at its path as it was given, seen from the current folder; where it lay; seen from the
+    folder of `file`, which holds the record; and among what the run folder keeps. replaced: the bare names of settings
+    that are given anew.
+
+    Raises SettingsError, one line, where none of them has the recorded content.
+    """
+    named = [given for given in pictures_in(values) if given[0] not in replaced]
+    if "inputs" not in record:  # written by an older version
+        notes = [
+            f"{file} does not say which picture {name}={path!r} was; what lies there now is taken"
+            for name, path in named
+        ]
+        return dict(values), notes
+    recorded = {(entry["setting"], entry["given"]): entry for entry in _entries(record)}
+    places = {given: _found(recorded[given], file) for given in named if given in recorded}  # else named, and not used
+    return called(values, {given: place for given, place in places.items() if place != given[1]}), []
+
+
+def _found(entry: Mapping[str, Any], file: Path) -> str:
+    """The path of a recorded picture, here and now."""
+    setting, sha256 = entry["setting"], entry["sha256"]
+    others: dict[str, str] = {}
+    for path in dict.fromkeys(_places(entry, file)):
+        try:
+            found = sha256_of(read_file(path, setting))
+        except SettingsError:
+            continue
+        if found == sha256:
+            return path
+        others[path] = found
+    was = f"{setting}={entry['given']!r} was a picture of SHA-256 {sha256[:SHOWN]} when {file} was made"
+    anew = f"{setting}={'...' if setting == 'init_image' else '[...]'}"
+    if others:
+        path, found = next(iter(others.items()))
+        raise SettingsError(
+            f"{was}, and {path} is another, of {found[:SHOWN]}; bring the first back, or go on with any by {anew}"
+        )
+    raise SettingsError(f"{was}, and is found neither there nor beside it; say where it is, or take another, by {anew}")
+
+
+def _places(entry: Mapping[str, Any], file: Path) -> Iterator[str]:
+    """Where a recorded picture may lie."""
+    yield entry["given"]
+    if isinstance(entry.get("path"), str):
+        yield entry["path"]
+    for folder in (file.parent, file.parent.parent):  # the second for a picture in partials/
+        yield str(folder / entry["given"])
+        yield from map(str, sorted((folder / KEPT).glob(f"{entry['sha256'][:16]}.*")))
