@@ -6,6 +6,7 @@ setting is one line and exit code 2 before any model is loaded and any folder ma
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -28,6 +29,7 @@ from disco.config import (
     groups,
     hydra_at_hand,
     register,
+    settings_error,
     settings_table,
     specs,
     to_settings,
@@ -38,6 +40,7 @@ from disco.config import (
 from disco.errors import SettingsError
 from disco.interrupts import exit_code, stoppable
 from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, quoted
+from disco.paths import check_working_directory, expanded, in_one_line
 from disco.plan import Plan, build_plan
 
 if TYPE_CHECKING:
@@ -77,6 +80,8 @@ VERBS = {
     "doctor": "disco.commands.doctor",
 }
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+# As long as what a run folder may hold: a picture on the way while it is written, a cell of a study above it.
+LONGEST_NAME = "0123456789ab/partials/.image_9999_at_100.0.png.01234567.part"
 # A study is a multirun by itself.
 STUDY_CHOICE = re.compile(r"\+?study=")
 # The sweepers that make a study of a multirun: ours, and the one that Hydra takes where none is named.
@@ -84,7 +89,9 @@ STUDIES = ("disco.study.grid", "disco.study.search", "hydra._internal.core_plugi
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0, 2 for a bad setting, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """Run the command line; the exit code.
+
+    0; 1 for a failure; 2 for a bad setting; 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
 
     argv: the arguments without the program's name; None = those of the process.
     """
@@ -94,6 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"disco: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"disco: error: {in_one_line(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as interrupt:
         print(f"disco: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return exit_code(interrupt)
@@ -113,6 +123,7 @@ def _main(arguments: list[str]) -> int:
         return 0
     if arguments[0] in VERBS:
         return importlib.import_module(VERBS[arguments[0]]).run(arguments[1:])
+    check_working_directory()
     line = read_line(arguments)
     if line.words[:1] == ["replay"]:
         overrides = _replay(line)
@@ -134,7 +145,7 @@ def _main(arguments: list[str]) -> int:
         print(f"disco: note: {note}", file=sys.stderr)
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
-    _hand_to_hydra(overrides, line.config_name, multirun)
+    _hand_to_hydra(overrides, line.config_name, multirun, _folder_in(config, "sweep" if multirun else "run").parent)
     return 0
 
 
@@ -211,7 +222,7 @@ def _before_texts(arguments: Sequence[str]) -> list[str]:
 
 def _folder_of_configs(flag: str, value: str) -> str:
     """A folder of the user's configs as Hydra's search path has it."""
-    folder = os.path.abspath(os.path.expanduser(value))
+    folder = os.path.abspath(expanded(value))
     if not os.path.isdir(folder):
         raise SettingsError(f"{flag} is {value!r}, which is no folder")
     return f"{USER_FOLDER}{folder}"
@@ -266,7 +277,7 @@ def _folder_in(config: DictConfig, kind: str) -> Path:
     try:
         return Path(config.hydra[kind].dir)
     except OmegaConfBaseException as error:  # an interpolation in folder or batch_name that leads nowhere
-        raise SettingsError(f"the folder of the run cannot be made out: {str(error).splitlines()[0]}") from error
+        raise SettingsError(f"the folder of the run cannot be made out: {settings_error(error)}") from error
 
 
 def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
@@ -301,7 +312,16 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder that could not be made, or not be written into. Leaves nothing behind."""
-    existing = next(place for place in [folder.absolute(), *folder.absolute().parents] if os.path.lexists(place))
+    folder = folder.absolute()
+    existing = next(place for place in [folder, *folder.parents] if os.path.lexists(place))
+    try:
+        for name in folder.relative_to(existing).parts:
+            _check_name(existing, name)
+        _check_name(folder, LONGEST_NAME)
+    except OSError as error:
+        raise SettingsError(
+            f"folder: {str(folder)!r} cannot be made ({error.strerror}); choose another with folder=..."
+        ) from error
     try:
         # Permissions alone do not tell: root has them all, and some file systems take nothing anyway.
         os.rmdir(tempfile.mkdtemp(prefix=".disco-", dir=existing))
@@ -309,6 +329,15 @@ def check_folder(folder: Path) -> None:
         raise SettingsError(
             f"folder: nothing can be written into {str(existing)!r} ({error.strerror}); choose another with folder=..."
         ) from error
+
+
+def _check_name(folder: Path, name: str) -> None:
+    """Raise OSError for a name that is too long, by itself or as a path. Whether it is there does not matter."""
+    try:
+        os.lstat(folder / name)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
 
 
 def check_machine(plan: Plan) -> None:
@@ -330,14 +359,18 @@ def check_machine(plan: Plan) -> None:
 # Rendering
 
 
-def _hand_to_hydra(overrides: Sequence[str], config_name: str, multirun: bool) -> None:
-    """Let Hydra make the folders and run the jobs."""
+def _hand_to_hydra(overrides: Sequence[str], config_name: str, multirun: bool, folder: Path) -> None:
+    """Let Hydra make the folders, in `folder`, and run the jobs."""
     from hydra.core.global_hydra import GlobalHydra
 
     with hydra_at_hand(overrides):
         hydra: Any = GlobalHydra.instance().hydra
         run = hydra.multirun if multirun else hydra.run
-        run(config_name=config_name, task_function=partial(_job, typed=tuple(overrides)), overrides=list(overrides))
+        try:
+            run(config_name=config_name, task_function=partial(_job, typed=tuple(overrides)), overrides=list(overrides))
+        except OSError as error:  # of Hydra's own files, whose names Python does not keep
+            error.filename = error.filename or str(folder)
+            raise
 
 
 def _show(line: Line, overrides: Sequence[str]) -> None:
@@ -368,10 +401,11 @@ def _job(config: DictConfig, typed: Sequence[str]) -> None:
         print(" ".join([f"disco: run {hydra_config.job.num}", *own]), file=sys.stderr)
     try:
         run = render_settings(to_settings(config), Path(hydra_config.runtime.output_dir))
-    except SettingsError as error:
-        # Hydra would print a traceback for it.
-        print(f"disco: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+    except (SettingsError, OSError) as error:
+        # Hydra would say that a job failed, and which.
+        told = in_one_line(error) if isinstance(error, OSError) else error
+        print(f"disco: error: {told}", file=sys.stderr)
+        raise SystemExit(1 if isinstance(error, OSError) else 2) from error
     for picture in run.pictures:
         print(picture.path)
 

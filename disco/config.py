@@ -23,6 +23,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+from disco.paths import expanded, in_one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -348,6 +349,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
+    OmegaConf.register_new_resolver("expanduser", lambda path: str(expanded(str(path))), replace=True)
     schema = OmegaConf.structured(Settings)
     OmegaConf.set_readonly(schema, None)  # frozen dataclasses come read-only, and Hydra has to fill them
     for name, group in groups().items():
@@ -369,13 +371,17 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     """
     import hydra
     import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     with hydra_at_hand(overrides):
         try:
             return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
-        except SettingsError:
+        except (SettingsError, HydraException, OmegaConfBaseException):
             raise
-        except (ValueError, TypeError, AttributeError, OSError, RecursionError, yaml.YAMLError) as error:
+        except OSError as error:
+            raise SettingsError(in_one_line(error)) from error
+        except (ValueError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
             # Hydra lets through what its libraries say of a file, or of a value in a place where it expects none.
             raise settings_error(error) from error
 
@@ -454,6 +460,8 @@ def settings_error(error: BaseException) -> SettingsError:
 
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, SettingsError):
+            return cause
         if isinstance(cause, MissingConfigException) and cause.options and cause.missing_cfg_file:
             group, _, choice = cause.missing_cfg_file.rpartition("/")
             extra = choice.partition("_")[0]

@@ -44,6 +44,7 @@ from disco.models.unet import UNet, load_unet
 from disco.noise import ImageNoise, fit_init, normal, overlay_noise, perlin_init, to_tensor
 from disco.outputs import Progress, RunFolder, to_image
 from disco.overrides import from_python
+from disco.paths import expanded
 from disco.plan import Plan, Stage, Step, build_plan, memory_limit
 from disco.samplers import sample
 
@@ -107,7 +108,7 @@ def render(
     """
     if prompt is not None:
         settings["prompt"] = prompt
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else expanded(folder)
     return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step)
 
 
@@ -209,7 +210,10 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
         interrupt.args = (f"interrupted; {'nothing was kept' if kept is None else f'{what} is {kept}'}",)
         raise
     except BaseException as error:  # also what a hook raises to end the process
-        finish("failed", error=f"{type(error).__name__}: {error}")
+        try:
+            finish("failed", error=f"{type(error).__name__}: {error}")
+        except OSError as unwritten:  # a full disk takes no record either; what filled it is to be told
+            raise error from unwritten
         raise
     return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
 

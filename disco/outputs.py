@@ -39,6 +39,7 @@ from tqdm import tqdm
 
 from disco.errors import SettingsError
 from disco.extras import check_video
+from disco.paths import expanded, writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,7 +133,8 @@ class RunFolder:
 
     def step(self, record: Mapping[str, Any]) -> None:
         """Add a line to steps.jsonl; it is on disk when this returns."""
-        with open(self.path / "steps.jsonl", "a", encoding="utf-8") as lines:
+        path = self.path / "steps.jsonl"
+        with writing(path), open(path, "a", encoding="utf-8") as lines:
             lines.write(json.dumps(_plain(record)) + "\n")
 
     def progress(self, picture: Tensor, seed: int) -> None:
@@ -259,11 +261,12 @@ def beside(path: Path) -> Iterator[Path]:
     Its name is this writer's alone: two processes may write the same file at once, and the last of them stands.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:
@@ -352,7 +355,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
 
     Raises SettingsError where there is none: no such file, not a PNG or JSON, from another program, damaged.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     try:
         with open(file, "rb") as opened:
             is_png = opened.read(8) == b"\x89PNG\r\n\x1a\n"

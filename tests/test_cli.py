@@ -84,6 +84,21 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "skip_steps=51"], "skip_steps=51"),
         (["a star", "device=tpu"], "device is 'tpu'"),
         (["a star", "folder=/dev/null/x"], "folder: nothing can be written"),
+        (["a star", f"folder={'x' * 256}"], "cannot be made (File name too long); choose another with folder=..."),
+        (["a star", f"batch_name={'x' * 256}"], "cannot be made (File name too long)"),
+        (["a star", f"folder={'x/' * 2030}"], "cannot be made (File name too long)"),
+        (["a star", "-m", "seed=0,1", f"folder={'x' * 256}"], "cannot be made (File name too long)"),
+        (["a star", "folder=~nobody.such/x"], "'~nobody.such/x' begins with the home folder of nobody"),
+        (["a star", f"init_image={'x' * 256}"], "File name too long"),
+        (["a star", f"preset={'x' * 256}"], "File name too long"),
+        (["a star", f"study={'x' * 256}"], "File name too long"),
+        (["a star", "--config-name", "x" * 256], "File name too long"),
+        (["a star", "--config-dir", "x" * 256], "which is no folder"),
+        (["a star", "--config-dir", "~nobody.such"], "home folder of nobody"),
+        (["report", "x" * 256], "is no folder"),
+        (["diff", "x" * 256, "y"], "there is no such file or folder"),
+        (["replay", "x" * 256], "File name too long"),
+        (["replay", "~nobody.such"], "home folder of nobody"),
         (["a star", "hydra.run.dir=/dev/null/x"], "folder: nothing can be written"),
         (["a star", "batch_name=${z}"], "the folder of the run cannot be made out"),
         (["a star", "clip_models=[embedded_judge]"], "only judges"),
@@ -113,6 +128,36 @@ def test_a_folder_that_takes_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     if os.access(locked, os.W_OK):
         pytest.skip("this user may write anywhere")
     assert "folder: nothing can be written" in refusal(capsys, "a star", f"folder={locked / 'runs'}")
+
+
+def test_the_home_folder(rendered: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["a star", "folder=~/mine"]) == 0
+    assert main(["a star", "folder=~/mine", "-m", "seed=0,1"]) == 0
+    assert {folder.parents[1] for _, folder in rendered[:1]} == {tmp_path / "mine"}
+    assert {folder.parents[2] for _, folder in rendered[1:]} == {tmp_path / "mine"}
+    assert not any(Path.cwd().iterdir())
+
+
+def test_a_working_directory_that_is_gone(empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty_folder.rmdir()
+    assert main(["a star"]) == 2
+    assert "the working directory is gone" in capsys.readouterr().err
+    assert main(["report", "runs"]) == 2
+
+
+def test_a_disk_that_fills_up(
+    rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(settings: Settings, folder: Path) -> None:
+        raise OSError(28, "No space left on device", str(folder / "steps.jsonl"))
+
+    monkeypatch.setattr("disco.engine.render_settings", fail)
+    with pytest.raises(SystemExit) as exit:
+        main(["a star"])
+    error = capsys.readouterr().err
+    assert exit.value.code == 1 and error.count("\n") == 1
+    assert "steps.jsonl': No space left on device; free some space" in error
 
 
 def test_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,6 +249,37 @@ def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):
         render("a red star", folder=tmp_path, **QUICK)
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "failed" and "out of memory" in record["error"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_fills_up(toys, tmp_path):
+    """The error names the file; what is finished stays, and the record says failed."""
+
+    def fill(event):
+        if event.step.number == 2 and (tmp_path / "image_0.png").exists():
+            (tmp_path / "steps.jsonl").unlink()
+            (tmp_path / "steps.jsonl").symlink_to("/dev/full")
+
+    with pytest.raises(OSError) as error:
+        render("a red star", folder=tmp_path, n_batches=2, on_step=fill, **QUICK)
+    assert error.value.filename == str(tmp_path / "steps.jsonl")
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "failed" and "steps.jsonl" in record["error"]
+    assert Image.open(tmp_path / "image_0.png").size == (32, 32)
+
+
+def test_a_record_that_cannot_be_written_hides_no_failure(toys, tmp_path):
+    def vanish(event):
+        shutil.rmtree(tmp_path / "run")
+        raise ValueError("the hook's own")
+
+    with pytest.raises(ValueError, match="the hook's own"):
+        render("a red star", folder=tmp_path / "run", on_step=vanish, **QUICK)
+
+
+def test_a_folder_below_the_home_folder(toys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert render("a red star", folder="~/run", **QUICK).pictures[0].path == tmp_path / "run" / "image_0.png"
 
 
 # --- what is measured ------------------------------------------------------------------------------------------------

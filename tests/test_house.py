@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 #: The parts from the ground up. A part imports earlier lines only, so the parts of one line do not know one another.
 LAYERS = (
     {"errors", "interrupts", "stdio"},
+    {"paths"},
     {"images", "schedule", "prompts", "models", "metrics", "extras"},
     {"config", "inputs"},
     {"overrides", "plan"},
@@ -49,7 +50,7 @@ LIGHT = (
         "cli",
     ),
     *("config_files", "extras", "inputs", "metrics", "models.store", "models.download", "models.words"),
-    *("conf", "kernels"),
+    *("conf", "kernels", "paths"),
     *(
         "study.results",
         "study.measure",

@@ -347,7 +347,10 @@ def folder_of(config: DictConfig, settings: Sequence[str], inputs: Hashes) -> Pa
     digits = hashlib.sha256(identity([held, sorted(settings)]).encode()).hexdigest()[:6]
     named = copy.deepcopy(config)
     named.hydra.job.name = f"{name_of(config, settings)}-{digits}"
-    return Path(str(named.hydra.sweep.dir)).absolute()
+    try:
+        return Path(str(named.hydra.sweep.dir)).absolute()
+    except OmegaConfBaseException as error:  # an axis makes its folder differ, or it leads nowhere
+        raise settings_error(error) from error
 
 
 def _check_apart(axes: Sequence[Axis], choices: Sequence[Sequence[str]], jobs: Sequence[Job]) -> None:

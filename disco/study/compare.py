@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from disco.errors import SettingsError
 from disco.images import open_image
 from disco.inputs import by_content, hashes_in, with_content
 from disco.outputs import replace_file
+from disco.paths import expanded
 from disco.study.pictures import read_picture
 from disco.study.results import NO_AXES, Cell, Picture, identity, read_study
 from disco.study.words import in_words, label
@@ -69,13 +71,13 @@ def read_run(path: str | Path) -> Cell:
 
     Raises SettingsError where there is no such file or folder, no run, or several.
     """
-    path = Path(path).expanduser()
-    if path.is_dir():
+    path = expanded(path)
+    if os.path.isdir(path):
         study = read_study(path)
         if len(study.cells) > 1:
             raise SettingsError(f"{str(path)!r} holds {len(study.cells)} runs; name one of them, or a picture")
         return study.cells[0]
-    if not path.exists():
+    if not os.path.exists(path):  # which, unlike Path's, takes a name that is too long for one that is missing
         raise SettingsError(
             f"{str(path)!r}: there is no such file or folder; name a run's folder or one of its pictures"
         )
@@ -191,8 +193,8 @@ def write_difference(found: Difference, path: str | Path) -> Path:
     sheet = Image.new("RGB", (3 * a.width + 2 * GAP, a.height), "white")
     for number, picture in enumerate((a, b, bright)):
         sheet.paste(picture, (number * (a.width + GAP), 0))
-    path = Path(path).expanduser()
-    if path.exists():
+    path = expanded(path)
+    if os.path.exists(path):
         raise SettingsError(f"picture={str(path)!r} is there already; name another, nothing is overwritten")
     packed = io.BytesIO()
     sheet.save(packed, "PNG")

@@ -21,6 +21,7 @@ from disco.config import groups, specs
 from disco.errors import SettingsError
 from disco.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
 from disco.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
+from disco.paths import expanded
 
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
@@ -110,8 +111,8 @@ def read_study(folder: str | Path) -> Study:
 
     Raises SettingsError where there is no such folder, or nothing of a study or run in it.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
+    folder = expanded(folder)
+    if not os.path.isdir(folder):
         raise SettingsError(f"{str(folder)!r} is no folder; name one that holds runs or a study")
     notes: list[str] = []
     declared = _declaration(folder, notes)
