@@ -192,7 +192,7 @@ class SamplerConfig:
 class InitConfig:
     """What it starts from, other than noise."""
 
-    init_image: str | None = _setting("a picture to start from; takes effect with skip_steps")
+    init_image: str | None = _setting("a picture to start from, path or address; takes effect with skip_steps")
     init_scale: Timed = _setting("pull towards the picture it started from", timed=True)
     init_loss: str = _setting("what init_scale compares pictures by", choices=("lpips", "perceptors"))
     init_noise: float = _setting("amount of noise laid over the init image", low=0, high=1)
@@ -221,7 +221,7 @@ class Settings:
 
     prompt: str | None = _setting("what to render: one text, taken as it stands; text:2 has the weight 2")
     prompts: Any = _setting("several texts, or texts by the share of the run from which they hold")
-    image_prompts: tuple[str, ...] = _setting("pictures to resemble: path, or path:weight")
+    image_prompts: tuple[str, ...] = _setting("pictures to resemble: path or address, or either:weight")
     truncate_prompts: bool = _setting("cut a prompt that is too long for a perceptor instead of refusing it")
     seed: Any = _setting("number that all chance comes from, or random; picture i has the seed plus i")
     n_batches: int = _setting("how many batches", low=1, high=10000)

@@ -33,6 +33,7 @@ from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
+from disco.inputs import forget_fetched
 from disco.judge import assess
 from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
@@ -109,6 +110,7 @@ def render(
     if prompt is not None:
         settings["prompt"] = prompt
     place = None if folder is None else expanded(folder)
+    forget_fetched()
     return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step)
 
 

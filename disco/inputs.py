@@ -8,16 +8,22 @@ cell, and whoever renders a record again is given the same picture, or told.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from PIL import Image
 
 from disco.errors import SettingsError
 from disco.images import decoded, read_file
+from disco.models.download import Failed, download
+from disco.models.places import models_folder
+from disco.models.store import forbidden
 from disco.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 
 #: The folder below a run's own that keeps them.
@@ -28,6 +34,12 @@ SHOWN = 12
 #: By setting (bare) and path as given: the SHA-256.
 Hashes = Mapping[tuple[str, str], str]
 
+#: The most bytes that are fetched for a picture.
+FETCHED_LIMIT = 256 << 20
+
+#: Which pictures this process has fetched: SHA-256 by address. What one command renders is of one state of them.
+FETCHED: dict[str, str] = {}
+
 #: The hashes of pictures that this process has decoded once, for the cells of a study name the same ones.
 SOUND: set[str] = set()
 
@@ -36,8 +48,8 @@ SOUND: set[str] = set()
 class InputPicture:
     """A picture that a setting names, as it was when the run was planned.
 
-    setting: init_image or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute.
-    sha256: of `data`, the bytes of its file, in hexadecimal.
+    setting: init_image or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute;
+    of one that was fetched, where its copy lies. sha256: of `data`, the bytes of its file, in hexadecimal.
     """
 
     setting: str
@@ -53,8 +65,7 @@ class InputPicture:
     @property
     def kept_as(self) -> str:
         """Where a run folder keeps it, seen from there: by its content, so that equal ones are kept once."""
-        suffix = re.sub(r"[^a-z0-9]", "", Path(self.path).suffix.lower())[:5]
-        return f"{KEPT}/{self.sha256[:16]}.{suffix or 'picture'}"
+        return f"{KEPT}/{self.sha256[:16]}.{_suffix(self.path)}"
 
     def record(self, kept: bool) -> dict[str, Any]:
         """What a run's record says of it. kept: whether the run folder keeps a copy."""
@@ -63,9 +74,13 @@ class InputPicture:
 
 
 def read_input(setting: str, given: str) -> InputPicture:
-    """Read and decode a picture. Raises SettingsError, naming the setting, where `disco.images.open_image` would."""
-    data = read_file(given, setting)
-    picture = InputPicture(setting, given, str(Path(given).expanduser().absolute()), sha256_of(data), data)
+    """Read and decode a picture, fetched first where an http(s) address is given.
+
+    Raises SettingsError, naming the setting, where `disco.images.open_image` would, or the fetch fails.
+    """
+    path = fetched(setting, given) if is_address(given) else Path(given).expanduser().absolute()
+    data = read_file(path if is_address(given) else given, setting)
+    picture = InputPicture(setting, given, str(path), sha256_of(data), data)
     if picture.sha256 not in SOUND:
         picture.open()
         SOUND.add(picture.sha256)
@@ -74,6 +89,68 @@ def read_input(setting: str, given: str) -> InputPicture:
 
 def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+# Addresses
+
+
+def is_address(given: str) -> bool:
+    return re.match("https?://", given, re.IGNORECASE) is not None
+
+
+def fetched(setting: str, address: str) -> Path:
+    """The file that lies at an address, kept in the models folder by its content. Asked for once a process.
+
+    Raises SettingsError, naming the setting, where it cannot be had, or a variable forbids the network.
+    """
+    if address in FETCHED and (path := _in_cache(FETCHED[address])) is not None:
+        return path
+    given = f"{setting}={address!r}"
+    variable = forbidden()
+    if variable is not None:
+        raise SettingsError(f"{given} would be fetched, which {variable} forbids; name a file of this machine")
+    try:
+        _cache().mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=_cache()) as folder:
+            came = Path(folder) / "picture"
+            # Addresses are typed as they look; what they may not hold is spelt out.
+            asked = address[: address.index(":")].lower() + quote(address[address.index(":") :], "%/:=&?~#+!$,;'@()*[]")
+            download([asked], came, lambda path, promised: None, progress=False, limit=FETCHED_LIMIT)
+            FETCHED[address] = sha256_of(came.read_bytes())
+            path = _cache() / f"{FETCHED[address]}.{_suffix(urlsplit(address).path)}"
+            os.replace(came, path)
+    except Failed as error:
+        reason = str(error).removeprefix(f"{asked}: ")
+        raise SettingsError(f"{given} cannot be fetched: {reason}; try again later, or name a file") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{given} cannot be kept in {_cache()} ({error.strerror or error}); name another folder in the environment "
+            "variable DISCO_MODELS"
+        ) from error
+    return path
+
+
+def remember_fetched(hashes: Hashes) -> None:
+    """Take these contents for what their addresses hold, as far as they lie here: they need not be fetched anew."""
+    FETCHED.update({given: sha256 for (_, given), sha256 in hashes.items() if is_address(given) and _in_cache(sha256)})
+
+
+def forget_fetched() -> None:
+    """Let addresses be asked anew."""
+    FETCHED.clear()
+
+
+def _cache() -> Path:
+    return models_folder() / KEPT
+
+
+def _in_cache(sha256: str) -> Path | None:
+    """A picture that was fetched once."""
+    return next(_cache().glob(f"{sha256}.*"), None)
+
+
+def _suffix(path: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", Path(path).suffix.lower())[:5] or "picture"
 
 
 # Identity
@@ -169,10 +246,11 @@ def found_again(
 def _found(entry: Mapping[str, Any], file: Path) -> str:
     """The path of a recorded picture, here and now."""
     setting, sha256 = entry["setting"], entry["sha256"]
+    remember_fetched({(setting, entry["given"]): sha256})
     others: dict[str, str] = {}
     for path in dict.fromkeys(_places(entry, file)):
         try:
-            found = sha256_of(read_file(path, setting))
+            found = sha256_of(read_file(fetched(setting, path) if is_address(path) else path, setting))
         except SettingsError:
             continue
         if found == sha256:

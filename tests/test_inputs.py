@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +18,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from disco.errors import SettingsError
-from disco.inputs import by_content, found_again, hashes_in, hashes_of, pictures_in, read_input, with_content
+from disco.inputs import (
+    by_content,
+    forget_fetched,
+    found_again,
+    hashes_in,
+    hashes_of,
+    pictures_in,
+    read_input,
+    with_content,
+)
 
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=6) | st.sampled_from(["a.png", "a.png:2", "init_image", "ab" * 32]),
@@ -23,10 +38,38 @@ JSON = st.recursive(
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in."""
+    """An empty folder to be in, nothing fetched, and the network as it is."""
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
+    for variable in ("DISCO_OFFLINE", "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    forget_fetched()
     return tmp_path / "home"
+
+
+@pytest.fixture
+def served() -> Iterator[SimpleNamespace]:
+    """A server of `files`, by path; `asked` is what it was asked for."""
+    state = SimpleNamespace(files={}, asked=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            state.asked.append(self.path)
+            content = state.files.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        state.address = f"http://127.0.0.1:{server.server_port}"
+        yield state
+        server.shutdown()
 
 
 def draw(path: Path | str, colour: str = "red") -> str:
@@ -70,6 +113,67 @@ def test_what_cannot_be_read_names_its_setting():
     for _ in range(2):  # what was refused once is not taken for good
         with pytest.raises(SettingsError, match="init_image='words.png' is not a picture"):
             read_input("init_image", "words.png")
+
+
+# Addresses
+
+
+def packed(colour: str) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (4, 3), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_address_is_fetched_once_and_known_by_what_came(served, tmp_path):
+    served.files["/a%20%C3%BC.png?size=1"] = red = packed("red")
+    address = f"{served.address}/a \u00fc.png?size=1".replace("http", "HTTP")
+    picture = read_input("init_image", address)
+    assert (picture.data, picture.sha256) == (red, hashlib.sha256(red).hexdigest())
+    assert picture.kept_as == f"inputs/{picture.sha256[:16]}.png"
+    assert Path(picture.path) == tmp_path / "models" / "inputs" / f"{picture.sha256}.png"
+    served.files.clear()
+    assert read_input("image_prompts", address).data == red and len(served.asked) == 1
+    assert [path.name for path in (tmp_path / "models" / "inputs").iterdir()] == [f"{picture.sha256}.png"]
+    forget_fetched()
+    with pytest.raises(SettingsError, match=f"init_image='{served.address}/a.png' cannot be fetched: 404"):
+        read_input("init_image", f"{served.address}/a.png")
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"<html>", "web page"), (b"words", "is not a picture")])
+def test_what_is_no_picture_is_refused(served, content, said):
+    served.files["/a.png"] = content
+    with pytest.raises(SettingsError, match=f"image_prompts='{served.address}/a.png' .*{said}"):
+        read_input("image_prompts", f"{served.address}/a.png")
+
+
+def test_the_network_may_be_forbidden(served, monkeypatch):
+    monkeypatch.setenv("DISCO_OFFLINE", "1")
+    with pytest.raises(SettingsError, match="would be fetched, which DISCO_OFFLINE forbids; name a file"):
+        read_input("init_image", f"{served.address}/a.png")
+    assert served.asked == []
+    Path("file").write_text("")
+    monkeypatch.delenv("DISCO_OFFLINE")
+    monkeypatch.setenv("DISCO_MODELS", "file")
+    with pytest.raises(SettingsError, match="cannot be kept in file/inputs .*DISCO_MODELS"):
+        read_input("init_image", f"{served.address}/a.png")
+
+
+def test_an_address_is_found_again_as_it_was_or_refused(served, tmp_path):
+    """As long as its copy lies here, whatever the server has by then; else in the run folder."""
+    address, file = f"{served.address}/a.png", tmp_path / "run" / "image_0.png"
+    served.files["/a.png"] = red = packed("red")
+    record = record_of(("init_image", address))
+    served.files["/a.png"] = packed("blue")
+    forget_fetched()
+    assert found_again(values(address), record, file) == (values(address), [])
+    assert read_input("init_image", address).data == red and len(served.asked) == 1
+    shutil.rmtree(tmp_path / "models")
+    with pytest.raises(SettingsError, match=f"and {address} is another"):
+        found_again(values(address), record, file)
+    kept = tmp_path / "run" / "inputs" / f"{record['inputs'][0]['sha256'][:16]}.png"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(red)
+    assert found_again(values(address), record, file) == (values(str(kept)), [])
 
 
 # Identity

@@ -119,13 +119,15 @@ def download(
     any_origin: bool = False,
     progress: bool = True,
     reach: Reach | None = None,
+    limit: int | None = None,
 ) -> str:
     """Bring a file into `path`, a part that is then whole and checked. Returns the address it came from.
 
     addresses: http(s) addresses, or paths of this machine, tried in turn. check: raises `Wrong` unless the file at the
     path it is given is the one. size: in bytes, where it is known. any_origin: whether a part begun at one address may
     be completed from another, because the check would find out. reach: which servers answered so far, of which the
-    others are not asked again; a server that answered is asked again when it breaks off.
+    others are not asked again; a server that answered is asked again when it breaks off. limit: the most bytes that are
+    taken, where the size is not known.
 
     Raises `Failed` when no address brings the file, `disco.errors.SettingsError` when the disk is full.
     """
@@ -136,7 +138,7 @@ def download(
             try:
                 if _is_http(address):
                     reach.check(address)
-                _bring(address, part, check, size, any_origin, progress)
+                _bring(address, part, check, size, any_origin, progress, limit)
                 return address
             except Broken as error:
                 reasons[address] = str(error)
@@ -153,7 +155,9 @@ def download(
     raise Failed("; ".join(f"{address}: {reason}" for address, reason in reasons.items()) or "there is no address")
 
 
-def _bring(address: str, part: Part, check: Check, size: int | None, any_origin: bool, progress: bool) -> None:
+def _bring(
+    address: str, part: Part, check: Check, size: int | None, any_origin: bool, progress: bool, limit: int | None
+) -> None:
     """Bring and check the file from one address, with as many connections as get on."""
     if not _is_http(address):
         _copy(Path(address), part, size, progress)
@@ -162,7 +166,7 @@ def _bring(address: str, part: Part, check: Check, size: int | None, any_origin:
     longest, restarts = part.length(), 0
     while True:
         try:
-            _receive(address, part, size, any_origin, progress)
+            _receive(address, part, size, any_origin, progress, limit)
             return _check(part, check)
         except Broken:
             if part.length() - longest < ENOUGH:
@@ -192,7 +196,7 @@ def _check(part: Part, check: Check) -> None:
         raise
 
 
-def _receive(address: str, part: Part, size: int | None, any_origin: bool, progress: bool) -> None:
+def _receive(address: str, part: Part, size: int | None, any_origin: bool, progress: bool, limit: int | None) -> None:
     """One connection: the rest of the part, or the whole file where the server wants it so.
 
     What is resumed is another file's rest, for all that anybody knows, until the address, the server's names for this
@@ -213,6 +217,8 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
     with response:
         _refuse_others(response)
         resumed, total = _extent(response, start, size)
+        if limit is not None and (total or 0) > limit:
+            raise Useless(f"it has {in_bytes(total or 0)}, and at most {in_bytes(limit)} are taken")
         if resumed:
             _refuse_strangers(_marks(response, total), marks, any_origin)
             if total is not None and total < have:
@@ -223,7 +229,7 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
             start = 0
             part.begin(address, _marks(response, total), sha256)
         check_room(part.path.parent, None if total is None else total - start)
-        _pour(response, part, start, total, progress)
+        _pour(response, part, start, total, progress, limit)
 
 
 def _copy(source: Path, part: Part, size: int | None, progress: bool) -> None:
@@ -373,7 +379,7 @@ def check_room(folder: Path, needed: int | None) -> None:
         )
 
 
-def _pour(source: Any, part: Part, start: int, total: int | None, progress: bool) -> None:
+def _pour(source: Any, part: Part, start: int, total: int | None, progress: bool, limit: int | None = None) -> None:
     """Write all of the source behind what is in the part, and see that it is as long as it should be."""
     read = getattr(source, "read1", source.read)  # read1 hands on what has come, read waits for a whole block
     done, since, before = start, time.monotonic(), start
@@ -393,6 +399,8 @@ def _pour(source: Any, part: Part, start: int, total: int | None, progress: bool
                 raise Useless("it sends a web page instead of the file")
             if total is not None and done + len(block) > total:
                 raise Useless(f"it sends more than {total} bytes")
+            if limit is not None and done + len(block) > limit:
+                raise Useless(f"it sends more than {in_bytes(limit)}, which is all that is taken")
             _write(file, block)
             done += len(block)
             bar.update(len(block))

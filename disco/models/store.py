@@ -250,8 +250,8 @@ def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = Non
     by_hand = f"put the file into {models_folder()} by hand, or name a mirror in the environment variable DISCO_MIRROR"
     if reasons:
         raise SettingsError(f"{'; '.join(reasons)}; try again later, {by_hand}")
-    if _forbidden():
-        raise SettingsError(f"{file.name} is not here, and {_forbidden()} forbids to fetch it; {by_hand}")
+    if forbidden():
+        raise SettingsError(f"{file.name} is not here, and {forbidden()} forbids to fetch it; {by_hand}")
     raise SettingsError(f"{file.name} is not here, and no address of it is known; {by_hand}")
 
 
@@ -324,7 +324,7 @@ def locked(name: str) -> Iterator[None]:
         lock.release()
 
 
-def _forbidden() -> str | None:
+def forbidden() -> str | None:
     """The environment variable that forbids to use the network."""
     off = ("", "0", "false", "no", "off")
     return next((name for name in OFFLINE if os.environ.get(name, "").lower() not in off), None)
@@ -336,7 +336,7 @@ def _sources(form: WeightsFile) -> list[str]:
     sources = list(map(_resolved, form.addresses))
     if _is_http(mirror):
         sources.insert(0, f"{mirror.rstrip('/')}/{urllib.parse.quote(form.name)}")
-    if _forbidden():
+    if forbidden():
         sources = []
     if mirror and not _is_http(mirror):
         folder = Path(mirror).expanduser()

@@ -40,7 +40,7 @@ from disco.config import (
     without_hydra,
 )
 from disco.errors import SettingsError
-from disco.inputs import Hashes, hashes_in, hashes_of
+from disco.inputs import Hashes, hashes_in, hashes_of, remember_fetched
 from disco.outputs import read_record, replace_file
 from disco.overrides import from_arguments, full_name, quoted
 from disco.plan import Plan, build_plan, inputs_of
@@ -262,7 +262,8 @@ def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None)
 
 
 def check_inputs(job: Job) -> None:
-    """Refuse a cell whose pictures are others by now than when it was declared."""
+    """Refuse a cell whose pictures are others by now than when it was declared; fetched ones are taken as they were."""
+    remember_fetched(job.inputs)
     for given, sha256 in hashes_of(inputs_of(job.settings)).items():
         if job.inputs.get(given, sha256) != sha256:
             setting, path = given

@@ -87,6 +87,25 @@ def test_a_server_that_breaks_for_ever_is_given_up(bring, faults, monkeypatch):
     assert len(faults.asked) == len(module.PAUSES) + 1
 
 
+@pytest.mark.parametrize("answer", ["serve", "no length"])
+def test_more_than_is_wanted_is_not_taken(faults, tmp_path, answer):
+    faults.files["/a.pt"] = CONTENT
+    for limit in (SIZE - 1, SIZE):
+        faults.script = deque([answer])
+        part = tmp_path / f"{limit}.part"
+
+        def bring(limit=limit, part=part):
+            download([f"{faults.address}/a.pt"], part, lambda *_: None, progress=False, limit=limit)
+
+        if limit == SIZE:
+            bring()
+            assert part.read_bytes() == CONTENT
+        else:
+            with pytest.raises(Failed, match="10.0 KiB"):
+                bring()
+            assert Part(part).length() <= limit
+
+
 def test_what_came_is_kept_for_the_next_call(bring, faults):
     with pytest.raises(Failed):
         bring("break", then="404")
