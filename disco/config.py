@@ -82,6 +82,11 @@ class ModelConfig:
     clip_denoised: bool = _setting("clip every predicted picture to the range of pixels")
     width: int = _setting("width in pixels, rounded down to a multiple that the model needs", low=1, high=16384)
     height: int = _setting("height in pixels, rounded down likewise", low=1, high=16384)
+    tile: str = _setting(
+        "let the picture go on at its other edge, without a seam: left and right (x), top and bottom (y), or both",
+        choices=("none", "x", "y", "both"),
+        before="none",
+    )
     device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
     precision: str = _setting(
         "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")

@@ -38,6 +38,7 @@ from disco.judge import assess
 from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
 from disco.models import catalog, store
+from disco.models.circular import circular
 from disco.models.clip import LoadedPerceptor, load_perceptor
 from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
@@ -84,6 +85,8 @@ class Run:
     def _repr_png_(self) -> bytes | None:
         return self.pictures[0]._repr_png_()
 
+
+W = TypeVar("W", bound=nn.Module)
 
 #: What `disco.render` calls after every step.
 Follower = Callable[[StepEvent], object]
@@ -367,8 +370,20 @@ def make_room(plan: Plan, arrangement: Arrangement, estimate: Estimate | None, d
         return
     for loader in FILES:
         loader.cache_clear()  # type: ignore[union-attr]
+    _circular.cache_clear()
     forget_compiled()
     KEPT.clear()
+
+
+def wrapped(network: W, wrap: tuple[int, ...]) -> W:
+    """The network for pictures that tile along these dimensions, if any: the same again for the same network.
+
+    A network that other runs in this process use stays as it is.
+    """
+    return _circular(network, wrap) if wrap else network
+
+
+_circular: Any = lru_cache(maxsize=4)(circular)
 
 
 def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, load: Loaders = FILES) -> Networks:
@@ -376,7 +391,7 @@ def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, lo
     model, dtype = plan.settings.model, arrangement.dtype
     mode = choose_compile(plan, device).chosen
     unet_spec = catalog.unet(model.diffusion_model)
-    unet = load.unet(unet_spec, device, dtype)
+    unet = wrapped(load.unet(unet_spec, device, dtype), plan.wrap)
     unet.set_checkpointing(arrangement.checkpointing)
     loaded_here: dict[str, nn.Module] = {unet_spec.name: unet}
     perceptors = []
@@ -392,7 +407,7 @@ def load_networks(plan: Plan, device: torch.device, arrangement: Arrangement, lo
     secondary = None
     if model.use_secondary_model:
         spec = catalog.secondary(model.secondary_model)
-        loaded_here[spec.name] = load.secondary(spec, device)
+        loaded_here[spec.name] = wrapped(load.secondary(spec, device), plan.wrap)
         secondary = in_precision(compiled(loaded_here[spec.name], mode), device, dtype)
     if load is FILES:
         KEPT.update({(name, dtype): bytes_of(network) for name, network in loaded_here.items()})
@@ -452,6 +467,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         symmetry_axis=plan.symmetry_axis,
         compat=compat,
         cuts_at_once=networks.arrangement.cuts_at_once,
+        wrap=plan.wrap,
     )
     classes = networks.unet_spec.num_classes
     unet = UNetDenoiser(
@@ -546,7 +562,7 @@ def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device
     """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
     settings = plan.settings.init
     if settings.perlin_init:
-        inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode) for noise in noises]
+        inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode, plan.wrap) for noise in noises]
     elif plan.init_image is not None:
         picture = fit_init(plan.input("init_image", plan.init_image).open(), plan.height, plan.width)
         inits = [overlay_noise(picture, settings.init_noise, noise.generator("init")) for noise in noises]
@@ -576,7 +592,7 @@ def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageNoise], devi
         *(stage_targets(plan, stage, perceptor, noises, images, device) for stage in plan.stages), strict=True
     )
     generators = [noise.generator(f"cuts/{perceptor.name}") for noise in noises]
-    return View(perceptor, Cutouts(perceptor.resolution, compat), targets, weights, generators)
+    return View(perceptor, Cutouts(perceptor.resolution, compat, plan.wrap), targets, weights, generators)
 
 
 def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: torch.device) -> list[Tensor]:

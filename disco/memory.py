@@ -32,6 +32,7 @@ from disco.guidance.gradient import Guidance, View, likeness, number_of
 from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor
 from disco.kernels import backend
 from disco.models import catalog
+from disco.models.circular import circular
 from disco.models.clip import build_clip, freeze_clip, set_tower_checkpointing
 from disco.models.lpips import BACKBONE, Lpips
 from disco.models.secondary import build_secondary
@@ -297,9 +298,14 @@ def cost_of(
     checkpointing: bool,
     gradient: bool,
     device_type: str,
+    wrap: tuple[int, ...] = (),
 ) -> Cost:
-    """Run a network forward and, with `gradient`, backward, on an input [B, 3, H, W] without contents."""
+    """Run a network forward and, with `gradient`, backward, on an input [B, 3, H, W] without contents.
+
+    wrap: dimensions along which its picture tiles.
+    """
     mode, network, _ = shape_of(spec, precision, device_type)
+    network = circular(network, wrap)
     if isinstance(network, UNet):
         network.set_checkpointing(checkpointing)
     elif isinstance(spec, catalog.PerceptorSpec):
@@ -403,7 +409,8 @@ class Walk:
             self._step(self.step)
 
     def network(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool = False) -> Callable[..., Tensor]:
-        """The stand-in for a network."""
+        """The stand-in for a network; those that draw the picture see it tile, if it does."""
+        wrap = self.plan.wrap if isinstance(spec, catalog.UNetSpec | catalog.SecondarySpec) else ()
         precision = self.arrangement.precision
 
         def call(x: Tensor, *_: Tensor) -> Tensor:
@@ -411,7 +418,7 @@ class Walk:
             if isinstance(spec, catalog.PerceptorSpec) and gradient:
                 cost = cost_of_cuts(spec, len(x), self.most, precision, checkpointing, self.device_type)
             else:
-                cost = cost_of(spec, tuple(x.shape), precision, checkpointing, gradient, self.device_type)
+                cost = cost_of(spec, tuple(x.shape), precision, checkpointing, gradient, self.device_type, wrap)
             self.works[name] = self.works.get(name, Work()) + cost.work
             return StandIn.apply(x, cost, self.ledger)
 
@@ -432,6 +439,7 @@ class Walk:
             plan.symmetry_axis,
             compat=settings.compat == "disco57",
             cuts_at_once=self.arrangement.cuts_at_once,
+            wrap=plan.wrap,
         )
         unet = UNetDenoiser(
             self.network("unet", unet_spec, self.arrangement.checkpointing), diffusion, unet_spec.predicts
@@ -451,7 +459,7 @@ class Walk:
         targets = torch.empty(1, prompts, spec.embed_dim, device="meta")
         return View(
             perceptor,
-            Cutouts(spec.resolution, plan.settings.compat == "disco57"),
+            Cutouts(spec.resolution, plan.settings.compat == "disco57", plan.wrap),
             [targets],
             [torch.empty(prompts, device="meta")],
             [torch.Generator()],
@@ -526,7 +534,8 @@ def work_of(step: Step, walk: Walk) -> Work:
     if not guides(step):
         model, shape = plan.settings.model, (1, 3, plan.height, plan.width)
         spec, precision = catalog.unet(model.diffusion_model), walk.arrangement.precision
-        return cost_of(spec, shape, precision, walk.arrangement.checkpointing, False, walk.device_type).work
+        on = walk.arrangement.checkpointing
+        return cost_of(spec, shape, precision, on, False, walk.device_type, plan.wrap).work
     looks = number_of(step.cuts) / number_of(walk.step.cuts)
     work = unet + walk.ledger.work * looks
     for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):

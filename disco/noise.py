@@ -58,35 +58,44 @@ def normal(
 # Perlin noise
 
 
-def perlin_init(noise: ImageNoise, height: int, width: int, mode: str = "mixed") -> Tensor:
+def perlin_init(noise: ImageNoise, height: int, width: int, mode: str = "mixed", wrap: tuple[int, ...] = ()) -> Tensor:
     """The cloudy start of Disco Diffusion: float32 [3, height, width] in [-1, 1], from the stream "perlin".
 
     Two fields of fractal noise are averaged: twelve octaves from one cell over the whole picture, and eight from a
     grid of 4 x 4. `mode` says which of them have colour: both ("color"), neither ("gray"), the first ("mixed"). The
-    fields have no size of their own: another height or width shows the same clouds.
+    fields have no size of their own: another height or width shows the same clouds. Along the dimensions `wrap`, of -1
+    and -2, they go on at their other edge.
 
     Raises SettingsError for another mode.
     """
     if mode not in PERLIN_MODES:
         raise SettingsError(f"perlin_mode={mode!r} is unknown; choose one of {', '.join(PERLIN_MODES)}")
     generator = noise.generator("perlin")
-    broad = fractal_noise(1 if mode == "gray" else 3, 12, 1, height, width, generator)
-    fine = fractal_noise(3 if mode == "color" else 1, 8, 4, height, width, generator)
+    broad = fractal_noise(1 if mode == "gray" else 3, 12, 1, height, width, generator, wrap)
+    fine = fractal_noise(3 if mode == "color" else 1, 8, 4, height, width, generator, wrap)
     return (broad + fine).expand(3, height, width) - 1
 
 
 def fractal_noise(
-    channels: int, octaves: int, cells: int, height: int, width: int, generator: torch.Generator
+    channels: int,
+    octaves: int,
+    cells: int,
+    height: int,
+    width: int,
+    generator: torch.Generator,
+    wrap: tuple[int, ...] = (),
 ) -> Tensor:
     """Octaves of gradient noise, each of cells half as large and 1.5 times weaker: [channels, height, width].
 
     The first octave has `cells` x `cells` cells and weight 1/2; their sum is laid around 1/2, cut to [0, 1] and
-    stretched, channel by channel, to all of [0, 1].
+    stretched, channel by channel, to all of [0, 1]. Along the dimensions `wrap` the last corners are the first again.
     """
     total = torch.full((channels, height, width), 0.5)
     for octave in range(octaves):
         corners = cells * 2**octave + 1
         gradients = torch.randn(channels, 2, corners, corners, generator=generator)
+        for dim in wrap:
+            gradients.select(dim, -1).copy_(gradients.select(dim, 0))
         total += 0.5 * 1.5**-octave * gradient_noise(gradients, height, width)
     return autocontrast(total.clamp(0, 1))
 

@@ -36,6 +36,9 @@ DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
 MEMORY = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?) ?(?P<unit>[kmgt])(i?b)?", re.ASCII | re.IGNORECASE)
 MAX_SEED = 2**63 - 1
 
+#: The dimensions of pictures [..., H, W] that wrap around, by the setting tile.
+WRAPS: dict[str, tuple[int, ...]] = {"none": (), "x": (-1,), "y": (-2,), "both": (-2, -1)}
+
 #: Symmetries that only square pictures can have.
 SQUARE = ("diagonal", "antidiagonal", "radial_4")
 
@@ -114,6 +117,11 @@ class Plan:
     inputs: tuple[InputPicture, ...]
     metrics: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def wrap(self) -> tuple[int, ...]:
+        """The dimensions along which the picture tiles: there it goes on at its other edge."""
+        return WRAPS[self.settings.model.tile]
 
     @property
     def symmetry_axis(self) -> str:

@@ -30,6 +30,7 @@ def picture_losses(
     range_scale: float = 0.0,
     symmetry_scale: float = 0.0,
     symmetry_axis: str = "horizontal",
+    wrap: tuple[int, ...] = (),
 ) -> tuple[Tensor, Tensor]:
     r"""The scaled picture losses of each picture, and the gradient of their sum.
 
@@ -52,10 +53,12 @@ def picture_losses(
         x: [B, C, H, W], floating point, -1..1 inside the allowed range; any strides.
         *_scale: what each loss is multiplied by; one with scale 0 is not worked out, and 0.
         symmetry_axis: "horizontal" (left is right), "vertical" (upside is down), "both", or another one of
-            `disco.kernels.symmetry`: those have no kernel, and all losses beside them are the reference's.
+            `disco.kernels.symmetry`.
+        wrap: dimensions, of -1 and -2, along which the pixel beyond the border is that of the other border, for tv.
 
     Returns the scaled losses [4, B] (tv, sat, range, symmetry), float64 for float64 and float32 otherwise, and the
-    gradient of their sum, [B, C, H, W] in `x`'s dtype. Nothing is recorded for autograd.
+    gradient of their sum, [B, C, H, W] in `x`'s dtype. Nothing is recorded for autograd. The kernel knows neither the
+    other axes nor a tv that wraps: with one of those every loss is the reference's.
 
     Raises ValueError for another axis, and for one of square pictures where x is none.
     Sources: the single losses are those of Disco Diffusion 5.7 and progrockdiffusion, and documented as such in
@@ -71,15 +74,23 @@ def picture_losses(
         for name, dim in MIRRORS.items()
     )
     turns = {name: symmetry_scale / n for name in AXES[symmetry_axis] if symmetry_scale and name not in MIRRORS}
-    if not turns and by_triton("picture_losses", x):
+    wrap = wrap if tv else ()
+    if not turns and not wrap and by_triton("picture_losses", x):
         from disco.kernels.losses_triton import picture_losses_triton
 
         return picture_losses_triton(x, tv, sat, range_, across, down)
-    return _reference(x, tv, sat, range_, across, down, turns)
+    return _reference(x, tv, sat, range_, across, down, turns, wrap)
 
 
 def _reference(
-    x: Tensor, tv: float, sat: float, range_: float, across: float, down: float, turns: Mapping[str, float]
+    x: Tensor,
+    tv: float,
+    sat: float,
+    range_: float,
+    across: float,
+    down: float,
+    turns: Mapping[str, float],
+    wrap: tuple[int, ...],
 ) -> tuple[Tensor, Tensor]:
     """The losses by their factors of a sum over pixels: `across`, `down` of the mirrors, `turns` of the other axes."""
     dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
@@ -90,6 +101,11 @@ def _reference(
         of_tv += tv * _squares(step)
         gradient.narrow(dim, 1, step.shape[dim]).add_(step, alpha=2 * tv)
         gradient.narrow(dim, 0, step.shape[dim]).sub_(step, alpha=2 * tv)
+        if dim in wrap:
+            seam = x.narrow(dim, 0, 1) - x.narrow(dim, -1, 1)
+            of_tv += tv * _squares(seam)
+            gradient.narrow(dim, 0, 1).add_(seam, alpha=2 * tv)
+            gradient.narrow(dim, -1, 1).sub_(seam, alpha=2 * tv)
     if sat or range_:
         excess = F.softshrink(x, 1.0)
         if range_:

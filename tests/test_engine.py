@@ -1,11 +1,13 @@
 """A run from end to end: on toy networks where its own logic is at stake, on the embedded ones where pictures are."""
 
+import gc
 import hashlib
 import json
 import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +38,10 @@ QUICK = dict(steps=6, width=32, height=32, cut_overview=2, cut_innercut=2)
 
 def pixels(run):
     return np.stack([np.asarray(picture.image) for picture in run.pictures])
+
+
+def with_tile(plan, tile):
+    return replace(plan, settings=replace(plan.settings, model=replace(plan.settings.model, tile=tile)))
 
 
 def settings_of(**given):
@@ -515,8 +521,11 @@ def test_networks_of_earlier_runs_are_let_go_of_where_they_take_the_room(monkeyp
     engine.KEPT["another", torch.float32] = 2**30
     engine.make_room(plan, arrangement, None, torch.device("cpu"))  # too small to be planned
     assert len(engine.KEPT) == 3
+    tiled = weakref.ref(engine.load_networks(with_tile(first, "x"), torch.device("cpu"), arrangement).unet)
+    assert tiled() is engine.load_networks(with_tile(first, "x"), torch.device("cpu"), arrangement).unet
     engine.make_room(plan, arrangement, estimate, torch.device("cpu"))
-    assert not engine.KEPT
+    gc.collect()
+    assert not engine.KEPT and tiled() is None
     assert [loader.cache_info().currsize for loader in engine.FILES] == [0, 0, 0]
 
 
@@ -528,6 +537,39 @@ def test_image_prompts_are_cut_the_originals_way_in_compat(toys, tmp_path, monke
     for compat in ("none", "disco57"):
         render(image_prompts=[str(tmp_path / "red.png")], compat=compat, **QUICK)
     assert asked and asked == [False] * (len(asked) // 2) + [True] * (len(asked) // 2)
+
+
+TINY = dict(steps=2, width=16, height=24, cut_overview=1, cut_innercut=1, clip_models=["embedded_vit"], metrics=False)
+
+
+def test_tiling_leaks_from_no_run_into_another():
+    """Networks are kept: neither a run that follows nor one in between is touched."""
+    given = dict(TINY, use_secondary_model=True)
+    alone = {tile: pixels(render("a red star", tile=tile, **given)) for tile in ("none", "x")}
+    assert (alone["none"] != alone["x"]).any()
+    for tile, other in (("none", "x"), ("x", "none")):
+        between = []
+
+        def another(event, other=other, between=between):
+            if event.step.number == 0:
+                between.append(pixels(render("a red star", tile=other, **given)))
+
+        np.testing.assert_array_equal(pixels(render("a red star", tile=tile, on_step=another, **given)), alone[tile])
+        np.testing.assert_array_equal(between, [alone[other]])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"diffusion_sampling_mode": "plms", "use_secondary_model": True, "checkpointing": "on"},
+        {"diffusion_sampling_mode": "ddpm", "cutout_family": "random", "cutn": 2, "tv_scale": 10},
+        {"perlin_init": True, "skip_steps": 1, "use_horizontal_symmetry": True, "batch_size": 2, "compat": "disco57"},
+    ],
+    ids=str,
+)
+def test_tiling_goes_with_everything(more):
+    tiled, plain = (pixels(render("a red star", tile=tile, **TINY | more)) for tile in ("both", "none"))
+    assert tiled.std() > 5 and (tiled != plain).any()
 
 
 def test_symmetry_is_honoured_under_plms_but_in_compat(toys):

@@ -105,8 +105,8 @@ def test_attention_takes_its_tiles(monkeypatch, count, width):
     "given",
     [
         {},
-        {"use_secondary_model": True},
-        {"width": 128, "height": 96, "cut_overview": 12, "cut_innercut": 8},
+        {"use_secondary_model": True, "tile": "x"},
+        {"width": 128, "height": 96, "cut_overview": 12, "cut_innercut": 8, "tile": "both"},
         {"cutouts": "random", "tv_scale": 10, "sat_scale": 10, "symmetry_loss_scale": 10},
         {"compat": "disco57"},
         {"clip_guidance_scale": 0},

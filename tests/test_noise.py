@@ -174,6 +174,23 @@ def test_perlin_clouds_are_smooth_and_the_same_at_another_size():
     assert torch.corrcoef(torch.stack((small.flatten(), shrunk.flatten())))[0, 1] > 0.9
 
 
+@pytest.mark.parametrize(("wrap", "seamless"), [((), ""), ((-1,), "x"), ((-2,), "y"), ((-2, -1), "xy")])
+def test_perlin_clouds_go_on_at_the_other_edge_of_a_tile(wrap, seamless):
+    """Four octaves, whose finest cells have four pixels: neighbours are alike, wherever they are."""
+    clouds = fractal_noise(30, 4, 2, 64, 64, torch.Generator().manual_seed(3), wrap)
+    for name, dim in (("x", -1), ("y", -2)):
+        inside = clouds.diff(dim=dim).abs().mean()
+        seam = (clouds.select(dim, 0) - clouds.select(dim, -1)).abs().mean()
+        assert (seam < 1.2 * inside) if name in seamless else (seam > 2 * inside)
+
+
+def test_perlin_init_of_a_tile():
+    rows, columns = (perlin_init(ImageNoise(1), 32, 48, wrap=wrap) for wrap in ((-2,), (-1,)))
+    plain = perlin_init(ImageNoise(1), 32, 48)
+    assert not torch.equal(rows, columns) and not torch.equal(rows, plain) and not torch.equal(columns, plain)
+    assert torch.corrcoef(torch.stack((rows.flatten(), plain.flatten())))[0, 1] > 0.5  # the same clouds but at the rim
+
+
 def test_an_unknown_perlin_mode_is_refused():
     with pytest.raises(SettingsError, match="perlin_mode='colour'.*mixed, color, gray"):
         perlin_init(ImageNoise(0), 8, 8, "colour")

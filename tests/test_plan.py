@@ -235,6 +235,16 @@ def test_what_has_effect_needs_no_note(picture: str) -> None:
     assert plan(clamp_grad="[0]*500+[1]*500", clamp_max=0.4).notes == ()
 
 
+# Tiling
+
+
+def test_tile_says_which_edges_meet() -> None:
+    assert [plan(tile=tile).wrap for tile in specs()["tile"].choices] == [(), (-1,), (-2,), (-2, -1)]
+    assert plan(tile="both").notes == ()
+    with pytest.raises(SettingsError, match="tile is 'xy', but must be one of none, x, y, both"):
+        plan(tile="xy")
+
+
 # Symmetry
 
 

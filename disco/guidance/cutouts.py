@@ -43,14 +43,17 @@ NEAR_MEMORY = 2**18
 class Cutouts:
     """How a batch of pictures is seen at one perceptor's resolution.
 
+    wrap: dimensions, of -1 and -2, along which the pictures tile: there a cut that reaches over an edge, and what
+    surrounds a picture, see its other edge, where they see darkness otherwise; scheduled inner cuts lie anywhere.
     compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, and one look for all of a
     picture's scheduled cuts, its four jitters in random order. Random cuts, which the original augments one by one
     before resizing them, are then augmented so as well.
     """
 
-    def __init__(self, resolution: int, compat: bool = False) -> None:
+    def __init__(self, resolution: int, compat: bool = False, wrap: tuple[int, ...] = ()) -> None:
         self.resolution = resolution
         self.compat = compat
+        self.wrap = wrap
 
     def __call__(self, pictures: Tensor, cuts: Cuts, generators: Sequence[torch.Generator]) -> Tensor:
         """Draw new cuts of each picture for one perceptor: `together` with a generator a picture, [B, C, 3, r, r]."""
@@ -75,23 +78,28 @@ class Cutouts:
     def _see(self, picture: Tensor, generators: Sequence[torch.Generator], cuts: Cuts) -> Tensor:
         """[P C, 3, r, r]"""
         if cuts.family == "scheduled":
-            return scheduled_cuts(picture, cuts, self.resolution, generators, self.compat)
+            return scheduled_cuts(picture, cuts, self.resolution, generators, self.compat, self.wrap)
         if cuts.family == "random":
-            return random_cuts(picture, cuts.cutn, self.resolution, generators, cuts.skip_augs, self.compat)
+            return random_cuts(picture, cuts.cutn, self.resolution, generators, cuts.skip_augs, self.compat, self.wrap)
         raise ValueError(f"cutout family {cuts.family!r}: allowed are scheduled, random")
 
 
 def scheduled_cuts(
-    picture: Tensor, cuts: Cuts, resolution: int, generators: Sequence[torch.Generator], compat: bool = False
+    picture: Tensor,
+    cuts: Cuts,
+    resolution: int,
+    generators: Sequence[torch.Generator],
+    compat: bool = False,
+    wrap: tuple[int, ...] = (),
 ) -> Tensor:
     """Overviews, then inner cuts, of one picture [3, H, W]: for each generator [overview + inner, 3, r, r]."""
     if compat and len(generators) > 1:  # each shuffles its jitters
-        return torch.cat([scheduled_cuts(picture, cuts, resolution, [each], compat) for each in generators])
+        return torch.cat([scheduled_cuts(picture, cuts, resolution, [each], compat, wrap) for each in generators])
     height, width = picture.shape[-2:]
-    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators)
+    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators, wrap=wrap)
     if cuts.overview:
         boxes = overview_box(height, width) + boxes
-    seen = boxes.cut(picture, resolution)
+    seen = boxes.cut(picture, resolution, wrap)
     greys = min(cuts.inner, int(cuts.icgray_p * cuts.inner) + compat)
     # The gradient of a split is one piece; each slice's would be all of them.
     whole, *inner = seen.split([int(cuts.overview > 0), *[greys, cuts.inner - greys] * len(generators)])
@@ -112,6 +120,7 @@ def random_cuts(
     generators: Sequence[torch.Generator],
     skip_augs: bool = False,
     compat: bool = False,
+    wrap: tuple[int, ...] = (),
 ) -> Tensor:
     """Cuts of any size and place, of one picture [3, H, W] with a black margin: for each generator [n, 3, r, r].
 
@@ -120,21 +129,23 @@ def random_cuts(
     squeezed before they turn, not after. `compat` keeps the original's order.
     """
     if compat and len(generators) > 1:
-        return torch.cat([random_cuts(picture, n, resolution, [each], skip_augs, compat) for each in generators])
+        return torch.cat([random_cuts(picture, n, resolution, [each], skip_augs, compat, wrap) for each in generators])
     height, width = picture.shape[-2:]
     boxes, *more = (random_boxes(n, height, width, resolution, each) for each in generators)
     for others in more:
         boxes += others
     if skip_augs:
-        return boxes.cut(picture, resolution)
+        return boxes.cut(picture, resolution, wrap)
     noise = _noise_generator(picture, generators)
     if not compat:
         return augment(
-            boxes.cut(picture, resolution), draw_looks(RANDOM, n, resolution, resolution, *generators), noise
+            boxes.cut(picture, resolution, wrap), draw_looks(RANDOM, n, resolution, resolution, *generators), noise
         )
 
     margin = int(height * MARGIN)
-    padded = F.pad(picture, (margin, margin, margin, margin))
+    padded = F.pad(picture, [0 if dim in wrap else margin for dim in (-1, -1, -2, -2)])
+    for dim in wrap:
+        padded = surrounded(padded, dim, margin, margin)
     seen = [picture.new_empty(0, 3, resolution, resolution)]
     for top, left, rows, columns in zip(boxes.top, boxes.left, boxes.height, boxes.width, strict=True):
         crop = padded.narrow(1, int(top) + margin, int(rows)).narrow(2, int(left) + margin, int(columns))
@@ -172,9 +183,35 @@ class Boxes:
         )
         return Boxes(*(torch.cat(pair) for pair in pairs))
 
-    def cut(self, picture: Tensor, out: int) -> Tensor:
-        """The picture [C, H, W] in these boxes, resized: [n, C, out, out]."""
-        return crop_resize(picture, self.top, self.left, self.height, self.width, out)
+    def cut(self, picture: Tensor, out: int, wrap: tuple[int, ...] = ()) -> Tensor:
+        """The picture [C, H, W] in these boxes, resized: [n, C, out, out].
+
+        Beyond its edges a box sees zeros, along the dimensions `wrap` the other edge.
+        """
+        top, left = self.top, self.left
+        if -2 in wrap:
+            picture, top = _reaching(picture, -2, top, self.height)
+        if -1 in wrap:
+            picture, left = _reaching(picture, -1, left, self.width)
+        return crop_resize(picture, top, left, self.height, self.width, out)
+
+
+def _reaching(picture: Tensor, dim: int, start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """The picture surrounded by itself as far as pieces of a dimension reach, and where they start in that."""
+    if not len(start):
+        return picture, start
+    before = max(0, -int(start.min()))
+    after = max(0, int((start + length).max()) - picture.shape[dim])
+    return surrounded(picture, dim, before, after), start + before
+
+
+def surrounded(picture: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """A picture that tiles along a dimension with so many more of its pixels at either end."""
+    size = picture.shape[dim]
+    times = -(-before // size)
+    copies = [picture] * (times + 1 + -(-after // size))
+    # A gradient of several pieces is summed in one order; that of an index would be in any.
+    return torch.cat(copies, dim).narrow(dim, times * size - before, before + size + after) if copies[1:] else picture
 
 
 def whole_box(height: int, width: int, margin_y: int = 0, margin_x: int = 0) -> Boxes:
@@ -190,11 +227,19 @@ def overview_box(height: int, width: int) -> Boxes:
     return whole_box(height, width, (side - height) // 2, (side - width) // 2)
 
 
-def inner_boxes(n: int, height: int, width: int, resolution: int, ic_pow: float, *generators: torch.Generator) -> Boxes:
+def inner_boxes(
+    n: int,
+    height: int,
+    width: int,
+    resolution: int,
+    ic_pow: float,
+    *generators: torch.Generator,
+    wrap: tuple[int, ...] = (),
+) -> Boxes:
     r"""Draw n squares inside the picture for each generator: most of them small where ic_pow is large.
 
         side  =  floor(u^ic_pow (largest - smallest) + smallest),      u uniform in 0..1
-        top, left uniform over all whole pixels where the square fits
+        top, left uniform over all whole pixels where the square fits; along the dimensions `wrap` over all there are
 
     with largest = the picture's short side, smallest = the resolution (or the short side, if that is less).
 
@@ -203,7 +248,10 @@ def inner_boxes(n: int, height: int, width: int, resolution: int, ic_pow: float,
     smallest, largest = _side_range(height, width, resolution, ic_pow)
     u = torch.cat([torch.rand(3, n, dtype=torch.float64, generator=each) for each in generators], dim=1)
     side = (u[0] ** ic_pow * (largest - smallest) + smallest).long()
-    return Boxes(_whole(u[1], height - side), _whole(u[2], width - side), side, side)
+    # Where the picture goes on at its other edge, a square fits anywhere.
+    last_row = torch.full_like(side, height - 1) if -2 in wrap else height - side
+    last_column = torch.full_like(side, width - 1) if -1 in wrap else width - side
+    return Boxes(_whole(u[1], last_row), _whole(u[2], last_column), side, side)
 
 
 def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_pow: float) -> Tensor:

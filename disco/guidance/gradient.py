@@ -79,6 +79,7 @@ class Guidance:
     init_loss: distance to the init image; None without one.
     compat: the original's range loss, which is measured and does not pull (`compat=disco57`).
     cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
+    wrap: dimensions, of -1 and -2, along which the pictures tile.
     report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
         may take two. Whoever reads it sets it to None.
     """
@@ -89,6 +90,7 @@ class Guidance:
     symmetry_axis: str = "horizontal"
     compat: bool = False
     cuts_at_once: int = 0
+    wrap: tuple[int, ...] = ()
     report: Report | None = field(default=None, init=False)
 
     def wants(self, step: Step) -> bool:
@@ -122,6 +124,7 @@ class Guidance:
                 sat_scale=step.sat_scale,
                 symmetry_scale=step.symmetry_loss_scale,
                 symmetry_axis=self.symmetry_axis,
+                wrap=self.wrap,
             )
             pull += gradient
             tv, sat, _, symmetry = values

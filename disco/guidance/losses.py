@@ -32,16 +32,17 @@ def spherical_distance(u: Tensor, v: Tensor) -> Tensor:
     return 2 * torch.atan2(torch.linalg.vector_norm(u - v, dim=-1), torch.linalg.vector_norm(u + v, dim=-1)).square()
 
 
-def tv_loss(x: Tensor) -> Tensor:
+def tv_loss(x: Tensor, wrap: tuple[int, ...] = ()) -> Tensor:
     r"""Total variation: how much neighbours differ.
 
         tv(x)  =  mean over c, i, j of  (x[i, j + 1] - x[i, j])^2 + (x[i + 1, j] - x[i, j])^2
 
-    A pixel beyond the border repeats the border's (so that its difference is zero).
+    A pixel beyond the border repeats the border's (so that its difference is zero); along the dimensions `wrap`, of -1
+    and -2, it is that of the other border.
     Source: Mahendran & Vedaldi (2015, arXiv:1412.0035), with squares.
     """
-    total = x.diff(dim=-1).square().sum((-3, -2, -1)) + x.diff(dim=-2).square().sum((-3, -2, -1))
-    return total / x[0].numel()
+    across, down = (x.diff(dim=dim, append=x.narrow(dim, 0 if dim in wrap else -1, 1)) for dim in (-1, -2))
+    return (across.square().sum((-3, -2, -1)) + down.square().sum((-3, -2, -1))) / x[0].numel()
 
 
 def range_loss(x: Tensor) -> Tensor:

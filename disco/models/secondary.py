@@ -58,6 +58,7 @@ class EmbeddedSecondary(nn.Module):
         self.down_blocks = nn.ModuleList(Residual(c) for c in channels)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(channels, channels[1:], strict=False))
         self.middle = nn.Sequential(Residual(channels[-1]), Residual(channels[-1]))
+        self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear")
         self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(channels, channels[1:], strict=False))
         self.up_blocks = nn.ModuleList(Residual(c) for c in channels[:-1])
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
@@ -72,7 +73,7 @@ class EmbeddedSecondary(nn.Module):
             h = down(F.avg_pool2d(h, 2))
         h = self.middle(self.down_blocks[-1](h))
         for block, up, skip in zip(reversed(self.up_blocks), reversed(self.ups), reversed(skips), strict=True):
-            h = block(skip + F.interpolate(up(h), scale_factor=2, mode="bilinear"))
+            h = block(skip + self.enlarge(up(h)))
         return F.pixel_shuffle(self.head(F.silu(h)), 2)
 
 

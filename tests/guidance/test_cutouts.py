@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision.transforms as T
 import torchvision.transforms.functional as TF
 from disco.kernels.colour import grey, hue
 from disco.kernels.looks import JITTERS, recolour
@@ -129,6 +129,65 @@ def test_the_overview_is_the_padded_picture(height: int, width: int) -> None:
     padded = F.pad(picture, (x, x, y, y))
     expected = F.interpolate(padded[None], (32, 32), mode="bicubic", antialias=True)
     torch.testing.assert_close(overview_box(height, width).cut(picture, 32), expected)
+
+
+# Pictures that tile
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(-30, 30)] * 2, *[st.integers(1, 40)] * 2), max_size=4),
+    st.sampled_from([(-1,), (-2,), (-2, -1)]),
+)
+def test_boxes_that_reach_over_an_edge_see_the_other(places: list[tuple[int, ...]], wrap: tuple[int, ...]) -> None:
+    """As often as they reach around: the same boxes in a sheet of tiles, with darkness around it along the other."""
+    picture = pictures(3, 9, 14)
+    boxes = Boxes(*torch.tensor(places, dtype=torch.int64).reshape(-1, 4).unbind(1))
+    copies = [12 if dim in wrap else 1 for dim in (-2, -1)]
+    before = [4 * side if dim in wrap else 0 for dim, side in ((-2, 9), (-1, 14))]
+    moved = dataclasses.replace(boxes, top=boxes.top + before[0], left=boxes.left + before[1])
+    got, expected = boxes.cut(picture, 8, wrap), moved.cut(picture.repeat(1, *copies), 8)
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_gradient_of_a_wrapped_box_is_that_of_its_pixels() -> None:
+    picture = pictures(2, 6, 7).requires_grad_()
+    boxes = Boxes(*torch.tensor([[-2, 5, 5, 6], [3, -9, 8, 20]]).T)
+    assert torch.autograd.gradcheck(lambda x: boxes.cut(x, 4, (-2, -1)), picture)
+
+
+@pytest.mark.parametrize(("wrap", "dims"), [((-1,), "x"), ((-2,), "y"), ((-2, -1), "xy")])
+def test_inner_cuts_of_a_tile_lie_anywhere(wrap: tuple[int, ...], dims: str) -> None:
+    n, height, width = 20_000, 24, 40
+    plain, boxes = (inner_boxes(n, height, width, 8, 2, seeded(3), wrap=each) for each in ((), wrap))
+    assert boxes.size.equal(plain.size)
+    for name, starts, before, side in (("y", boxes.top, plain.top, height), ("x", boxes.left, plain.left, width)):
+        if name in dims:
+            counts = torch.bincount(starts, minlength=side)
+            assert len(counts) == side
+            assert ((counts - n / side) ** 2 / (n / side)).sum() < side + 4 * (2 * side) ** 0.5  # chi-squared
+        else:
+            assert starts.equal(before)
+
+
+@pytest.mark.parametrize(("height", "width", "wrap"), [(40, 64, (-2,)), (64, 24, (-2, -1)), (8, 64, (-2,))])
+def test_what_surrounds_a_tile_in_the_overview_is_the_tile(height: int, width: int, wrap: tuple[int, ...]) -> None:
+    picture, side = pictures(3, height, width), max(height, width)
+    y, x = (side - height) // 2, (side - width) // 2
+    padded = torch.from_numpy(np.pad(picture.numpy(), [(0, 0), (y, y), (x, x)], mode="wrap"))
+    expected = F.interpolate(padded[None], (32, 32), mode="bicubic", antialias=True)
+    cuts = plan(overview=1, inner=0, skip_augs=True)
+    torch.testing.assert_close(Cutouts(32, wrap=wrap)(picture[None], cuts, [seeded()])[0], expected)
+
+
+@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("family", ["scheduled", "random"])
+def test_a_tile_has_no_dark_edges(family: str, compat: bool) -> None:
+    white = torch.ones(1, 3, 24, 40, dtype=torch.float64)
+    cuts = plan(family=family, skip_augs=True)
+    tiled, plain = (Cutouts(16, compat, wrap)(white, cuts, [seeded(2)]) for wrap in ((-2, -1), ()))
+    torch.testing.assert_close(tiled, torch.ones_like(tiled), rtol=0, atol=2e-4)  # what the greys' weights lack
+    assert plain.min() < 0.1
 
 
 @pytest.mark.parametrize("n", range(7))
@@ -272,22 +331,24 @@ def test_scheduled_cuts_equal_a_plain_loop(height: int, width: int, compat: bool
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("wrap", [(), (-1,)])
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (32, 56)])
-def test_random_cuts_in_compat_equal_a_plain_loop(height: int, width: int) -> None:
+def test_random_cuts_in_compat_equal_a_plain_loop(height: int, width: int, wrap: tuple[int, ...]) -> None:
     """The original's order: crop, augment, resize, one cut after the other."""
     picture, n, r = pictures(3, height, width), 8, 16
     generator = seeded(12)
     boxes = random_boxes(n, height, width, r, generator)
     noise = seeded(int(torch.randint(2**62, (), generator=generator)))
     margin = height // 4
-    padded = T.Pad(margin, fill=0)(picture)
+    across = F.pad(picture, (margin, margin, 0, 0), mode="circular" if -1 in wrap else "constant")
+    padded = F.pad(across, (0, 0, margin, margin))
     expected = []
     for top, left, rows, columns in zip(boxes.top, boxes.left, boxes.height, boxes.width, strict=True):
         crop = TF.crop(padded, int(top) + margin, int(left) + margin, int(rows), int(columns))
         looks = draw_looks(RANDOM, 1, int(rows), int(columns), generator)
         crop = looks_one_by_one(crop[None], looks, noise)
         expected.append(F.interpolate(crop, (r, r), mode="bicubic", antialias=True))
-    got = random_cuts(picture, n, r, [seeded(12)], compat=True)
+    got = random_cuts(picture, n, r, [seeded(12)], compat=True, wrap=wrap)
     torch.testing.assert_close(got, torch.cat(expected), rtol=0, atol=1e-4)
 
 

@@ -169,6 +169,36 @@ def test_axes_without_a_kernel_take_the_reference(axis: str) -> None:
     close(got, by_autograd(x, axis, **ALL), 5e-7, 5e-7)
 
 
+@pytest.mark.parametrize("wrap", [(-1,), (-2,), (-2, -1)])
+def test_tv_of_a_tile_goes_round(wrap: tuple[int, ...]) -> None:
+    x = pictures(2, 3, 5, 6)
+    found = picture_losses(x, **ALL, wrap=wrap)
+    turns = [x.roll(-1, dim) - x for dim in (-2, -1)]
+    for dim, step in zip((-2, -1), turns, strict=True):
+        step.narrow(dim, -1, 1).mul_(dim in wrap)
+    expected = 2.0 * sum(step.square().mean((1, 2, 3)) for step in turns)
+    torch.testing.assert_close(found[0][0], expected, rtol=1e-12, atol=0)
+    leaf = x.clone().requires_grad_()
+    torch.testing.assert_close(tv_loss(leaf, wrap), expected / 2, rtol=1e-12, atol=0)
+    (gradient,) = torch.autograd.grad(2.0 * tv_loss(leaf, wrap).sum(), leaf)
+    torch.testing.assert_close(picture_losses(x, tv_scale=2.0, wrap=wrap)[1], gradient, rtol=1e-12, atol=1e-15)
+    plain = picture_losses(x, **ALL)
+    assert torch.equal(found[0][1:], plain[0][1:])
+    both = [picture_losses(each, tv_scale=1.0, wrap=(-2, -1)) for each in (x, x.roll((2, 3), (2, 3)))]
+    torch.testing.assert_close(both[0][0], both[1][0])
+    torch.testing.assert_close(both[0][1].roll((2, 3), (2, 3)), both[1][1])
+
+
+def test_a_tile_without_tv_has_the_kernel() -> None:
+    x = pictures(1, 2, 4, 6, dtype=torch.float32)
+    with backend.using("triton"), backend.watching() as ran:
+        got = picture_losses(x, sat_scale=1.0, wrap=(-1,))
+        assert ran == ["picture_losses:triton"]
+        picture_losses(x, tv_scale=1.0, wrap=(-1,))
+    assert len(ran) == 1
+    close(got, by_autograd(x, sat_scale=1.0), 5e-7, 5e-7)
+
+
 # The kernel, in Triton's interpreter
 
 
