@@ -244,7 +244,7 @@ def _replay(line: Line) -> list[str]:
     if {"prompt", "prompts"} & given or len(keys) < len(words) or line.texts:
         given |= {"prompt", "prompts"}
     recorded = by_path(from_dict(read_settings(path)))
-    recorded, notes = found_again(recorded, read_record(path), Path(path).expanduser(), given)
+    recorded, notes = found_again(recorded, read_record(path), expanded(path), given)
     for note in notes:
         print(f"disco: note: {note}", file=sys.stderr)
     usual = by_path(without_hydra(compose(config_name=line.config_name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +33,7 @@ from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
-from disco.inputs import forget_fetched
+from disco.inputs import forget_fetched, named
 from disco.judge import assess
 from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
@@ -103,6 +103,8 @@ def render(
     """Render a prompt.
 
     settings: any setting by its bare name, as on the command line (`steps=50, clamp_max=0.1, preset="disco57"`).
+    init_image takes a Pillow picture or an array as well as a path, and so does the list image_prompts; the run folder
+    keeps them.
     folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
     quiet: no progress bar.
     on_step: called after every step with a `disco.follow.StepEvent`, to watch the run or to send it somewhere; what it
@@ -114,20 +116,28 @@ def render(
         settings["prompt"] = prompt
     place = None if folder is None else expanded(folder)
     forget_fetched()
-    return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step)
+    settings, pictures = named(settings)
+    return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step, pictures=pictures)
 
 
 def render_settings(
-    settings: Settings, folder: Path | None = None, *, quiet: bool = False, on_step: Follower | None = None
+    settings: Settings,
+    folder: Path | None = None,
+    *,
+    quiet: bool = False,
+    on_step: Follower | None = None,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> Run:
     """Render settings into a run folder (see `disco.outputs`), or into memory alone.
+
+    pictures: the files of those that were handed over, by the names that the settings have for them.
 
     A KeyboardInterrupt, which is what Ctrl-C raises and, in the command, SIGTERM and SIGHUP, keeps the last prediction
     as the picture, completes the records with the status "interrupted" and goes on, saying where the picture is. Any
     other failure is recorded too, and raised.
     """
     started = time.perf_counter()
-    plan = build_plan(settings)
+    plan = build_plan(settings, pictures)
     with computing(plan):
         return _rendered(plan, folder, quiet, on_step, started)
 
@@ -186,8 +196,8 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
     try:
         if out is not None:
             out.start(record_of(plan, device, arrangement, estimate))
-            if plan.settings.output.keep_inputs:
-                out.keep({picture.kept_as: picture.data for picture in plan.inputs})
+            keeps = plan.settings.output.keep_inputs
+            out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
         with LOADING:
             networks = load_networks(plan, device, arrangement)
         size = plan.settings.batch_size

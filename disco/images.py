@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from disco.errors import SettingsError
+from disco.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,10 @@ def read_file(path: str | Path, setting: str) -> bytes:
     """
     given = f"{setting}={str(path)!r}"
     try:
-        file = Path(path).expanduser()
+        file = expanded(path)
+    except SettingsError as error:  # the home of a user who does not exist
+        raise SettingsError(f"{given}: {error}") from error
+    try:
         at = os.stat(file)
         if stat.S_ISDIR(at.st_mode):
             raise SettingsError(f"{given} is a folder; name a picture in it")
@@ -70,7 +74,7 @@ def read_file(path: str | Path, setting: str) -> bytes:
         reason = error.strerror or str(error)
         advice = "allow this user to read it" if error.errno == errno.EACCES else "name another file"
         raise SettingsError(f"{given} cannot be read: {reason}; {advice}") from error
-    except (ValueError, RuntimeError) as error:  # a zero character; the home of a user who does not exist
+    except ValueError as error:  # a zero character
         raise SettingsError(f"{given} is no path: {error}; name a picture") from error
     if len(data) > BYTE_LIMIT:
         raise SettingsError(f"{given} has more than {BYTE_LIMIT >> 30} GiB; scale it down first")
@@ -182,6 +186,43 @@ def _stretched(picture: Image.Image, unsigned: bool) -> Image.Image:
     if picture.mode == "I" and unsigned:  # Pillow reads them as signed
         values = values.view(np.uint32)
     return Image.fromarray(levels_of(values.astype(np.float32)))
+
+
+def packed(picture: object, given: str) -> bytes:
+    """A picture that is at hand -> the bytes of a PNG of it: RGB, upright, on white, 8 bits.
+
+    picture: a Pillow picture, read as `decoded` reads files; or an array [height, width], or [height, width, channels]
+    of 1, 3 or 4 channels, of bytes or of floats from 0 to 1.
+
+    given: how the user named it, for the SettingsError that anything else raises.
+    """
+    image = picture if isinstance(picture, Image.Image) else _of_array(picture, given)
+    if not 0 < image.width * image.height <= PIXEL_LIMIT:
+        raise SettingsError(f"{given} has {image.width} x {image.height} pixels, but must have 1 to {PIXEL_LIMIT}")
+    file = io.BytesIO()
+    try:
+        as_rgb(ImageOps.exif_transpose(image), _kind(image)).save(file, "PNG")
+    except (OSError, ValueError) as error:  # a file that was opened, and is damaged; pixels without a colour
+        raise SettingsError(f"{given} cannot be shown as RGB ({error})") from error
+    return file.getvalue()
+
+
+def _of_array(values: object, given: str) -> Image.Image:
+    """An array as a Pillow picture of mode "L", "RGB" or "RGBA"."""
+    import numpy as np
+
+    allowed = "a path, an address, a Pillow picture, or an array [height, width] or [height, width, 1, 3 or 4]"
+    if not isinstance(values, np.ndarray):
+        raise SettingsError(f"{given} is a {type(values).__name__}, but must be {allowed}")
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 3, 4)) or not values.size:
+        raise SettingsError(f"{given} is an array of shape {list(values.shape)}, but must be {allowed}")
+    if np.issubdtype(values.dtype, np.floating):
+        if not (values.min() >= 0 and values.max() <= 1):  # nor may it hold what is no number
+            raise SettingsError(f"{given} holds {values.min():g} to {values.max():g}, but floats must be from 0 to 1")
+        values = np.round(values * 255).astype(np.uint8)
+    elif values.dtype != np.uint8:
+        raise SettingsError(f"{given} holds {values.dtype}, but must hold uint8, or floats from 0 to 1")
+    return Image.fromarray(values[:, :, 0] if values.shape[2:] == (1,) else values)
 
 
 def levels_of(values: np.ndarray) -> np.ndarray:

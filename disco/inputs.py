@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -20,10 +20,11 @@ from urllib.parse import quote, urlsplit
 from PIL import Image
 
 from disco.errors import SettingsError
-from disco.images import decoded, read_file
+from disco.images import decoded, packed, read_file
 from disco.models.download import Failed, download
 from disco.models.places import models_folder
 from disco.models.store import forbidden
+from disco.paths import expanded
 from disco.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 
 #: The folder below a run's own that keeps them.
@@ -49,12 +50,13 @@ class InputPicture:
     """A picture that a setting names, as it was when the run was planned.
 
     setting: init_image or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute;
-    of one that was fetched, where its copy lies. sha256: of `data`, the bytes of its file, in hexadecimal.
+    of one that was fetched, where its copy lies; None for one that was handed over in Python. sha256: of `data`, the
+    bytes of its file, in hexadecimal.
     """
 
     setting: str
     given: str
-    path: str
+    path: str | None
     sha256: str
     data: bytes = field(repr=False)
 
@@ -65,22 +67,31 @@ class InputPicture:
     @property
     def kept_as(self) -> str:
         """Where a run folder keeps it, seen from there: by its content, so that equal ones are kept once."""
-        return f"{KEPT}/{self.sha256[:16]}.{_suffix(self.path)}"
+        return f"{KEPT}/{self.sha256[:16]}.{_suffix(self.path or self.given)}"
+
+    def is_kept(self, asked: bool) -> bool:
+        """Whether the run folder keeps a copy: where it is asked to, and where there is no other."""
+        return asked or self.path is None
 
     def record(self, kept: bool) -> dict[str, Any]:
-        """What a run's record says of it. kept: whether the run folder keeps a copy."""
+        """What a run's record says of it. kept: whether the run folder is asked to keep a copy."""
         said = {name: getattr(self, name) for name in ("setting", "given", "path", "sha256")}
-        return said | {"kept": self.kept_as if kept else None}
+        return said | {"kept": self.kept_as if self.is_kept(kept) else None}
 
 
-def read_input(setting: str, given: str) -> InputPicture:
+def read_input(setting: str, given: str, at_hand: Mapping[str, bytes] | None = None) -> InputPicture:
     """Read and decode a picture, fetched first where an http(s) address is given.
+
+    at_hand: the files of pictures that were handed over, by the names that stand for them in the settings.
 
     Raises SettingsError, naming the setting, where `disco.images.open_image` would, or the fetch fails.
     """
-    path = fetched(setting, given) if is_address(given) else Path(given).expanduser().absolute()
-    data = read_file(path if is_address(given) else given, setting)
-    picture = InputPicture(setting, given, str(path), sha256_of(data), data)
+    if at_hand and given in at_hand:
+        return InputPicture(setting, given, None, sha256_of(at_hand[given]), at_hand[given])
+    path = fetched(setting, given) if is_address(given) else None
+    data = read_file(path or given, setting)
+    place = os.path.abspath(path or expanded(given))
+    picture = InputPicture(setting, given, place, sha256_of(data), data)
     if picture.sha256 not in SOUND:
         picture.open()
         SOUND.add(picture.sha256)
@@ -89,6 +100,40 @@ def read_input(setting: str, given: str) -> InputPicture:
 
 def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def named(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Settings as they are passed in Python, with names for the pictures that are handed over, and the files of those.
+
+    A picture (see `disco.images.packed`) may stand for a path in init_image and in the list image_prompts, there also
+    as a pair of itself and its weight. Its name is the place at which a run folder keeps it.
+
+    Raises SettingsError for what is no picture.
+    """
+    files: dict[str, bytes] = {}
+
+    def name_of(picture: object, setting: str) -> str:
+        data = packed(picture, setting)
+        name = f"{KEPT}/{sha256_of(data)[:16]}.png"
+        files[name] = data
+        return name
+
+    def prompt_of(item: Any) -> Any:
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], int | float):
+            path = str(item[0]) if isinstance(item[0], str | PurePath) else name_of(item[0], "image_prompts")
+            return image_prompt_text(path, item[1])
+        return item if isinstance(item, str | PurePath) else name_of(item, "image_prompts")
+
+    found = dict(values)
+    for name, value in values.items():
+        setting = name.rpartition(".")[2]
+        if setting == "init_image" and not (value is None or isinstance(value, str | PurePath)):
+            found[name] = name_of(value, setting)
+        elif setting == "image_prompts" and isinstance(value, list | tuple):
+            found[name] = [prompt_of(item) for item in value]
+        elif setting == "image_prompts" and not isinstance(value, str | PurePath):
+            raise SettingsError(f"image_prompts is a {type(value).__name__}, but must be a list of pictures")
+    return found, files
 
 
 # Addresses

@@ -144,8 +144,10 @@ class Plan:
         return self.pulls_to_init and self.settings.init.init_loss == "lpips"
 
 
-def build_plan(settings: Settings) -> Plan:
+def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -> Plan:
     """Resolve and check everything that can be, without torch's networks or a single weight.
+
+    at_hand: the files of pictures that were handed over, by the names that the settings have for them.
 
     Raises `SettingsError`, one line that names the setting, for whatever would make the run fail or lie.
     """
@@ -157,7 +159,7 @@ def build_plan(settings: Settings) -> Plan:
     steps = _steps(settings, stages, notes)
     _check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
-    inputs = _inputs(init_image, image_prompts)
+    inputs = _inputs(init_image, image_prompts, at_hand)
     _check_tokens(settings, stages, notes)
     settings = _with_seed(settings)
     images = settings.n_batches * settings.batch_size
@@ -295,11 +297,13 @@ def inputs_of(settings: Settings) -> tuple[InputPicture, ...]:
     return _inputs(_init_image(settings, []), [parse_image_prompt(text) for text in settings.image_prompts])
 
 
-def _inputs(init_image: str | None, image_prompts: Sequence[ImagePrompt]) -> tuple[InputPicture, ...]:
+def _inputs(
+    init_image: str | None, image_prompts: Sequence[ImagePrompt], at_hand: Mapping[str, bytes] | None = None
+) -> tuple[InputPicture, ...]:
     """Every picture that is named, once."""
     named = [("init_image", init_image)] if init_image is not None else []
     named += [("image_prompts", prompt.path) for prompt in image_prompts]
-    return tuple(read_input(setting, given) for setting, given in dict.fromkeys(named))
+    return tuple(read_input(setting, given, at_hand) for setting, given in dict.fromkeys(named))
 
 
 def _with_seed(settings: Settings) -> Settings:

@@ -440,6 +440,23 @@ def test_a_run_says_which_pictures_went_in_and_keeps_them_on_request(toys, tmp_p
         assert (folder / "inputs").exists() == keep
 
 
+def test_pictures_at_hand_are_kept_and_rendered_again(toys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    red = Image.new("RGB", (40, 30), "red")
+    red.save("red.png")
+    given = dict(skip_steps=3, **QUICK)
+    made = render("a red star", folder="run", init_image=red, image_prompts=[np.asarray(red)], **given)
+    by_path = render("a red star", init_image="red.png", image_prompts=["red.png"], **given)
+    np.testing.assert_array_equal(pixels(made), pixels(by_path))
+    (name,) = {entry["kept"] for entry in read_record("run/image_0.png")["inputs"]}
+    assert made.settings.init.init_image == name and Image.open(tmp_path / "run" / name).size == (40, 30)
+    monkeypatch.chdir(tmp_path / "run")  # as replay finds it, from wherever
+    np.testing.assert_array_equal(pixels(made), pixels(render_settings(made.settings, quiet=True)))
+    with pytest.raises(SettingsError, match="init_image is a int"):
+        render("a red star", folder="other", init_image=3)
+    assert not Path("other").exists()
+
+
 def test_a_picture_that_changes_after_the_plan_is_rendered_as_it_was(toys, tmp_path):
     given = dict(init_image=str(tmp_path / "i.png"), skip_steps=3)
     Image.new("RGB", (32, 32), "red").save(tmp_path / "i.png")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from disco.errors import SettingsError
-from disco.images import PIXEL_LIMIT, check_image, decoded, open_image
+from disco.images import PIXEL_LIMIT, check_image, decoded, open_image, packed
 
 
 def picture(width: int = 5, height: int = 3) -> Image.Image:
@@ -157,7 +157,7 @@ def test_files_that_cannot_be_read_are_not_damaged(tmp_path):
     assert "cannot be read: File name too long" in refusal("x" * 300)
     assert "no such file" in refusal(Path(__file__) / "a.png")
     assert "is no path" in refusal("a\0b.png")
-    assert "is no path" in refusal("~no such user/a.png")
+    assert "begins with the home folder of nobody" in refusal("~no such user/a.png")
     picture().save(tmp_path / "p.png")
     (tmp_path / "p.png").chmod(0)
     if os.access(tmp_path / "p.png", os.R_OK):
@@ -236,6 +236,60 @@ def test_a_damaged_byte_is_a_picture_or_the_one_error(mode, place, value):
         assert decoded(bytes(damaged), "init_image='p'").mode == "RGB"
     except SettingsError as error:
         assert "init_image" in str(error)
+
+
+# Pictures at hand
+
+
+COLOURS = np.random.default_rng(1).integers(0, 256, (3, 5, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (Image.fromarray(COLOURS[..., :3]), COLOURS[..., :3]),
+        (COLOURS[..., :3], COLOURS[..., :3]),
+        (COLOURS[..., :3] / 255, COLOURS[..., :3]),
+        ((COLOURS[..., :3] / 255).astype(np.float32), COLOURS[..., :3]),
+        (COLOURS[..., 0], COLOURS[..., [0, 0, 0]]),
+        (COLOURS[..., :1], COLOURS[..., [0, 0, 0]]),
+        (np.dstack([COLOURS[..., :3], np.full((3, 5), 255, np.uint8)]), COLOURS[..., :3]),
+        (np.dstack([COLOURS[..., :3], np.zeros((3, 5), np.uint8)]), np.full((3, 5, 3), 255)),
+        (COLOURS.transpose(1, 0, 2)[::-1, :, :3], COLOURS.transpose(1, 0, 2)[::-1, :, :3]),
+    ],
+    ids=str,
+)
+def test_pictures_at_hand_become_files_without_loss(given, read):
+    assert np.array_equal(np.asarray(decoded(packed(given, "init_image"), "init_image")), read)
+
+
+def test_a_picture_at_hand_is_read_as_its_file_would_be(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture().save(tmp_path / "p.jpg", exif=exif)
+    Image.fromarray(np.array([[0, 2**30]], np.int32)).save(tmp_path / "deep.tiff")
+    for name in ("p.jpg", "deep.tiff"):
+        at_hand = decoded(packed(Image.open(tmp_path / name), "init_image"), "init_image")
+        assert np.array_equal(np.asarray(at_hand), np.asarray(open_image(tmp_path / name, "init_image")))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (7, "init_image is a int, but must be a path, an address, a Pillow picture, or an array"),
+        (np.zeros((3, 8, 8)), r"an array of shape \[3, 8, 8\], but must be"),
+        (np.zeros((0, 8, 3)), r"an array of shape \[0, 8, 3\]"),
+        (np.full((2, 2), 255.0), "holds 255 to 255, but floats must be from 0 to 1"),
+        (np.full((2, 2), np.nan), "holds nan to nan, but floats"),
+        (np.zeros((2, 2), np.int64), "holds int64, but must hold uint8, or floats from 0 to 1"),
+        (Image.new("RGB", (0, 4)), "has 0 x 4 pixels"),
+        (Image.new("1", (PIXEL_LIMIT // 1000 + 1, 1000)), "has 100001 x 1000 pixels"),
+    ],
+    ids=str,
+)
+def test_what_is_no_picture_at_hand(given, said):
+    with pytest.raises(SettingsError, match=said):
+        packed(given, "init_image")
 
 
 def test_torch_stays_unloaded():

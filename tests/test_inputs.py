@@ -12,6 +12,7 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from disco.inputs import (
     found_again,
     hashes_in,
     hashes_of,
+    named,
     pictures_in,
     read_input,
     with_content,
@@ -113,6 +115,36 @@ def test_what_cannot_be_read_names_its_setting():
     for _ in range(2):  # what was refused once is not taken for good
         with pytest.raises(SettingsError, match="init_image='words.png' is not a picture"):
             read_input("init_image", "words.png")
+
+
+def test_pictures_at_hand_are_named_by_their_content():
+    """Under the name at which the run folder keeps them, beside its record."""
+    red, blue = Image.new("RGB", (4, 3), "red"), np.zeros((3, 4, 3)) + (0, 0, 1)
+    found, files = named(
+        {"init.init_image": red, "image_prompts": [blue, (red, 2), (blue, -0.5), "a.png:3", Path("b.png")], "steps": 5}
+    )
+    red_name, blue_name = files
+    assert found["init.init_image"] == red_name and found["steps"] == 5
+    assert found["image_prompts"] == [blue_name, f"{red_name}:2", f"{blue_name}:-0.5", "a.png:3", Path("b.png")]
+    picture = read_input("init_image", red_name, files)
+    assert picture.open().getpixel((0, 0)) == (255, 0, 0)
+    assert (picture.path, picture.kept_as) == (None, red_name)
+    assert picture.record(kept=False)["kept"] == red_name
+    untouched = {"init_image": None, "prompt": "a star", "image_prompts": "in.png"}
+    assert named(untouched) == (untouched, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"init_image": 7}, "init_image is a int, but must be a path"),
+        ({"image_prompts": [b"bytes"]}, "image_prompts is a bytes, but must be a path"),
+        ({"image_prompts": Image.new("RGB", (2, 2))}, "image_prompts is a Image, but must be a list of pictures"),
+    ],
+)
+def test_what_is_no_picture_at_hand_names_its_setting(given, said):
+    with pytest.raises(SettingsError, match=said):
+        named(given)
 
 
 # Addresses
