@@ -1,6 +1,7 @@
 """How long a guided step takes, where the time goes, and how far the machine's own products are from it. Prints JSON.
 
-    python benchmarks/step.py [name=value ...] [--random] [--repeats 41] [--threads 2] [--device auto] [--no-reference]
+    python benchmarks/step.py [name=value ...] [--random] [--repeats 41] [--threads 2] [--no-reference]
+    python benchmarks/step.py [name=value ...] --neighbour 1 [--repeats 9]
 
 Settings are those of a run (`preset=disco57 width=768 height=512`), the embedded models' without any; the step measured
 is the one in the middle of the run. --random fills the networks with random numbers, so that published architectures
@@ -14,6 +15,9 @@ are measured without their weights.
   Diffusion 5.7's step with guided-diffusion's and open_clip's networks as they are, of the same weights: the UNet
   evaluated twice, cut after cut through torchvision's augmentations and an antialiased resize, perceptor after
   perceptor, batch after batch.
+- threads: how the cores are used; as a run chooses, where --threads does not say.
+
+--neighbour N measures ways to use the cores instead, in turns, alone and beside N busy processes (`neighbours.py`).
 """
 
 from __future__ import annotations
@@ -25,21 +29,22 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from cutouts import loop  # the cuts one by one, beside this file
+from neighbours import compare, serve
 from torch import Tensor, nn
 
-from disco.computing import choose_compile, choose_device, choose_kernels, computing, in_precision
+from disco.computing import choose_compile, choose_device, choose_kernels, computing, in_precision, side_by_side
 from disco.config import load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.engine import FILES, Loaders, Networks, load_networks, view_of
-from disco.guidance.gradient import Guidance, number_of
-from disco.memory import Arrangement, Ledger, candidates
+from disco.guidance.gradient import CallAll, Guidance, View, number_of, one_by_one
+from disco.memory import Ledger, candidates
 from disco.models import catalog, clip, secondary, store, unet, weights
 from disco.noise import ImageNoise
 from disco.overrides import from_arguments
@@ -123,13 +128,15 @@ class Bench:
     networks: Networks
     device: torch.device
     step: Step
+    call_all: CallAll = one_by_one
 
     def __post_init__(self) -> None:
         plan, device = self.plan, self.device
         self.diffusion = Diffusion.spaced(plan.total_steps, self.networks.unet_spec.noise_schedule)
         noises = [ImageNoise(0)]
         self.views = [view_of(plan, perceptor, noises, device) for perceptor in self.networks.perceptors]
-        guidance = Guidance(self.diffusion, self.views, cuts_at_once=self.networks.arrangement.cuts_at_once)
+        at_once = self.networks.arrangement.cuts_at_once
+        guidance = Guidance(self.diffusion, self.views, cuts_at_once=at_once, call_all=self.call_all)
         self.unet = UNetDenoiser(self.networks.unet, self.diffusion, self.networks.unet_spec.predicts)
         second = self.networks.secondary
         self.secondary = None if second is None else SecondaryDenoiser(second, self.diffusion)
@@ -194,10 +201,12 @@ class Bench:
             torch.autograd.grad(cuts, x, torch.ones_like(cuts))
 
     def look(self) -> None:
-        for view in self.views:
-            side = view.perceptor.resolution
-            cuts = torch.full((1, number_of(self.step.cuts), 3, side, side), 0.5, device=self.device)
-            view.pull(cuts, self.step, 1.0, self.networks.arrangement.cuts_at_once)
+        self.call_all(partial(self.pull, view) for view in self.views)
+
+    def pull(self, view: View) -> None:
+        side = view.perceptor.resolution
+        cuts = torch.full((1, number_of(self.step.cuts), 3, side, side), 0.5, device=self.device)
+        view.pull(cuts, self.step, 1.0, self.networks.arrangement.cuts_at_once)
 
 
 # Measuring
@@ -229,23 +238,38 @@ def main() -> None:
     parser.add_argument("settings", nargs="*")
     parser.add_argument("--random", action="store_true", help="random weights")
     parser.add_argument("--repeats", type=int, default=41)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=0, help="0: as a run chooses")
     parser.add_argument("--no-reference", action="store_true", help="ours alone")
+    parser.add_argument("--neighbour", type=int, help="busy processes to run beside")
+    parser.add_argument("--serve", action="store_true", help="run steps as standard input asks")
     options = parser.parse_args()
+    if options.neighbour is not None:
+        found = {"machine": platform.machine(), "device": processor(), "settings": options.settings}
+        print(json.dumps(found | compare(options.settings, options.neighbour, options.repeats), indent=2))
+        return
     plan = build_plan(load(from_arguments([PROMPT, f"threads={options.threads}", *options.settings])))
-    print(json.dumps(measure(plan, options), indent=2))
+    found = measure(plan, options)
+    if not options.serve:
+        print(json.dumps(found, indent=2))
 
 
 def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(plan.settings.model.device)
     arrangement = next(iter(candidates(plan, device.type)))
-    with computing(plan):
-        found = measured(plan, device, arrangement, options)
+    cores = torch.get_num_threads()
+    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+        networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
+        bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2], call_all)
+        if options.serve:
+            serve(bench.ours)
+            return {}
+        found = measured(bench, options, options.threads or cores)
     return {
         "torch": torch.__version__,
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
-        "threads": options.threads,
+        "threads": threads.each,
+        "perceptors_at_once": threads.perceptors_at_once,
         "settings": options.settings,
         "random_weights": options.random,
         "size": [plan.width, plan.height],
@@ -265,16 +289,16 @@ def processor() -> str:
         return platform.processor()
 
 
-def measured(plan: Plan, device: torch.device, arrangement: Arrangement, options: argparse.Namespace) -> dict[str, Any]:
-    step = plan.steps[len(plan.steps) // 2]
-    networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
-    bench = Bench(plan, networks, device, step)
+def measured(bench: Bench, options: argparse.Namespace, cores: int) -> dict[str, Any]:
+    """cores: on how many threads the reference computes, which has nothing to do side by side."""
+    plan, device, step, networks = bench.plan, bench.device, bench.step, bench.networks
+    dtype = networks.arrangement.dtype
     runs: dict[str, Callable[[], object]] = {
         "step": bench.ours, "unet": bench.predict, "perceptors": bench.look, "cutouts": bench.cut
     }  # fmt: skip
     found: dict[str, Any] = {"cuts": [step.cuts.overview, step.cuts.inner, step.cuts.batches]}
-    with Ledger(device.type, 1) as counted:
-        bench.ours()
+    with Ledger(device.type, 1) as counted:  # which sees what its own thread does
+        Bench(plan, networks, device, step).ours()
     found["flops"] = float(counted.work.flops)
     if device.type == "cuda":
         bench.ours()
@@ -282,9 +306,16 @@ def measured(plan: Plan, device: torch.device, arrangement: Arrangement, options
         bench.ours()
         found["peak_bytes"] = float(torch.cuda.max_memory_allocated(device))
     if not options.no_reference:
-        network = plain_unet(networks.unet_spec, device, arrangement.dtype, options.random)
-        towers = [plain_tower(catalog.perceptor(p), device, arrangement.dtype, options.random) for p in plan.perceptors]
-        runs["reference"] = lambda: bench.straightforward(network, towers)
+        network = plain_unet(networks.unet_spec, device, dtype, options.random)
+        towers = [plain_tower(catalog.perceptor(p), device, dtype, options.random) for p in plan.perceptors]
+
+        def reference() -> None:
+            ours = torch.get_num_threads()
+            torch.set_num_threads(cores)
+            bench.straightforward(network, towers)
+            torch.set_num_threads(ours)
+
+        runs["reference"] = reference
         if device.type == "cuda":
             bench.straightforward(network, towers)
             torch.cuda.reset_peak_memory_stats(device)
@@ -296,7 +327,7 @@ def measured(plan: Plan, device: torch.device, arrangement: Arrangement, options
     medians = {name: statistics.median(turn[name] for turn in turns) for name in runs}
     medians["rest"] = max(0.0, medians["step"] - sum(medians[name] for name in ("unet", "perceptors", "cutouts")))
     found["seconds"] = medians
-    found["ceiling_flops_per_second"] = ceiling(device, arrangement.dtype)
+    found["ceiling_flops_per_second"] = ceiling(device, dtype)
     found["share_of_ceiling"] = found["flops"] / medians["step"] / found["ceiling_flops_per_second"]
     if not options.no_reference:
         found["speedup_vs_reference"] = statistics.median(turn["reference"] / turn["step"] for turn in turns)

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+
+# Threads that share an operation wait for one another awake, GNU OpenMP's for 300,000 turns and LLVM's for 200 ms. On a
+# core that somebody else wants, that is time in which nothing gets on. Read when torch is loaded, so said before it.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("KMP_BLOCKTIME", "1")
 
 if TYPE_CHECKING:
     from disco.engine import render

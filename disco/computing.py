@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from threading import Lock
@@ -14,7 +16,9 @@ import torch
 from torch import Tensor
 
 from disco.errors import SettingsError
+from disco.guidance.gradient import CallAll, one_by_one
 from disco.kernels import backend
+from disco.models import catalog
 from disco.models.places import models_folder
 from disco.plan import DEVICE, Plan
 
@@ -24,6 +28,14 @@ WORTH_COMPILING = 1000
 #: Where the user wants what is compiled. Asked before open_clip is imported, which has torch fill in a folder for
 #: temporary files, where it would be lost.
 CACHE_ASKED_FOR = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+
+#: What says how threads wait for one another, where it is set before torch is loaded.
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+#: Pixels of all pictures that are computed at once, up to which the shipped networks have too little to do for threads
+#: that share every operation: they would wait for one another some thousand times a step, and for whatever else takes a
+#: core from one of them. Measured by `benchmarks/step.py --neighbour`; the README has the figures.
+FEW_PIXELS = 128 * 128
 
 #: Ways to compile that hand out the same memory at every call.
 RECYCLING = ("reduce-overhead", "max-autotune")
@@ -81,14 +93,60 @@ def choose_compile(plan: Plan, device: torch.device) -> Choice:
     return Choice("default", f"{evaluations} steps make up for compiling")
 
 
+@dataclass(frozen=True)
+class Threads:
+    """How the processor's cores are used.
+
+    each: threads that share every operation. perceptors_at_once: how many perceptors look side by side, a thread each,
+    which changes no bit. why: in a few words, for the record.
+    """
+
+    each: int
+    perceptors_at_once: int = 1
+    why: str = ""
+
+
+def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -> Threads:
+    """How many threads compute the plan. cores: how many it may use; None = as many as torch does."""
+    asked, cores = plan.settings.model.threads, cores or torch.get_num_threads()
+    if asked > 1 or device.type != "cpu":
+        return Threads(asked or cores, 1, "as asked" if asked else f"{device.type} computes")
+    if not asked and not is_small(plan):
+        return Threads(cores, 1, "every operation is long enough to be shared")
+    compiling = choose_compile(plan, device).chosen != "off"  # torch.compile compiles in one thread at a time
+    at_once = 1 if compiling or not is_small(plan) else min(cores, len(plan.perceptors))
+    return Threads(1, at_once, "as asked" if asked else "operations are too short to be shared")
+
+
+def is_small(plan: Plan) -> bool:
+    """Whether every operation of the plan is so short that threads sharing it would mostly wait for one another."""
+    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
+    return all(spec.weights.shipped for spec in specs) and plan.width * plan.height <= FEW_PIXELS
+
+
+@contextmanager
+def side_by_side(threads: int) -> Iterator[CallAll]:
+    """Functions are called in so many threads meanwhile; in this one, where it is one."""
+    if threads == 1:
+        yield one_by_one
+        return
+    with ThreadPoolExecutor(threads, "perceptors") as pool:
+
+        def call_all(calls: Iterable[Callable[[], Any]]) -> list[Any]:
+            waiting = [pool.submit(copy_context().run, call) for call in calls]
+            return [each.result() for each in waiting]
+
+        yield call_all
+
+
 # What surrounds a run
 
 
 @contextmanager
-def computing(plan: Plan) -> Iterator[None]:
+def computing(plan: Plan) -> Iterator[Threads]:
     """Torch computes as the plan says meanwhile, whatever state the caller has put it in, and is in that state after.
 
-    On the plan's threads (0 = as many as it does anyway), with its kernels; with gradients even inside
+    On the threads that are chosen for the plan, which are handed out, with its kernels; with gradients even inside
     `torch.inference_mode()`, in the networks' own dtypes inside `torch.autocast`, in float32 and on the CPU where
     nothing else is said, whatever the defaults. Runs in several threads at once do not disturb one another.
 
@@ -98,7 +156,8 @@ def computing(plan: Plan) -> Iterator[None]:
     with ExitStack() as stack:
         before = stack.enter_context(PROCESS.at_work())
         stack.callback(torch.set_num_threads, before)
-        torch.set_num_threads(plan.settings.model.threads or before)
+        threads = choose_threads(plan, device, before)
+        torch.set_num_threads(threads.each)
         stack.enter_context(backend.using(plan.settings.model.kernels))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -106,7 +165,7 @@ def computing(plan: Plan) -> Iterator[None]:
             stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":  # a default costs every call of torch a little
             stack.enter_context(torch.device("cpu"))
-        yield
+        yield threads
 
 
 def _float32_by(part: Any, wanted: str) -> tuple[Callable[[], str], Callable[[str], None], str]:

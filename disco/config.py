@@ -92,7 +92,8 @@ class ModelConfig:
         "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
     )
     threads: int = _setting(
-        "processor threads that compute, on which the last bits depend; 0 = all there are, in a study one",
+        "threads that share every operation, on which the last bits depend; 0 = one for small networks and in a "
+        "study, else all there are",
         low=0,
         high=1024,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 
 import disco
 from disco.computing import (
+    WAITING,
+    Threads,
     choose_compile,
     choose_device,
     choose_kernels,
@@ -24,6 +27,7 @@ from disco.computing import (
     computing,
     forget_compiled,
     in_precision,
+    side_by_side,
 )
 from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
@@ -31,7 +35,7 @@ from disco.diffusion import Diffusion
 from disco.errors import SettingsError
 from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
-from disco.guidance.gradient import Guidance, InitLoss, Report, View, likeness
+from disco.guidance.gradient import CallAll, Guidance, InitLoss, Report, View, likeness, one_by_one
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
 from disco.inputs import forget_fetched, named
 from disco.judge import assess
@@ -138,11 +142,19 @@ def render_settings(
     """
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
-    with computing(plan):
-        return _rendered(plan, folder, quiet, on_step, started)
+    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+        return _rendered(plan, folder, quiet, on_step, started, threads, call_all)
 
 
-def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | None, started: float) -> Run:
+def _rendered(
+    plan: Plan,
+    folder: Path | None,
+    quiet: bool,
+    on_step: Follower | None,
+    started: float,
+    threads: Threads,
+    call_all: CallAll,
+) -> Run:
     """`render_settings`, planned; started: when, by `time.perf_counter`."""
     device = choose_device(plan.settings.model.device)
     choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
@@ -195,11 +207,11 @@ def _rendered(plan: Plan, folder: Path | None, quiet: bool, on_step: Follower | 
 
     try:
         if out is not None:
-            out.start(record_of(plan, device, arrangement, estimate))
+            out.start(record_of(plan, device, arrangement, estimate, threads))
             keeps = plan.settings.output.keep_inputs
             out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
         with LOADING:
-            networks = load_networks(plan, device, arrangement)
+            networks = load_networks(plan, device, arrangement)._replace(call_all=call_all)
         size = plan.settings.batch_size
         batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
@@ -304,7 +316,9 @@ def memory_of_process(line: str) -> int:
     return next(int(each.split()[1]) * 1024 for each in lines if each.startswith(f"{line}:"))
 
 
-def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estimate: Estimate | None) -> dict[str, Any]:
+def record_of(
+    plan: Plan, device: torch.device, arrangement: Arrangement, estimate: Estimate | None, threads: Threads
+) -> dict[str, Any]:
     """What run.json says from the first second on."""
     return {
         "version": disco.__version__,
@@ -318,7 +332,7 @@ def record_of(plan: Plan, device: torch.device, arrangement: Arrangement, estima
         "kernels": asdict(choose_kernels(plan, device)),
         "compile": asdict(choose_compile(plan, device)),
         "memory": memory_record(arrangement, estimate),
-        "threads": torch.get_num_threads(),
+        "threads": asdict(threads) | {"waiting": {name: os.environ[name] for name in WAITING if name in os.environ}},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "machine": platform.machine(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -340,6 +354,7 @@ class Networks(NamedTuple):
     secondary: Callable[..., Tensor] | None
     perceptors: tuple[Perceptor, ...]
     arrangement: Arrangement = Arrangement("float32")
+    call_all: CallAll = one_by_one
 
 
 def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
@@ -478,6 +493,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         compat=compat,
         cuts_at_once=networks.arrangement.cuts_at_once,
         wrap=plan.wrap,
+        call_all=networks.call_all,
     )
     classes = networks.unet_spec.num_classes
     unet = UNetDenoiser(

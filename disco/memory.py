@@ -741,9 +741,14 @@ class Speed:
         return work.flops / self.flops + work.moved / self.moved + work.calls / self.calls
 
 
-@lru_cache(maxsize=8)
 def measure_speed(device: torch.device, dtype: torch.dtype = torch.float32) -> Speed:
-    """Measure a device, in about a second."""
+    """Measure a device, in about a second, on as many threads as torch computes on now."""
+    return _measured_speed(device, dtype, torch.get_num_threads())
+
+
+@lru_cache(maxsize=8)
+def _measured_speed(device: torch.device, dtype: torch.dtype, threads: int) -> Speed:
+    """threads: those of the present, by which what was measured is known again."""
     a, b = (torch.randn(1024, 1024, device=device).to(dtype) for _ in range(2))
     large = torch.randn(2**23, device=device)
     out = torch.empty_like(large)

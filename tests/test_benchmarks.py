@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -37,7 +38,44 @@ def figures(tree: dict[str, Any]) -> Iterator[float]:
 
 
 def test_every_benchmark_is_tested():
-    assert {path.stem for path in BENCHMARKS.glob("*.py")} == set(QUICK)
+    assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == set(QUICK)
+
+
+def neighbours() -> Any:
+    spec = importlib.util.spec_from_file_location("neighbours", BENCHMARKS / "neighbours.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ways_to_use_the_cores_are_compared_in_turns():
+    module, asked = neighbours(), []
+
+    class Worker:
+        def __init__(self, way, settings):
+            self.way = way
+
+        def seconds(self, steps):
+            asked.append(self.way)
+            alone = len(asked) <= len(module.WAYS) or len(asked) > 2 * len(module.WAYS)
+            return {"default": 1.0, module.FORMERLY: 0.8 if alone else 9.0}.get(self.way, 2.0)
+
+        def close(self):
+            asked.append(f"{self.way} is closed")
+
+    found = module.compare([], 1, rounds=1, worker=Worker)
+    assert asked[: len(module.WAYS)] == list(module.WAYS) and sum("is closed" in each for each in asked) == len(
+        module.WAYS
+    )
+    assert found["seconds_beside"]["0"][module.FORMERLY] == 0.8 and found["seconds_beside"]["1"]["default"] == 1.0
+    assert found["worst_ratio"] == found["idle_ratio"] == 1.0 / 0.8
+
+
+def test_a_worker_tells_the_mean_of_the_steps_that_it_was_asked_for(capsys):
+    ran = []
+    neighbours().serve(lambda: ran.append(1), ["2\n", "3\n"])
+    assert len(ran) == 1 + 3 + 4 and len([float(line) for line in capsys.readouterr().out.split()]) == 2
 
 
 @pytest.mark.slow

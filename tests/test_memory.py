@@ -167,7 +167,7 @@ def test_flops_are_those_of_the_networks():
 
 def test_cutn_batches_take_time_and_the_memory_that_they_are_given():
     once, twice, thrice = (estimate(plan_of(cutn_batches=n, clamp_max=1), PLAIN, "cpu") for n in (1, 2, 3))
-    assert thrice.peak > 1.3 * once.peak
+    assert thrice.peak > 1.25 * once.peak
     in_turn = estimate(plan_of(cutn_batches=3, clamp_max=1), Arrangement("float32", cuts_at_once=8), "cpu")
     assert in_turn.peak == pytest.approx(once.peak, rel=0.01)
     assert in_turn.flops == pytest.approx(thrice.flops, rel=0.01)

@@ -14,7 +14,7 @@ from disco.plan import Plan, build_plan
 if TYPE_CHECKING:
     import torch
 
-    from disco.memory import Arrangement, Speed
+    from disco.memory import Arrangement
 
 USAGE = "disco doctor                                 what this machine can run, and about how fast\n"
 
@@ -75,7 +75,7 @@ def run(words: list[str]) -> int:
             f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
             flush=True,
         )
-    print(f"\n{check(plans[CANDIDATES[0][0]], device, speed)}")
+    print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
     return 0
 
 
@@ -113,16 +113,18 @@ def time_in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def check(plan: Plan, device: torch.device, speed: Speed) -> str:
-    """Hold the estimate of seconds against some steps of the shipped models."""
+def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
+    """Hold the estimate of seconds against some steps of the shipped models, computed as a run of them is."""
     from disco import engine, memory
+    from disco.computing import computing, side_by_side
 
     plan = dataclasses.replace(plan, steps=plan.steps[:8])
     arrangement, _ = memory.arrange(plan, device)
-    networks = engine.load_networks(plan, device, arrangement)
-    lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
+    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+        networks = engine.load_networks(plan, device, arrangement)._replace(call_all=call_all)
+        lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
+        planned = memory.measure_speed(device, dtype).seconds(memory.estimate(plan, arrangement, device.type).work)
     measured = statistics.median(line["seconds"] for line in lines[2:])
-    planned = speed.seconds(memory.estimate(plan, arrangement, device.type).work)
     return (
         f"Checked with the shipped models: a step took {measured:.3g} s, the estimate was {planned:.3g} s "
         f"({planned / measured:.2f} of it)."

@@ -9,8 +9,10 @@ gradient = d loss / d x, its RMS clamped to clamp_max       for each picture on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +27,16 @@ from disco.plan import Cuts, Step
 
 #: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
 InitLoss = Callable[[Tensor], Tensor]
+
+T = TypeVar("T")
+
+#: Calls functions that do not need one another, and returns what they returned, in their order.
+CallAll = Callable[[Iterable[Callable[[], Any]]], list[Any]]
+
+
+def one_by_one(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """Call functions in turn; `disco.computing.side_by_side` calls them at once."""
+    return [call() for call in calls]
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class Guidance:
     compat: the original's range loss, which is measured and does not pull (`compat=disco57`).
     cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
     wrap: dimensions, of -1 and -2, along which the pictures tile.
+    call_all: how perceptors are asked: one by one, or side by side, which gives the same bits and holds the activations
+        of several.
     report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
         may take two. Whoever reads it sets it to None.
     """
@@ -91,6 +105,7 @@ class Guidance:
     compat: bool = False
     cuts_at_once: int = 0
     wrap: tuple[int, ...] = ()
+    call_all: CallAll = one_by_one
     report: Report | None = field(default=None, init=False)
 
     def wants(self, step: Step) -> bool:
@@ -111,10 +126,13 @@ class Guidance:
         pull = torch.zeros_like(leaf)
         if step.clip_guidance_scale and number_of(step.cuts):
             asked = [pair for pair in zip(self.views, step.perceptor_weights, strict=True) if pair[1]]
-            for resolution in dict.fromkeys(view.perceptor.resolution for view, _ in asked):
-                pull += self.seen_at(
-                    [pair for pair in asked if pair[0].perceptor.resolution == resolution], leaf, step, losses
-                )
+            groups = [
+                [pair for pair in asked if pair[0].perceptor.resolution == resolution]
+                for resolution in dict.fromkeys(view.perceptor.resolution for view, _ in asked)
+            ]
+            # In turn, a resolution's cuts are let go of before the next one's are drawn.
+            for some in [[group] for group in groups] if self.call_all is one_by_one else [groups]:
+                pull += self.seen(some, leaf, step, losses)
 
         own = {"tv": step.tv_scale, "sat": step.sat_scale, "symmetry": step.symmetry_loss_scale}
         if any(own.values()):
@@ -151,31 +169,50 @@ class Guidance:
             self.report = replace(earlier, skipped=earlier.skipped | skipped)
         return clamp_rms(gradient, rms, step.clamp_max) if step.clamp_grad else gradient
 
-    def seen_at(
-        self, asked: Sequence[tuple[View, float]], leaf: Tensor, step: Step, losses: dict[str, Tensor]
+    def seen(
+        self,
+        groups: Sequence[Sequence[tuple[View, float]]],
+        leaf: Tensor,
+        step: Step,
+        losses: dict[str, Tensor],
     ) -> Tensor:
-        """What perceptors of one resolution, each with its weight, pull the picture to: [B, 3, H, W].
+        """What perceptors, each with its weight, pull the picture to: [B, 3, H, W].
 
-        Their cuts are drawn together. Then they look one by one, so that the activations of one at a time are held. As
-        many batches of cuts are seen together as cuts_at_once allows.
+        groups: the perceptors of one resolution together, for their cuts are drawn together. As many batches of cuts
+        are seen at once as cuts_at_once allows.
         """
         batches, every = step.cuts.batches, number_of(step.cuts)
         some = max(1, self.cuts_at_once * batches // every) if self.cuts_at_once else batches
-        generators = list(zip(*(view.generators for view, _ in asked), strict=True))
         pull = torch.zeros_like(leaf)
+
+        def draw(group: Sequence[tuple[View, float]], count: int) -> Tensor:
+            generators = list(zip(*(view.generators for view, _ in group), strict=True))
+            together = group[0][0].cutouts.together
+            return torch.cat([together((leaf + 1) / 2, step.cuts, generators) for _ in range(count)], dim=2)
+
+        def back(cuts: Tensor, pulls: list[Tensor]) -> Tensor:
+            return torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
+
         for first in range(0, batches, some):
-            drawn = [
-                asked[0][0].cutouts.together((leaf + 1) / 2, step.cuts, generators)
-                for _ in range(first, min(first + some, batches))
+            drawn = self.call_all(partial(draw, group, min(some, batches - first)) for group in groups)
+            looks = [
+                (
+                    group,
+                    view,
+                    partial(view.pull, cuts[:, n], step, step.clip_guidance_scale * weight, self.cuts_at_once),
+                )
+                for group, (pairs, cuts) in enumerate(zip(groups, drawn, strict=True))
+                for n, (view, weight) in enumerate(pairs)
             ]
-            cuts, pulls = torch.cat(drawn, dim=2), []
-            for number, (view, weight) in enumerate(asked):
-                scale = step.clip_guidance_scale * weight
-                loss, gradient = view.pull(cuts[:, number], step, scale, self.cuts_at_once)
+            pulls: list[list[Tensor]] = [[] for _ in groups]
+            for (group, view, _), (loss, gradient) in zip(
+                looks, self.call_all(look for *_, look in looks), strict=True
+            ):
                 name = f"clip/{view.perceptor.name}"
                 losses[name] = losses[name] + loss if name in losses else loss
-                pulls.append(gradient)
-            pull += torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
+                pulls[group].append(gradient)
+            for gradient in self.call_all(partial(back, *pair) for pair in zip(drawn, pulls, strict=True)):
+                pull += gradient
         return pull
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -230,8 +229,6 @@ def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
 
 def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
     """uint8 [N, H, W, 3]: each prompt rendered at default settings, the k-th with seed k, by `jobs` processes."""
-    # On as many cores as are there for it: with more threads than cores the processes would wait for one another.
-    settings = {"threads": max(1, (os.cpu_count() or 1) // jobs)} | settings
     # Spawned, not forked: a copied torch may hang. What a picture is depends on its seed alone, not on who renders it.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         images = pool.map(render_one, texts, range(len(texts)), [settings] * len(texts))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from disco.computing import side_by_side
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.guidance.cutouts import Cutouts
@@ -76,6 +77,20 @@ def guidance(batch=2, **options):
     ]
     options.setdefault("init_loss", likeness(PERCEPTORS, INIT.expand(batch, -1, -1, -1)))
     return Guidance(DIFFUSION, views, **options)
+
+
+def test_perceptors_asked_side_by_side_pull_with_the_same_bits():
+    """In threads, and their cuts of both resolutions at once, as against one after the other."""
+    x0 = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    found = []
+    with side_by_side(3) as call_all:
+        for how in ({}, {"call_all": call_all}):
+            guide, x = guidance(**how), x0.clone().requires_grad_()
+            found.append(guide(x, x * 0.9, STEP))
+            found.append(torch.stack(list(guide.report.losses.values())))
+            assert list(guide.report.losses)[:2] == ["clip/small", "clip/smaller"]
+    torch.testing.assert_close(found[0], found[2], rtol=0, atol=0)
+    torch.testing.assert_close(found[1], found[3], rtol=0, atol=0)
 
 
 @pytest.fixture
