@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from disco import schedule
 from disco.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.errors import SettingsError
@@ -66,9 +68,9 @@ class Step:
     """One diffusion step, all schedules read.
 
     number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
-    t: noise level on the 0..1000 scale, 1000 * index / total steps. share: number / steps of the run, in [0, 1).
-    sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM switch resolved. perceptor_weights: in the order of
-    `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries that x is given before the step
+    t: noise level on the 0..1000 scale, 1000 * index / total steps; in compat=disco57 `single_precision_t`. share:
+    number / steps of the run, in [0, 1). sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM switch resolved.
+    perceptor_weights: in the order of `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries that x is given before the step
     (and the picture after the last one), names of `disco.kernels.symmetry`.
     """
 
@@ -378,7 +380,7 @@ def _check_tokens(settings: Settings, stages: Sequence[Stage], notes: list[str])
 
 def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tuple[Step, ...]:
     """The steps of the run, all schedules read."""
-    sampler, guidance = settings.sampler, settings.guidance
+    sampler, guidance, compat = settings.sampler, settings.guidance, settings.compat == "disco57"
     schedules = _schedules(settings, notes)
     total = sampler.steps
     skipped = _count("skip_steps", sampler.skip_steps, total)
@@ -390,14 +392,14 @@ def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tup
         )
     samplers = _samplers(sampler, number_of_steps)
     mirrors = _mirrors(settings, total - skipped, number_of_steps, notes)
-    partials = _partials(settings.output.intermediate_saves, number_of_steps)
+    partials = _partials(settings.output.intermediate_saves, number_of_steps, compat)
     display_rate = settings.output.display_rate
     symmetric_steps = _count("symmetry_switch", guidance.symmetry_switch, number_of_steps)
 
     steps = []
     for number in range(number_of_steps):
         index = total - skipped - 1 - number
-        t = 1000 * index / total
+        t = single_precision_t(index, total) if compat else 1000 * index / total
         share = number / number_of_steps
         value = {name: each.at(t) for name, each in schedules.items()}
         weights = tuple(value[_weight_of(name)] for name in settings.perceptors.clip_models)
@@ -448,6 +450,16 @@ def _steps(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tup
         if not is_usual(settings, name)  # what nobody typed need not be said
     ]
     return tuple(steps)
+
+
+def single_precision_t(index: int, total: int) -> float:
+    """The noise level as the original works it out, in float32: 1000 index / total, or the number just below it.
+
+    At some step counts a whole number comes out just below, so that `int` reads the schedules' next entry: of 240 steps
+    the one of index 30 reads entry 875, where t = 125 has entry 874.
+    """
+    stride = 1000 // total
+    return float(np.float32(index * stride) * np.float32(1000 / (stride * total)))
 
 
 def _about_guidance(steps: Sequence[Step]) -> list[str]:
@@ -590,10 +602,16 @@ def _mirrors(settings: Settings, left: int, number_of_steps: int, notes: list[st
     return mirrors
 
 
-def _partials(given: Any, number_of_steps: int) -> frozenset[int]:
-    """The steps at which partial pictures are saved."""
+def _partials(given: Any, number_of_steps: int, compat: bool) -> frozenset[int]:
+    """The steps at which partial pictures are saved.
+
+    compat: the original rounds the distance between n pictures down and goes on to the end, which often makes one more.
+    """
     name = "intermediate_saves"
     if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < number_of_steps:
+        if compat and given:
+            every = max(1, (number_of_steps - 1) // (given + 1))
+            return frozenset(range(every, number_of_steps, every))
         return frozenset(number_of_steps * part // (given + 1) for part in range(1, given + 1))
     if isinstance(given, str) and given.strip().endswith("%"):
         given = (given,)

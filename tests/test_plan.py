@@ -17,7 +17,7 @@ from PIL import Image
 from disco.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
 from disco.overrides import from_python
-from disco.plan import SQUARE, Plan, build_plan, cuts_at_once, memory_limit
+from disco.plan import SQUARE, Plan, build_plan, cuts_at_once, memory_limit, single_precision_t
 from disco.prompts import ImagePrompt, Prompt, Stage
 
 
@@ -62,6 +62,25 @@ def test_t_is_what_the_original_hands_to_its_guidance(steps: int) -> None:
     for step in plan(steps=steps).steps:
         position = step.index * (diffusion_steps // steps)
         assert step.t == pytest.approx(position * 1000 / diffusion_steps)
+
+
+def test_compat_reads_schedules_at_the_originals_single_precision_level() -> None:
+    """Against guided-diffusion's own respacing and rescaling of the level, at every number of steps."""
+    differ = 0
+    for steps in range(1, 1001):
+        diffusion_steps = 1000 // steps * steps
+        positions = torch.arange(0, diffusion_steps, 1000 // steps)
+        levels = (positions.float() * (1000.0 / diffusion_steps)).int()
+        ours = torch.tensor([int(single_precision_t(index, steps)) for index in range(steps)])
+        assert ours.equal(levels)
+        differ += not levels.equal(torch.arange(steps) * 1000 // steps)
+    assert differ == 89
+    every = "+".join(f"[{entry}]" for entry in range(1000))
+    at_30 = {
+        compat: plan(steps=240, cutn=1, tv_scale=every, compat=compat).steps[239 - 30].tv_scale
+        for compat in ("none", "disco57")
+    }
+    assert at_30 == {"none": 874, "disco57": 875}
 
 
 @pytest.mark.parametrize(
@@ -520,6 +539,16 @@ def test_init_image(picture: str) -> None:
 )
 def test_partials(saves: Any, numbers: list[int]) -> None:
     assert [step.number for step in plan(intermediate_saves=saves).steps if step.save_partial] == numbers
+
+
+@pytest.mark.parametrize(
+    ("saves", "numbers"),
+    [(0, []), (1, [119, 238]), (2, [79, 158, 237]), (200, list(range(1, 240))), ([5, 9], [5, 9])],
+)
+def test_partials_in_compat_are_multiples(saves: Any, numbers: list[int]) -> None:
+    """Every (steps - skip_steps - 1) // (n + 1) steps, as long as the run lasts: often a picture more than asked."""
+    steps = plan(steps=250, skip_steps=10, intermediate_saves=saves, compat="disco57").steps
+    assert [step.number for step in steps if step.save_partial] == numbers
 
 
 def test_metrics() -> None:
