@@ -36,7 +36,7 @@ def cubic(x: Tensor) -> Tensor:
 
 
 def resize_weights(
-    start: Tensor, length: Tensor, size: int, out: int, dtype: torch.dtype, device: torch.device
+    start: Tensor, length: Tensor, size: int, out: int, dtype: torch.dtype, device: torch.device, dark: bool = False
 ) -> Tensor:
     r"""How much each pixel of a line counts for each pixel of the line's resized pieces.
 
@@ -46,7 +46,8 @@ def resize_weights(
         w[n, o, j]  =  k((j - (o + 1/2) s + 1/2) / max(s, 1)),    normalised to  sum_j w = 1
 
     so that the filter widens where the piece shrinks (antialiasing). A piece may reach over the ends of the line: the
-    pixels missing there count in the sum, and so are seen as zeros.
+    pixels missing there count in the sum, and so are seen as zeros. With `dark` those beyond the piece's own ends count
+    in it too, which darkens its edges, as ResizeRight does: normally, a piece knows nothing of what is beyond it.
 
     Args: start, length (at least 1): [N], integers on the CPU. Returns [N, out, size] in `dtype`, on `device`.
     """
@@ -56,8 +57,8 @@ def resize_weights(
     reach = scale.clamp_min(1)
     centre = (torch.arange(out, device=device, dtype=dtype)[:, None] + 0.5) * scale - 0.5
     pixel = (centre - CUBIC_REACH * reach).ceil().long() + torch.arange(taps, device=device)
-    weights = cubic((pixel.to(dtype) - centre) / reach) * ((pixel >= 0) & (pixel < length))
-    weights = weights / weights.sum(dim=-1, keepdim=True)
+    weights, inside = cubic((pixel.to(dtype) - centre) / reach), (pixel >= 0) & (pixel < length)
+    weights = weights / (weights if dark else weights * inside).sum(dim=-1, keepdim=True) * inside
     pixel = pixel + start
     weights = weights * ((pixel >= 0) & (pixel < size))
     # Each row has a few weights among `size` pixels. What fell off the line's ends adds nothing to the outermost.
@@ -66,16 +67,17 @@ def resize_weights(
 
 
 @lru_cache(maxsize=512)
-def _piece_weights(length: int, out: int, dtype: torch.dtype) -> Tensor:
+def _piece_weights(length: int, out: int, dtype: torch.dtype, dark: bool) -> Tensor:
     """The weights [out, length] of a whole piece, wherever it lies; on the CPU."""
     start = torch.tensor([0])
-    return resize_weights(start, start + length, length, out, dtype, start.device)[0]
+    return resize_weights(start, start + length, length, out, dtype, start.device, dark)[0]
 
 
-def _placed_weights(lines: list[tuple[int, int]], size: int, out: int, dtype: torch.dtype) -> Tensor:
+def _placed_weights(lines: list[tuple[int, int]], size: int, out: int, dtype: torch.dtype, dark: bool) -> Tensor:
     """`resize_weights` of a few short pieces on the CPU, whose lengths recur: quicker put in their places."""
     weights = [
-        F.pad(_piece_weights(length, out, dtype), (start, size - start - length))  # what reaches over an end is cut off
+        # What reaches over an end is cut off.
+        F.pad(_piece_weights(length, out, dtype, dark), (start, size - start - length))
         if -length < start < size
         else torch.zeros(out, size, dtype=dtype)
         for start, length in lines
@@ -83,13 +85,16 @@ def _placed_weights(lines: list[tuple[int, int]], size: int, out: int, dtype: to
     return torch.stack(weights) if weights else torch.zeros(0, out, size, dtype=dtype)
 
 
-def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:
+def crop_resize(
+    picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int, dark: bool = False
+) -> Tensor:
     r"""Cut N boxes out of one picture and resize each to `out` x `out` pixels, antialiased.
 
         cut[n, c]  =  Wy[n] picture[c] Wx[n]^T
 
-    Each is `F.interpolate(crop, (out, out), mode="bicubic", antialias=True)` of its crop. A box may reach over the
-    picture's edges and sees zeros there.
+    Each is `F.interpolate(crop, (out, out), mode="bicubic", antialias=True)` of its crop; with `dark` it is
+    ResizeRight's `resize`, which takes what is beyond the crop for zeros. A box may reach over the picture's edges and
+    sees zeros there.
 
     Args:
         picture: [C, H, W], floating point, any strides.
@@ -102,24 +107,24 @@ def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
     if len(top) and picture.numel() and by_triton("crop_resize", picture):
         from disco.kernels.cutouts_triton import crop_resize as kernel
 
-        return kernel(picture, top, left, height, width, out)
+        return kernel(picture, top, left, height, width, out, dark)
     channels, rows, columns = picture.shape
     exact = torch.promote_types(picture.dtype, torch.float32)
     if picture.device.type == "cpu":
         lines_y, lines_x = _lines(top, height), _lines(left, width)
         if 2 * channels * rows * columns * out * len(top) > DENSE_PRODUCTS:
-            down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
-            across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
+            down = resize_weights(top, height, rows, out, exact, picture.device, dark).to(picture.dtype)
+            across = resize_weights(left, width, columns, out, exact, picture.device, dark).to(picture.dtype)
             bands = [
                 (_bands(*line_y, out, rows), _bands(*line_x, out, columns))
                 for line_y, line_x in zip(lines_y, lines_x, strict=True)
             ]
             return _BandedCrops.apply(picture, down, across, bands)
-        down = _placed_weights(lines_y, rows, out, exact).to(picture.dtype)
-        across = _placed_weights(lines_x, columns, out, exact).to(picture.dtype)
+        down = _placed_weights(lines_y, rows, out, exact, dark).to(picture.dtype)
+        across = _placed_weights(lines_x, columns, out, exact, dark).to(picture.dtype)
     else:
-        down = resize_weights(top, height, rows, out, exact, picture.device).to(picture.dtype)
-        across = resize_weights(left, width, columns, out, exact, picture.device).to(picture.dtype)
+        down = resize_weights(top, height, rows, out, exact, picture.device, dark).to(picture.dtype)
+        across = resize_weights(left, width, columns, out, exact, picture.device, dark).to(picture.dtype)
     # The rows of all cuts in one product with the whole picture; then each cut's columns, all its channels at once.
     seen = down.flatten(0, 1) @ picture.movedim(1, 0).flatten(1)
     cuts = seen.view(-1, out * channels, columns) @ across.mT
@@ -202,8 +207,8 @@ def _axes(
     return units, x, y[:, None]
 
 
-def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
-    r"""Look at each cut through an affine or projective map of its own: bilinear, zeros outside.
+def warp(cuts: Tensor, matrix: Tensor, nearest: bool = False) -> Tensor:
+    r"""Look at each cut through an affine or projective map of its own: bilinear (or `nearest`), zeros outside.
 
         warped[n](p)  =  cuts[n](q),    q = matrix[n] (p, 1)  or  (q, 1) ~ matrix[n] (p, 1)
 
@@ -215,9 +220,9 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
             the inverse of how the content moves.
 
     Returns [N, C, H, W], dtype and device of `cuts`; the gradient flows to `cuts`. Source: torchvision's `affine` and
-    `perspective` on tensors, which this equals for the same map. The kernel is for affine maps.
+    `perspective` on tensors, which this equals for the same map. The kernel is for affine maps and bilinear.
     """
-    if matrix.shape[1] == 2 and cuts.numel() and by_triton("warp", cuts):
+    if matrix.shape[1] == 2 and not nearest and cuts.numel() and by_triton("warp", cuts):
         from disco.kernels.cutouts_triton import warp as kernel
 
         return kernel(cuts, matrix)
@@ -229,4 +234,5 @@ def warp(cuts: Tensor, matrix: Tensor) -> Tensor:
     grid = (by_x * x + still) + by_y * y
     if matrix.shape[1] == 3:
         grid = grid[:, :2] / grid[:, 2:]
-    return F.grid_sample(cuts, grid.movedim(1, 3), mode="bilinear", padding_mode="zeros", align_corners=False)
+    mode = "nearest" if nearest else "bilinear"
+    return F.grid_sample(cuts, grid.movedim(1, 3), mode=mode, padding_mode="zeros", align_corners=False)

@@ -32,12 +32,12 @@ WARPED = 512
 
 
 @triton.jit
-def cubic_weight(pixel, centre, reach, length):
-    """What pixels of a piece count before they are normalised: `cubic`, and nothing beyond the piece."""
+def cubic_weight(pixel, centre, reach, length, DARK: tl.constexpr):
+    """What pixels of a piece count before they are normalised: `cubic`, and beyond the piece nothing unless DARK."""
     x = tl.minimum(tl.abs((pixel.to(tl.float32) - centre) / reach), 2.0)
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return tl.where((pixel >= 0) & (pixel < length), tl.where(x <= 1, near, far), 0.0)
+    return tl.where(DARK | ((pixel >= 0) & (pixel < length)), tl.where(x <= 1, near, far), 0.0)
 
 
 @triton.jit
@@ -52,7 +52,7 @@ def side_of(boxes, box, axis):
 def line_weights(
     boxes, first, weights,
     out, most,
-    BLOCK: tl.constexpr,
+    BLOCK: tl.constexpr, DARK: tl.constexpr,
 ):  # fmt: skip
     """Program (results, axis, box): what `resize_weights` has, without the zeros between.
 
@@ -67,11 +67,11 @@ def line_weights(
     pixel = tl.ceil(centre - 2 * reach).to(tl.int32)
     total = tl.zeros([BLOCK], tl.float32)
     for tap in range(taps):
-        total += cubic_weight(pixel + tap, centre, reach, length)
+        total += cubic_weight(pixel + tap, centre, reach, length, DARK)
     line = 2 * box.to(tl.int64) + axis
     tl.store(first + line * out + points, pixel)
     for tap in range(taps):
-        weight = cubic_weight(pixel + tap, centre, reach, length) / total
+        weight = cubic_weight(pixel + tap, centre, reach, length, False) / total
         tl.store(weights + (line * most + tap) * out + points, weight)
 
 
@@ -167,7 +167,7 @@ def crop_backward(
 
 class CropResize(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, picture: Tensor, boxes: Tensor, most: int, out: int) -> Tensor:
+    def forward(ctx: Any, picture: Tensor, boxes: Tensor, most: int, out: int, dark: bool) -> Tensor:
         channels, rows, columns = picture.shape
         n = len(boxes)
         first = torch.empty(n, 2, out, dtype=torch.int32, device=picture.device)
@@ -175,7 +175,9 @@ class CropResize(torch.autograd.Function):
         cuts = picture.new_empty(n, channels, out, out)
         down, across = CUT_TILE
         with torch.cuda.device_of(picture):
-            line_weights[triton.cdiv(out, POINTS), 2, n](boxes, first, weights, out, most, BLOCK=POINTS, num_warps=2)
+            line_weights[triton.cdiv(out, POINTS), 2, n](
+                boxes, first, weights, out, most, BLOCK=POINTS, DARK=dark, num_warps=2
+            )
             crop_forward[triton.cdiv(out, down) * triton.cdiv(out, across), channels, n](
                 picture, boxes, first, weights, cuts, *picture.stride(), rows, columns, out, most,
                 BLOCK_Y=down, BLOCK_X=across, num_warps=4,
@@ -185,7 +187,7 @@ class CropResize(torch.autograd.Function):
         return cuts
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         boxes, first, weights = ctx.saved_tensors
         channels, rows, columns = ctx.shape
         most, out = weights.shape[2:]
@@ -197,17 +199,19 @@ class CropResize(torch.autograd.Function):
                 upstream, boxes, first, weights, gradient, len(boxes), rows, columns, out, most,
                 BLOCK_Y=down, BLOCK_X=across, num_warps=4,
             )  # fmt: skip
-        return gradient, None, None, None
+        return gradient, None, None, None, None
 
 
-def crop_resize(picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int) -> Tensor:
+def crop_resize(
+    picture: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, out: int, dark: bool
+) -> Tensor:
     """See `disco.kernels.cutouts.crop_resize`."""
     # All that a kernel has to know of a box goes to its device in one piece; the scale as the bits of a float32.
     scale = [(length / out).float() for length in (height, width)]
     sides = [top, height, scale[0].view(torch.int32), left, width, scale[1].view(torch.int32)]
     boxes = torch.stack([side.int() for side in sides], -1).to(picture.device, non_blocking=True)
     most = int(4 * max(1.0, scale[0].max().item(), scale[1].max().item())) + 1
-    return CropResize.apply(picture, boxes, most, out)
+    return CropResize.apply(picture, boxes, most, out, dark)
 
 
 @triton.jit
@@ -328,7 +332,8 @@ def examples() -> list[tuple[Any, dict[str, str], dict[str, Any]]]:
     for dtype in ("fp32", "bf16"):
         types = {"boxes": "*i32", "first": "*i32", "weights": "*fp32", "matrix": "*fp32"}
         for kernel, block in (
-            (line_weights, {"BLOCK": POINTS}),
+            (line_weights, {"BLOCK": POINTS, "DARK": False}),
+            (line_weights, {"BLOCK": POINTS, "DARK": True}),
             (crop_forward, {"BLOCK_Y": CUT_TILE[0], "BLOCK_X": CUT_TILE[1]}),
             (crop_backward, {"BLOCK_Y": PICTURE_TILE[0], "BLOCK_X": PICTURE_TILE[1]}),
             (warp_forward, {"BLOCK": WARPED}),

@@ -3,8 +3,8 @@
 Geometry (`Boxes`) and augmentation (`Looks`) are drawn apart, on the CPU, from one generator a picture: a picture's
 cuts depend on its generator alone, whatever else is in the batch. Both families are Disco Diffusion 5.7's: `scheduled`
 (its MakeCutoutsDango: overviews of the whole picture and inner cuts) and `random` (its MakeCutouts). Resizing is the
-antialiased cubic for both. The original's differs in the outermost pixels of a scheduled cut, which there see darkness
-beyond the crop's edge, and by a Lanczos filter before the cubic in a random one.
+antialiased cubic for both. The original's differs, and is `compat`'s: the outermost pixels of a scheduled cut see
+darkness beyond the crop's edge, and a random one goes through a Lanczos filter and a plain cubic.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Cutouts:
 
     wrap: dimensions, of -1 and -2, along which the pictures tile: there a cut that reaches over an edge, and what
     surrounds a picture, see its other edge, where they see darkness otherwise; scheduled inner cuts lie anywhere.
-    compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, and one look for all of a
-    picture's scheduled cuts, its four jitters in random order. Random cuts, which the original augments one by one
-    before resizing them, are then augmented so as well.
+    compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, dark edges of scheduled
+    cuts, and one look for all of a picture's, its four jitters in random order. Random cuts, which the original
+    augments one by one before resizing them, are then augmented so as well, and resized its way.
     """
 
     def __init__(self, resolution: int, compat: bool = False, wrap: tuple[int, ...] = ()) -> None:
@@ -99,7 +99,7 @@ def scheduled_cuts(
     boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators, wrap=wrap)
     if cuts.overview:
         boxes = overview_box(height, width) + boxes
-    seen = boxes.cut(picture, resolution, wrap)
+    seen = boxes.cut(picture, resolution, wrap, dark=compat)
     greys = min(cuts.inner, int(cuts.icgray_p * cuts.inner) + compat)
     # The gradient of a split is one piece; each slice's would be all of them.
     whole, *inner = seen.split([int(cuts.overview > 0), *[greys, cuts.inner - greys] * len(generators)])
@@ -126,7 +126,8 @@ def random_cuts(
 
     The original augments each crop before it resizes it. Here all are resized first, so that one pass augments them:
     the noise is then not averaged away in large crops, and the whole-picture cuts of a picture that is not square are
-    squeezed before they turn, not after. `compat` keeps the original's order.
+    squeezed before they turn, not after. `compat` keeps the original's order, turns to the nearest pixel, and resizes
+    by `lanczos_resize`.
     """
     if compat and len(generators) > 1:
         return torch.cat([random_cuts(picture, n, resolution, [each], skip_augs, compat, wrap) for each in generators])
@@ -134,24 +135,46 @@ def random_cuts(
     boxes, *more = (random_boxes(n, height, width, resolution, each) for each in generators)
     for others in more:
         boxes += others
-    if skip_augs:
-        return boxes.cut(picture, resolution, wrap)
-    noise = _noise_generator(picture, generators)
+    noise = None if skip_augs else _noise_generator(picture, generators)
     if not compat:
-        return augment(
-            boxes.cut(picture, resolution, wrap), draw_looks(RANDOM, n, resolution, resolution, *generators), noise
-        )
+        seen = boxes.cut(picture, resolution, wrap)
+        if noise is None:
+            return seen
+        return augment(seen, draw_looks(RANDOM, n, resolution, resolution, *generators), noise)
 
     margin = int(height * MARGIN)
     padded = F.pad(picture, [0 if dim in wrap else margin for dim in (-1, -1, -2, -2)])
     for dim in wrap:
         padded = surrounded(padded, dim, margin, margin)
-    seen = [picture.new_empty(0, 3, resolution, resolution)]
+    cuts = [picture.new_empty(0, 3, resolution, resolution)]
     for top, left, rows, columns in zip(boxes.top, boxes.left, boxes.height, boxes.width, strict=True):
-        crop = padded.narrow(1, int(top) + margin, int(rows)).narrow(2, int(left) + margin, int(columns))
-        looks = draw_looks(RANDOM, 1, int(rows), int(columns), *generators)
-        seen.append(whole_box(int(rows), int(columns)).cut(augment(crop[None], looks, noise)[0], resolution))
-    return torch.cat(seen)
+        crop = padded.narrow(1, int(top) + margin, int(rows)).narrow(2, int(left) + margin, int(columns))[None]
+        if noise is not None:
+            looks = draw_looks(RANDOM, 1, int(rows), int(columns), *generators)
+            crop = augment(crop, looks, noise, nearest=True)
+        cuts.append(lanczos_resize(crop, resolution))
+    return torch.cat(cuts)
+
+
+def lanczos_resize(crop: Tensor, out: int) -> Tensor:
+    r"""The original's own resizing, of its random cuts: [1, C, H, W] -> [1, C, out, out].
+
+    A side that shrinks is first filtered, mirrored at its ends, with weights for the pixels k to either side
+
+        w(k)  =  sinc(k s) sinc(k s / 2)      |k s| < 2,    s = out / side,    normalised to  sum w = 1
+
+    and then read at `out` points from its first pixel to its last, by torch's cubic (a = -3/4).
+    """
+    for dim in (2, 3):
+        if out < crop.shape[dim]:
+            scale = out / crop.shape[dim]
+            reach = math.ceil(2 / scale) - 1
+            at = scale * torch.arange(-reach, reach + 1, device=crop.device, dtype=crop.dtype)
+            weights = torch.sinc(at) * torch.sinc(at / 2)
+            ends = (0, 0, reach, reach) if dim == 2 else (reach, reach, 0, 0)
+            kernel = (weights / weights.sum()).view(1, 1, *((-1, 1) if dim == 2 else (1, -1)))
+            crop = F.conv2d(F.pad(crop, ends, mode="reflect").movedim(1, 0), kernel).movedim(0, 1)
+    return F.interpolate(crop, (out, out), mode="bicubic", align_corners=True)
 
 
 # Where the cuts are
@@ -183,17 +206,17 @@ class Boxes:
         )
         return Boxes(*(torch.cat(pair) for pair in pairs))
 
-    def cut(self, picture: Tensor, out: int, wrap: tuple[int, ...] = ()) -> Tensor:
+    def cut(self, picture: Tensor, out: int, wrap: tuple[int, ...] = (), dark: bool = False) -> Tensor:
         """The picture [C, H, W] in these boxes, resized: [n, C, out, out].
 
-        Beyond its edges a box sees zeros, along the dimensions `wrap` the other edge.
+        Beyond its edges a box sees zeros, along the dimensions `wrap` the other edge. dark: as in `crop_resize`.
         """
         top, left = self.top, self.left
         if -2 in wrap:
             picture, top = _reaching(picture, -2, top, self.height)
         if -1 in wrap:
             picture, left = _reaching(picture, -1, left, self.width)
-        return crop_resize(picture, top, left, self.height, self.width, out)
+        return crop_resize(picture, top, left, self.height, self.width, out, dark)
 
 
 def _reaching(picture: Tensor, dim: int, start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
@@ -391,10 +414,11 @@ def draw_looks(
     )
 
 
-def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
+def augment(cuts: Tensor, looks: Looks, generator: torch.Generator, nearest: bool = False) -> Tensor:
     """Flip, rotate and shift, distort, grey and jitter cuts [n, 3, h, w], with noise laid over them in between.
 
-    generator: of the noise, on the cuts' device. The flip is part of the rotation's sampling: the noise that the
+    generator: of the noise, on the cuts' device. nearest: whether rotated pixels are read from the nearest one, as the
+    original reads its random cuts', or bilinearly. The flip is part of the rotation's sampling: the noise that the
     original lays over in between is as likely either way round. torchvision's transforms weigh the rim of what they
     rotate by its coverage twice; here it counts once.
     """
@@ -402,8 +426,8 @@ def augment(cuts: Tensor, looks: Looks, generator: torch.Generator) -> Tensor:
     if cuts.device.type == "cpu" and len(cuts) > few:
         # The gradient of a split is one piece as well; that of slices would be a whole picture each.
         parts = zip(cuts.split(few), range(0, len(cuts), few), strict=True)
-        return torch.cat([augment(part, looks.part(slice(i, i + few)), generator) for part, i in parts])
-    cuts = warp(_noisy(cuts, generator), rotation(looks.angle, looks.shift, looks.flip))
+        return torch.cat([augment(part, looks.part(slice(i, i + few)), generator, nearest) for part, i in parts])
+    cuts = warp(_noisy(cuts, generator), rotation(looks.angle, looks.shift, looks.flip), nearest)
     if looks.corners is not None:
         cuts = warp(_noisy(cuts, generator), perspective(looks.corners, *cuts.shape[-2:]))
     colours, noise_colours = (either[looks.grey.long()] for either in greying(NOISE))

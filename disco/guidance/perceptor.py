@@ -97,14 +97,15 @@ def image_target(
 ) -> Tensor:
     """An image prompt: what the perceptor sees in cuts of the older, random family.
 
-    The original hands those cuts over in -1..1, where a perceptor's colour statistics are for 0..1; here they are in
-    0..1, as every other cut.
+    `compat`: the original hands those cuts over in -1..1, their margin grey, where a perceptor's colour statistics are
+    for 0..1. Otherwise they are in 0..1, as every other cut.
 
     Args: picture: [3, H, W] in 0..1; generator: on the CPU; skip_augs, compat: as in `random_cuts`.
 
     Returns [IMAGE_PROMPT_CUTS, d], without a gradient. The prompt's weight is shared evenly among them.
     """
     with torch.no_grad():
+        picture = 2 * picture - 1 if compat else picture
         cuts = random_cuts(picture, IMAGE_PROMPT_CUTS, perceptor.resolution, [generator], skip_augs, compat)
         return perceptor.embed(cuts)
 

@@ -91,8 +91,17 @@ def test_an_image_prompt_is_seen_in_random_cuts(compat: bool) -> None:
     picture = torch.rand(3, 20, 28, generator=seeded(), requires_grad=True)
     target = image_target(perceptor(), picture, seeded(4), compat=compat)
     assert target.shape == (IMAGE_PROMPT_CUTS, 3) and not target.requires_grad
-    expected = perceptor().embed(random_cuts(picture, IMAGE_PROMPT_CUTS, 8, [seeded(4)], compat=compat))
+    seen = 2 * picture - 1 if compat else picture  # which the original takes for 0..1
+    expected = perceptor().embed(random_cuts(seen, IMAGE_PROMPT_CUTS, 8, [seeded(4)], compat=compat))
     torch.testing.assert_close(target, expected.detach())
+
+
+def test_the_margin_of_an_image_prompt_is_grey_in_compat() -> None:
+    """A grey picture, zero in -1..1, is as its margin: all its cuts are the same, seen as 0 where 0.5 was meant."""
+    grey = torch.full((3, 20, 20), 0.5)
+    target = image_target(perceptor(), grey, seeded(4), skip_augs=True, compat=True)
+    torch.testing.assert_close(target, (-torch.tensor(MEAN) / torch.tensor(STD)).expand(IMAGE_PROMPT_CUTS, 3))
+    assert image_target(perceptor(), grey, seeded(4), skip_augs=True).std(0).min() > 0.01
 
 
 def test_an_image_prompt_without_augmentation() -> None:

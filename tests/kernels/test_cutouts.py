@@ -94,6 +94,51 @@ def test_boxes_over_the_edge_see_zeros() -> None:
     assert not at_once(picture, boxes, 12)[3].any()
 
 
+def resize_right(line: Tensor, out: int, dim: int) -> Tensor:
+    """ResizeRight's cubic along one side, written out: each result a mean over its full reach, zeros beyond the end."""
+    size = line.shape[dim]
+    scale = out / size
+    wide = min(1.0, scale)
+    results = []
+    for i in range(out):
+        centre = i / scale + (size - 1) / 2 - (out - 1) / (2 * scale)
+        pixels = range(math.ceil(centre - 2 / wide), math.floor(centre + 2 / wide) + 1)
+        weights = [cubic(torch.tensor(wide * (pixel - centre), dtype=torch.float64)).item() for pixel in pixels]
+        inside = [(w, pixel) for w, pixel in zip(weights, pixels, strict=True) if 0 <= pixel < size]
+        results.append(sum(w * line.select(dim, pixel) for w, pixel in inside) / sum(weights))
+    return torch.stack(results, dim)
+
+
+@both_ways
+@pytest.mark.parametrize("out", [7, 16, 41])
+def test_dark_crops_equal_resize_rights(out: int) -> None:
+    picture = noise(1, 37, 53)
+    boxes = [*BOXES, (-8, 0, 53, 53)]
+    padded = F.pad(picture, [8] * 4)
+    expected = []
+    for y, x, height, width in boxes:
+        crop = padded[:, y + 8 : y + 8 + height, x + 8 : x + 8 + width]
+        expected.append(resize_right(resize_right(crop, out, 1), out, 2))
+    got = crop_resize(picture, *torch.tensor(boxes).unbind(1), out, dark=True)
+    torch.testing.assert_close(got, torch.stack(expected), rtol=1e-10, atol=1e-12)
+
+
+@both_ways
+def test_edges_of_a_white_cut_are_those_of_the_original() -> None:
+    """Figures of the original's own program: 768 -> 224."""
+    white = torch.ones(1, 768, 768, dtype=torch.float64)
+    cut = crop_resize(white, *torch.tensor([[0, 0, 768, 768]]).unbind(1), 224, dark=True)[0, 0]
+    assert [round(cut[row, 112].item(), 3) for row in (0, 1, 2)] == [0.925, 1.012, 1.0]
+    assert cut[0, 0].item() == pytest.approx(0.855, abs=5e-4)
+    assert crop_resize(white, *torch.tensor([[0, 0, 768, 768]]).unbind(1), 224).sub(1).abs().max() < 1e-12
+
+
+@both_ways
+def test_gradients_of_dark_crops() -> None:
+    picture, boxes = noise(2, 7, 9).requires_grad_(), torch.tensor([(0, 0, 7, 7), (-1, 0, 9, 9), (2, 3, 4, 4)])
+    assert torch.autograd.gradcheck(lambda x: crop_resize(x, *boxes.unbind(1), 5, dark=True), picture)
+
+
 @both_ways
 def test_strides_do_not_matter() -> None:
     picture = noise(53, 3, 37).permute(1, 2, 0)
@@ -171,6 +216,15 @@ def test_warps_equal_torchvisions_rotation_and_shift(shape: tuple[int, int]) -> 
     torch.testing.assert_close(warp(cuts, matrix), torch.stack(theirs), rtol=0, atol=1e-5)
 
 
+def test_nearest_warps_equal_torchvisions() -> None:
+    cuts = noise(1, 3, 13, 22)
+    turn = math.radians(-7.3)
+    matrix = torch.tensor([[[math.cos(turn), math.sin(turn), 0], [-math.sin(turn), math.cos(turn), 0]]]).double()
+    theirs = TF.affine(cuts, -7.3, [0, 0], 1.0, [0.0], interpolation=InterpolationMode.NEAREST)
+    assert (warp(cuts, matrix, nearest=True) != theirs).double().mean() < 0.01  # but where it is nearly a draw
+    assert set(warp(cuts, matrix, nearest=True).flatten().tolist()) <= {0.0, *cuts.flatten().tolist()}
+
+
 def test_no_warp_changes_nothing() -> None:
     cuts = noise(2, 3, 9, 14, dtype=torch.float32).transpose(2, 3)
     torch.testing.assert_close(warp(cuts, torch.eye(3).expand(2, 3, 3)), cuts, rtol=0, atol=1e-5)
@@ -223,6 +277,12 @@ def test_the_kernel_crops_as_the_reference(dtype: torch.dtype, atol: float, boxe
     picture = noise(10, channels, 9).permute(1, 2, 0).to(dtype)
     assert not picture.is_contiguous()
     compare(lambda x: at_once(x, boxes, 5), picture, noise(len(boxes), channels, 5, 5).to(dtype), atol)
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_the_kernel_crops_darkly_as_the_reference() -> None:
+    picture, boxes = noise(1, 9, 10, dtype=torch.float32), torch.tensor(FEW[::2]).unbind(1)
+    compare(lambda x: crop_resize(x, *boxes, 5, dark=True), picture, noise(2, 1, 5, 5, dtype=torch.float32), 1e-5)
 
 
 def test_the_kernel_crops_with_its_own_tiles_to_the_same_bits_twice() -> None:
