@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -97,6 +97,14 @@ class GuidedDenoiser:
     clip_denoised: bool = False
 
     def __call__(self, x: Tensor, step: Step) -> Denoised:
+        return self.guided_as_at(x, step, step.index)
+
+    def guided_as_at(self, x: Tensor, step: Step, index: int) -> Denoised:
+        """The same, but what guides takes x for one of the level `index`: its networks are told that level.
+
+        The original does so at the second evaluation of its first PLMS step, whose gradient is still at the level of
+        the first (its schedules are read at the level of x, and its strength is that of x).
+        """
         x = x.detach()
         gradient = None
         if not self.guide.wants(step):
@@ -105,13 +113,13 @@ class GuidedDenoiser:
         else:
             with torch.set_grad_enabled(True):
                 x.requires_grad_()
-                if self.secondary is None:
-                    seen = own = self.unet(x, step.index)
+                if self.secondary is None and index == step.index:
+                    seen = own = self.unet(x, index)
                 else:
                     with torch.no_grad():
                         own = self.unet(x, step.index)
-                    seen = self.secondary(x, step.index)
-                gradient = self.guide(x, seen.x0, step)
+                    seen = (self.secondary or self.unet)(x, index)
+                gradient = self.guide(x, seen.x0, step if index == step.index else replace(step, index=index))
             x = x.detach()
         x0, eps = own.x0.detach(), own.eps.detach()
         if self.clip_denoised:

@@ -168,7 +168,8 @@ def _rendered(
         check_lpips()
     board = tensorboard_of(plan, folder)
     followers = [follower for follower in (on_step, board) if follower is not None]
-    out = None if folder is None else RunFolder(folder, plan.settings.output.video, plan.settings.output.fps)
+    truncate, output = plan.settings.compat == "disco57", plan.settings.output
+    out = None if folder is None else RunFolder(folder, output.video, output.fps, truncate)
 
     lines: list[dict[str, Any]] = []
     latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
@@ -180,7 +181,7 @@ def _rendered(
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
             del latest[number]
-            pictures.append(Picture(to_image(x0), plan.seeds[number], path, {}))
+            pictures.append(Picture(to_image(x0, truncate), plan.seeds[number], path, {}))
             image, prompts = pictures[-1].image, plan.stages[-1].prompts
             found = assess(image, plan.metrics, prompts, plan.settings.model.diffusion_model)
             pictures[-1] = replace(pictures[-1], metrics=found)
@@ -225,7 +226,7 @@ def _rendered(
                     if out is not None:
                         show(out, event.step, latest, plan.seeds, lines[-1])
                     for follower in followers:
-                        follower(StepEvent(event.step, lines[-1], event.x0))
+                        follower(StepEvent(event.step, lines[-1], event.x0, truncate))
                 keep()
         walked = True
         notes = finish("finished")
@@ -503,14 +504,16 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         None if classes is None else ClassLabels(noises, classes, settings.model.randomize_class, device),
     )
     secondary = None if networks.secondary is None else SecondaryDenoiser(networks.secondary, diffusion)
+    denoiser = GuidedDenoiser(unet, guidance, secondary, settings.model.clip_denoised)
     samples = sample(
-        GuidedDenoiser(unet, guidance, secondary, settings.model.clip_denoised),
+        denoiser,
         x,
         diffusion,
         plan.steps,
         noise=lambda: normal(noises, "steps", shape, device),
         order=settings.sampler.plms_order,
         transform=lambda x, step: symmetric(x, step.mirrors),
+        denoise_ahead=(lambda x, step, first: denoiser.guided_as_at(x, step, first.index)) if compat else None,
     )
 
     def launched() -> Iterator[tuple[Step, Tensor, Numbers | None]]:
@@ -586,9 +589,10 @@ class ClassLabels:
 
 def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device) -> Tensor | None:
     """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
-    settings = plan.settings.init
+    settings, compat = plan.settings.init, plan.settings.compat == "disco57"
     if settings.perlin_init:
-        inits = [perlin_init(noise, plan.height, plan.width, settings.perlin_mode, plan.wrap) for noise in noises]
+        mode, wrap = settings.perlin_mode, plan.wrap
+        inits = [perlin_init(noise, plan.height, plan.width, mode, wrap, compat) for noise in noises]
     elif plan.init_image is not None:
         picture = fit_init(plan.input("init_image", plan.init_image).open(), plan.height, plan.width)
         inits = [overlay_noise(picture, settings.init_noise, noise.generator("init")) for noise in noises]
@@ -628,12 +632,20 @@ def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: t
     found = []
     for prompt in plan.image_prompts:
         image = plan.input("image_prompts", prompt.path).open()
-        share = min(1.0, min(plan.width, plan.height) / min(image.size))
-        width, height = (max(1, round(side * share)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
+        image = image.resize(prompt_size(image.size, plan, compat), Image.Resampling.LANCZOS)
         pixels = ((to_tensor(image) + 1) / 2).to(device)
         found.append(image_target(perceptor, pixels, generator, skip_augs, compat))
     return found
+
+
+def prompt_size(size: tuple[int, int], plan: Plan, compat: bool) -> tuple[int, int]:
+    """Width and height that an image prompt of this size is shrunk to: its short side to the run's, if that is less.
+
+    compat: the original cuts off what the long side has behind the point.
+    """
+    short = min(plan.width, plan.height, *size)
+    width, height = (max(1, (int if compat else round)(short * side / min(size))) for side in size)
+    return width, height
 
 
 def stage_targets(

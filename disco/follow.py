@@ -40,18 +40,21 @@ class StepEvent:
     """A finished step of a batch, as `on_step` of `disco.render` is handed it.
 
     step: what the plan has of it: its number from 0, the values of all schedules. line: what steps.jsonl has of it; the
-    numbers of the batch's pictures under "pictures", the total under "loss", None where nothing guided.
+    numbers of the batch's pictures under "pictures", the total under "loss", None where nothing guided. truncate: as in
+    `disco.outputs.to_image`.
     """
 
     step: Step
     line: Mapping[str, Any]
     x0: Tensor
     """What the pictures would be, [B, 3, H, W], about -1..1, on the run's device. It is the run's own: copy it."""
+    truncate: bool = False
 
     @cached_property
     def pictures(self) -> dict[int, Image.Image]:
         """What the pictures would be, by their numbers; converted when first asked for, so ask within the hook."""
-        return {number: to_image(x0) for number, x0 in zip(self.line["pictures"], self.x0, strict=True)}
+        pairs = zip(self.line["pictures"], self.x0, strict=True)
+        return {number: to_image(x0, self.truncate) for number, x0 in pairs}
 
 
 class TensorBoard:

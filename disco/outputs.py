@@ -59,13 +59,14 @@ MOST_WAITING = 8
 RECORD_LIMIT = 16 * 2**20
 
 
-def to_image(picture: Tensor) -> Image.Image:
+def to_image(picture: Tensor, truncate: bool = False) -> Image.Image:
     """[3, H, W] in [-1, 1] -> a Pillow picture of mode "RGB": clamped, then round((x + 1) * 127.5), ties to even.
 
-    The reverse of `disco.noise.to_tensor`, exactly.
+    The reverse of `disco.noise.to_tensor`, exactly; rounding also halves the largest error of the original, which
+    cuts off what is behind the point (`truncate`) and so is half a level darker.
     """
     levels = (picture.detach().float().clamp(-1, 1) + 1) * 127.5
-    return Image.fromarray(levels.round().byte().permute(1, 2, 0).contiguous().cpu().numpy())
+    return Image.fromarray((levels if truncate else levels.round()).byte().permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 # The run folder
@@ -81,15 +82,15 @@ class RunFolder:
     run.json.
     """
 
-    def __init__(self, path: str | Path, video: str = "none", fps: int = 12) -> None:
-        """video: "none", "gif" or "mp4"; fps: its pictures a second.
+    def __init__(self, path: str | Path, video: str = "none", fps: int = 12, truncate: bool = False) -> None:
+        """video: "none", "gif" or "mp4"; fps: its pictures a second; truncate: as in `to_image`.
 
         Raises SettingsError for another video, and for mp4 where the program ffmpeg is not installed.
         """
         check_video(video)
         self.path = Path(path)
         self.notes: list[str] = []
-        self._video, self._fps = video, fps
+        self._video, self._fps, self._truncate = video, fps, truncate
         self._videos: dict[int, _Video] = {}
         self._record: dict[str, Any] = {}
         self._writer: ThreadPoolExecutor | None = None
@@ -155,7 +156,7 @@ class RunFolder:
         if number not in self._videos:
             kind = _Gif if self._video == "gif" else _Mp4
             self._videos[number] = kind(self.path / f"image_{number}.{self._video}", self._fps)
-        self._later(partial(self._videos[number].add, to_image(picture)))
+        self._later(partial(self._videos[number].add, to_image(picture, self._truncate)))
 
     def final(self, number: int, picture: Tensor, seed: int) -> Path:
         """Write the finished picture [3, H, W] as image_<number>.png, with the record of its making inside.
@@ -203,7 +204,7 @@ class RunFolder:
     def _packing(self, path: Path, picture: Tensor, seed: int) -> Callable[[], None]:
         """What packs a picture as it stands now, with the record of its making, and writes it."""
         making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
-        image = to_image(picture)
+        image = to_image(picture, self._truncate)
 
         def pack() -> None:
             info = PngInfo()

@@ -136,6 +136,7 @@ def sample(
     noise: Callable[[], Tensor],
     order: int = 2,
     transform: Callable[[Tensor, S], Tensor] | None = None,
+    denoise_ahead: Callable[[Tensor, S, S], Denoised] | None = None,
 ) -> Iterator[Sampled]:
     """Walk x [B, 3, H, W] from the first step's level to the last's, yielding after every step.
 
@@ -146,6 +147,7 @@ def sample(
         runs which differ in eta alone see the same noise.
     order: PLMS's order, 1 to 4; order 1 is DDIM with eta 0.
     transform: applied to x before a step (symmetry).
+    denoise_ahead: makes that second noise instead of `denoise`: of the guess, the step that it is at, and the first.
 
     Raises ValueError for an unknown sampler or order.
     """
@@ -165,7 +167,8 @@ def sample(
             if order > 1 and not past and number + 1 < len(steps):
                 following = steps[number + 1]
                 guess = ddim_mean(x, eps, diffusion, step.index)
-                ahead = guided_eps(denoise(guess, following), diffusion, following.index)
+                then = denoise(guess, following) if denoise_ahead is None else denoise_ahead(guess, following, step)
+                ahead = guided_eps(then, diffusion, following.index)
                 slope = (eps + ahead) / 2
             elif step.index == 0:  # the last prediction is taken as it is: extrapolating past the picture adds grain
                 slope = eps

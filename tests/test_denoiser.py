@@ -66,13 +66,14 @@ class Pull:
 
     def __init__(self, wanted=True):
         self.wanted = wanted
-        self.seen = []
+        self.seen, self.indices = [], []
 
     def wants(self, step):
         return self.wanted
 
     def __call__(self, x, x0, step):
         self.seen.append(x0.detach())
+        self.indices.append(step.index)
         return torch.autograd.grad((x0**2).sum() / 2, x)[0]
 
 
@@ -104,6 +105,21 @@ def test_gradient_runs_through_the_secondary_alone_where_there_is_one():
     torch.testing.assert_close(out.gradient, (alpha - 0.25 * sigma) ** 2 * x)
     torch.testing.assert_close(out.x0, (1 - 0.5 * sigma) / alpha * x)  # the picture is the UNet's
     assert calls == [False]  # one evaluation, without a graph
+
+
+@pytest.mark.parametrize("with_secondary", [False, True])
+def test_what_guides_may_be_told_another_level(with_secondary):
+    """The picture and its noise are those of the step, the gradient that of the level it is told."""
+    x, step = draw(1, 3, 8, 8), Rung(19)
+    guide, secondary = Pull(), None
+    if with_secondary:
+        secondary = SecondaryDenoiser(lambda x, t: 0.25 * t[:, None, None, None] * x, DIFFUSION)
+    out = GuidedDenoiser(UNetDenoiser(unet, DIFFUSION), guide, secondary).guided_as_at(x, step, 20)
+    plain = UNetDenoiser(unet, DIFFUSION)(x, 19)
+    torch.testing.assert_close((out.x0, out.eps), (plain.x0, plain.eps))
+    other = GuidedDenoiser(UNetDenoiser(unet, DIFFUSION), Pull(), secondary)(x, Rung(20))
+    torch.testing.assert_close(out.gradient, other.gradient)
+    assert guide.indices == [20]
 
 
 def test_nothing_is_differentiated_where_nothing_pulls():

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy import stats
+from torchvision.transforms import functional as TF
 
 from disco.errors import SettingsError
 from disco.noise import (
@@ -21,6 +22,7 @@ from disco.noise import (
     fit_init,
     fractal_noise,
     gradient_noise,
+    gridded_noise,
     normal,
     overlay_noise,
     perlin_init,
@@ -110,6 +112,33 @@ def test_gradient_noise_is_perlin_s(cells, size):
     ]  # fmt: skip
     assert noise.shape == size
     torch.testing.assert_close(noise, torch.tensor(expected, dtype=torch.float32), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("height, width", [(5, 9), (40, 24), (32, 32)])
+def test_gridded_noise_is_a_whole_grid_resized_to_eight_bits(height, width):
+    """The original's way: every point of a grid of 4 * 2^3 squared, torchvision's resizing, Pillow's contrast."""
+    generator = torch.Generator().manual_seed(2)
+    grid = np.full((2, 32, 32), 0.5)
+    for octave in range(3):
+        cells = 4 * 2**octave
+        gradients = torch.randn(2, 2, cells + 1, cells + 1, generator=generator).numpy()
+        for channel, y, x in np.ndindex(grid.shape):
+            value = perlin_at(gradients[channel], y * cells / 32, x * cells / 32)
+            grid[channel, y, x] += 0.5 * 1.5**-octave * value
+    resized = TF.resize(torch.from_numpy(grid), [height, width], antialias=False).clamp(0, 1)
+    expected = [np.asarray(ImageOps.autocontrast(TF.to_pil_image(channel.float()))) for channel in resized]
+    got = gridded_noise(2, 3, 4, height, width, torch.Generator().manual_seed(2)) * 255
+    torch.testing.assert_close(got, got.round(), rtol=0, atol=1e-4)  # of eight bits
+    apart = (got.round().numpy() - np.stack(expected)).astype(int)
+    assert np.abs(apart).max() <= 2 and (apart != 0).mean() < 0.02  # a level that rounding tips over is stretched
+
+
+def test_perlin_noise_of_the_original_is_the_mean_of_two_gridded_fields():
+    generator = ImageNoise(1).generator("perlin")
+    fields = gridded_noise(1, 12, 1, 6, 9, generator), gridded_noise(1, 8, 4, 6, 9, generator)
+    got = perlin_init(ImageNoise(1), 6, 9, "gray", compat=True)
+    torch.testing.assert_close(got, (sum(fields) - 1).expand(3, 6, 9))
+    assert (got - perlin_init(ImageNoise(1), 6, 9, "gray")).abs().max() > 0.02
 
 
 def test_gradient_noise_vanishes_at_the_corners():

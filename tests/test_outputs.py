@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from torchvision.transforms import functional as TF
 
 from disco.errors import SettingsError
 from disco.noise import to_tensor
@@ -55,6 +56,23 @@ def test_levels_are_rounded_and_clamped():
     values = torch.tensor([-9, -1, -1 + 0.49 / 127.5, -1 + 0.51 / 127.5, 0, 1 - 0.51 / 127.5, 1, 9])
     levels = np.asarray(to_image(values.expand(3, 1, -1)))[0, :, 0]
     assert levels.tolist() == [0, 0, 0, 1, 128, 254, 255, 255]
+
+
+def test_levels_of_the_original_are_cut_off():
+    """torchvision's `to_pil_image` of (x + 1) / 2, as the original calls it."""
+    values = torch.cat([torch.linspace(-1.2, 1.2, 4001), torch.tensor([0.0])]).expand(3, 1, -1)
+    theirs = np.asarray(TF.to_pil_image(values.add(1).div(2).clamp(0, 1)))
+    assert np.array_equal(np.asarray(to_image(values, truncate=True)), theirs)
+    assert theirs[0, -1].tolist() == [127, 127, 127]
+
+
+def test_a_folder_cuts_off_levels_where_it_is_told(tmp_path):
+    folder = started(tmp_path, truncate=True)
+    folder.progress(picture(), 1)
+    folder.final(0, picture(), 1)
+    folder.finish("finished")
+    for name in ("progress.png", "image_0.png"):
+        assert Image.open(tmp_path / name).getpixel((0, 0)) == (127, 127, 127)
 
 
 def test_every_level_survives_the_way_there_and_back():
