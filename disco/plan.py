@@ -70,8 +70,8 @@ class Step:
     number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
     t: noise level on the 0..1000 scale, 1000 * index / total steps; in compat=disco57 `single_precision_t`. share:
     number / steps of the run, in [0, 1). sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM switch resolved.
-    perceptor_weights: in the order of `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries that x is given before the step
-    (and the picture after the last one), names of `disco.kernels.symmetry`.
+    perceptor_weights: in the order of `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries
+    that x is given before the step (and the picture after the last one), names of `disco.kernels.symmetry`.
     """
 
     number: int
