@@ -64,8 +64,9 @@ disco diff A B [picture=FILE.png]            what differs between two runs, or p
 disco doctor                                 what this machine can run, and about how fast
 disco help | help NAME | --help | --version  all of this, or one setting, group or verb
 
-Settings that change over time take a schedule: cut_overview=[12]*400+[4]*600 has 12 at the 400 noisiest of the 1000
-noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines.
+Settings that change over time take a schedule: 'cut_overview=[12]*400+[4]*600' has 12 at the 400 noisiest of the
+1000 noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines. Shells read brackets,
+stars and question marks themselves: put such words in quotes.
 Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --config-name NAME, --hydra-help.
 """
 

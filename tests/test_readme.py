@@ -132,7 +132,13 @@ def memory_in_markdown() -> str:
     rows = []
     for settings, run in measured("memory")[0]["runs"].items():
         sizes = (f"{run[key] / 2**20:.0f} MiB" if run[key] < 2**30 else f"{run[key] / 2**30:.1f} GiB" for key in SIZES)
-        rows.append((f"`{settings}`" if settings != "default" else "the shipped models", *sizes, ratio_of(run)))
+        rows.append(
+            (
+                f"`{shlex.join(settings.split())}`" if settings != "default" else "the shipped models",
+                *sizes,
+                ratio_of(run),
+            )
+        )
     return table(("settings", *SIZES, "ratio"), rows)
 
 
@@ -217,6 +223,38 @@ def test_every_command_is_one(command, monkeypatch):
         overrides = from_arguments(arguments[multirun:], multirun=multirun)
         if not multirun:
             load(overrides)
+
+
+def unquoted(line: str) -> str:
+    """The signs of a shell line that a shell expands, zsh among them, unless they stand in quotes."""
+    found = shlex.shlex(line, posix=False, punctuation_chars=False)
+    found.whitespace_split, found.commenters = True, "#"
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", " ".join(found))
+    return "".join(sign for sign in bare if sign in "[]{}()?*")
+
+
+def lines_for_a_shell() -> list[str]:
+    """What a reader would copy into a shell: the lines of blocks, and commands and settings within the text."""
+    inline = re.findall(r"(?<!`)`((?:disco |[a-z][\w./]*=)[^`]+)`", README.read_text())
+    return [line for block in blocks("bash") for line in block.splitlines()] + inline
+
+
+def test_no_shell_expands_what_is_to_be_typed():
+    assert {line: signs for line in lines_for_a_shell() if (signs := unquoted(line))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "signs"),
+    [
+        ("disco cut_overview=[12]*400", "[]*"),
+        ("disco 'clamp_max=interval(0.05,0.5)' seed=0,1", ""),
+        ('disco cut_overview="[12]*400" metrics=[detail]', "[]"),
+        ("disco a?.png {a,b}", "?{}"),
+        ("disco doctor  # (what is here?)", ""),
+    ],
+)
+def test_what_a_shell_expands(line, signs):
+    assert unquoted(line) == signs
 
 
 def test_every_call_in_python_has_known_settings():
