@@ -15,4 +15,6 @@ os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # A busy machine is no failure.
 settings.register_profile("disco", deadline=None)
-settings.load_profile("disco")
+# Many examples, where there is time: HYPOTHESIS_PROFILE=nightly python -m pytest -k property
+settings.register_profile("nightly", deadline=None, max_examples=20_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "disco"))

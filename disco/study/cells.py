@@ -203,8 +203,11 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
     sweeper = sweeper_of(config)
     for name in sorted({*sweeper} - SWEEPER_KEYS):
         raise SettingsError(f"hydra.sweeper holds {name!r}, but can hold {', '.join(sorted(SWEEPER_KEYS))}")
+    params = sweeper.get("params") or {}
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+        raise SettingsError(f"hydra.sweeper.params is {params!r}, but must be a mapping from settings to their values")
     declared = []
-    for name, value in (sweeper.get("params") or {}).items():
+    for name, value in params.items():
         if value in ([], ""):
             raise SettingsError(f"{name} is an axis without values; give it some, such as {name}=1,2")
         if isinstance(value, str):
