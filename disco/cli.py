@@ -37,7 +37,7 @@ from disco.config import (
     user_folders,
     without_hydra,
 )
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 from disco.interrupts import exit_code, stoppable
 from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, quoted
 from disco.paths import check_working_directory, expanded, in_one_line
@@ -92,7 +92,8 @@ STUDIES = ("disco.study.grid", "disco.study.search", "hydra._internal.core_plugi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code.
 
-    0; 1 for a failure; 2 for a bad setting; 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    0; 1 for a failure, such as a picture that shows nothing; 2 for a bad setting; 130 for Ctrl-C, 143 for SIGTERM, 129
+    for SIGHUP.
 
     argv: the arguments without the program's name; None = those of the process.
     """
@@ -142,11 +143,13 @@ def _main(arguments: list[str]) -> int:
         raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
     if line.dry or (multirun and config.hydra.sweeper._target_ in STUDIES):
         return _study(config, overrides, line, ["disco", *arguments])
-    for note in check(config, plain, line, multirun):
-        print(f"disco: note: {note}", file=sys.stderr)
+    notes = check(config, plain, line, multirun)
+    for note in notes:
+        say(note)
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
-    _hand_to_hydra(overrides, line.config_name, multirun, _folder_in(config, "sweep" if multirun else "run").parent)
+    folder = _folder_in(config, "sweep" if multirun else "run").parent
+    _hand_to_hydra(overrides, line.config_name, multirun, folder, notes)
     return 0
 
 
@@ -298,7 +301,7 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
         sweep = cells.declare(config, overrides, line.config_name)
     workers = sweeper.workers_of(config, sweep.jobs, goal.trials if searches else len(sweep.jobs))
     for note in sweep.notes:
-        print(f"disco: note: {note}", file=sys.stderr)
+        say(note)
     check_folder(sweep.folder)
     if line.dry:
         print(search.in_words(sweep, space, goal) if searches else outlook(sweep, workers))
@@ -360,15 +363,23 @@ def check_machine(plan: Plan) -> None:
 # Rendering
 
 
-def _hand_to_hydra(overrides: Sequence[str], config_name: str, multirun: bool, folder: Path) -> None:
-    """Let Hydra make the folders, in `folder`, and run the jobs."""
+def say(note: str) -> None:
+    """Tell the user what he should know, beside what is printed for other programs to read."""
+    print(f"disco: note: {note}", file=sys.stderr)
+
+
+def _hand_to_hydra(
+    overrides: Sequence[str], config_name: str, multirun: bool, folder: Path, said: Sequence[str]
+) -> None:
+    """Let Hydra make the folders, in `folder`, and run the jobs. said: the notes that the user has been told."""
     from hydra.core.global_hydra import GlobalHydra
 
     with hydra_at_hand(overrides):
         hydra: Any = GlobalHydra.instance().hydra
         run = hydra.multirun if multirun else hydra.run
+        job = partial(_job, typed=tuple(overrides), said=tuple(said))
         try:
-            run(config_name=config_name, task_function=partial(_job, typed=tuple(overrides)), overrides=list(overrides))
+            run(config_name=config_name, task_function=job, overrides=list(overrides))
         except OSError as error:  # of Hydra's own files, whose names Python does not keep
             error.filename = error.filename or str(folder)
             raise
@@ -389,24 +400,36 @@ def _show(line: Line, overrides: Sequence[str]) -> None:
         sys.argv = typed
 
 
-def _job(config: DictConfig, typed: Sequence[str]) -> None:
-    """One run, in the folder that Hydra made for it. typed: the overrides of all runs."""
+def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
+    """One run, in the folder that Hydra made for it.
+
+    typed: the overrides of all runs. said: the notes on all of them. Ends the process with 1 for a failure, such as a
+    picture that shows nothing, and with 2 for a setting that was refused late.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     from disco.engine import render_settings
 
     hydra_config: Any = HydraConfig.get()
-    if str(hydra_config.mode).endswith("MULTIRUN"):
+    sweeps = str(hydra_config.mode).endswith("MULTIRUN")
+    if sweeps:
         # What was typed holds for every run; what is not found there is this one's share of the sweep.
         own = [override for override in hydra_config.overrides.task if override not in typed]
         print(" ".join([f"disco: run {hydra_config.job.num}", *own]), file=sys.stderr)
     try:
-        run = render_settings(to_settings(config), Path(hydra_config.runtime.output_dir))
-    except (SettingsError, OSError) as error:
+        settings = to_settings(config)
+        if sweeps:
+            for note in build_plan(settings).notes:
+                if note not in said:  # of this run alone
+                    say(note)
+        run = render_settings(settings, Path(hydra_config.runtime.output_dir), on_note=say)
+    except (SettingsError, RenderError, OSError) as error:
+        for picture in error.run.pictures if isinstance(error, RenderError) else ():
+            print(picture.path)
         # Hydra would say that a job failed, and which.
         told = in_one_line(error) if isinstance(error, OSError) else error
         print(f"disco: error: {told}", file=sys.stderr)
-        raise SystemExit(1 if isinstance(error, OSError) else 2) from error
+        raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
     for picture in run.pictures:
         print(picture.path)
 

@@ -32,7 +32,8 @@ from disco.computing import (
 from disco.config import Settings, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
+from disco.faults import fault_of, in_a_line, notes_on_gradients
 from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import CallAll, Guidance, InitLoss, Report, View, likeness, one_by_one
@@ -114,7 +115,8 @@ def render(
     on_step: called after every step with a `disco.follow.StepEvent`, to watch the run or to send it somewhere; what it
     returns is ignored, what it raises ends the run, which is recorded as failed.
 
-    Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded.
+    Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded, and
+    `disco.errors.RenderError` at the end of a run with a picture that shows nothing.
     """
     if prompt is not None:
         settings["prompt"] = prompt
@@ -130,20 +132,22 @@ def render_settings(
     *,
     quiet: bool = False,
     on_step: Follower | None = None,
+    on_note: Callable[[str], object] | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Run:
     """Render settings into a run folder (see `disco.outputs`), or into memory alone.
 
-    pictures: the files of those that were handed over, by the names that the settings have for them.
+    on_note: called, however the run ends, with each note that its plan did not have yet. pictures: the files of those
+    that were handed over, by the names that the settings have for them.
 
     A KeyboardInterrupt, which is what Ctrl-C raises and, in the command, SIGTERM and SIGHUP, keeps the last prediction
     as the picture, completes the records with the status "interrupted" and goes on, saying where the picture is. Any
-    other failure is recorded too, and raised.
+    other failure is recorded too, and raised. Pictures that show nothing raise a RenderError when all is rendered.
     """
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
     with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
-        return _rendered(plan, folder, quiet, on_step, started, threads, call_all)
+        return _rendered(plan, folder, quiet, on_step, on_note, started, threads, call_all)
 
 
 def _rendered(
@@ -151,6 +155,7 @@ def _rendered(
     folder: Path | None,
     quiet: bool,
     on_step: Follower | None,
+    on_note: Callable[[str], object] | None,
     started: float,
     threads: Threads,
     call_all: CallAll,
@@ -174,6 +179,7 @@ def _rendered(
     lines: list[dict[str, Any]] = []
     latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
     pictures: list[Picture] = []
+    faults: dict[int, str] = {}  # of pictures that show nothing, by their numbers
     walked = False  # all steps of all pictures
 
     def keep() -> None:
@@ -183,6 +189,8 @@ def _rendered(
             del latest[number]
             pictures.append(Picture(to_image(x0, truncate), plan.seeds[number], path, {}))
             image, prompts = pictures[-1].image, plan.stages[-1].prompts
+            fault = fault_of(number, x0, image, lines)
+            faults.update({} if fault is None else {number: fault})
             found = assess(image, plan.metrics, prompts, plan.settings.model.diffusion_model)
             pictures[-1] = replace(pictures[-1], metrics=found)
             if board is not None:
@@ -190,10 +198,7 @@ def _rendered(
 
     def finish(status: str, **more: Any) -> list[str]:
         """Complete the records, and once more where that was interrupted; the notes of the run."""
-        unguided = sum(sum(line["skipped"]) for line in lines)
-        notes = list(plan.notes)
-        if unguided:
-            notes.append(f"the gradient was not finite {unguided} times; those steps went unguided")
+        notes = [*plan.notes, *notes_on_gradients(lines), *(faults.values() if status == "interrupted" else ())]
         if board is not None:
             board.close()
         if out is not None:
@@ -204,7 +209,14 @@ def _rendered(
                 more["warm_up"] = lines[0]["seconds"]
             out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
             notes += out.notes
+        if on_note is not None:
+            for note in notes[len(plan.notes) :]:
+                on_note(note)
         return notes
+
+    def finish_whole() -> list[str]:
+        """`finish` of a run whose steps are all done."""
+        return finish("failed", error=in_a_line(faults)) if faults else finish("finished")
 
     try:
         if out is not None:
@@ -229,10 +241,13 @@ def _rendered(
                         follower(StepEvent(event.step, lines[-1], event.x0, truncate))
                 keep()
         walked = True
-        notes = finish("finished")
+        notes = finish_whole()
     except KeyboardInterrupt as interrupt:
         keep()
-        finish("finished" if walked else "interrupted")
+        if walked:
+            finish_whole()
+        else:
+            finish("interrupted")
         kept = pictures[-1].path if pictures else None
         what = "the run is finished, and its last picture" if walked else "the last prediction"
         interrupt.args = (f"interrupted; {'nothing was kept' if kept is None else f'{what} is {kept}'}",)
@@ -243,7 +258,10 @@ def _rendered(
         except OSError as unwritten:  # a full disk takes no record either; what filled it is to be told
             raise error from unwritten
         raise
-    return Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
+    run = Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
+    if faults:
+        raise RenderError(in_a_line(faults), run)
+    return run
 
 
 def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:
@@ -469,6 +487,7 @@ def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "loss": None if first["loss"] is None else sum(line["loss"] for line in lines) / len(lines),
         "gradient_rms": [line["gradient_rms"][0] for line in lines],
         "skipped": [line["skipped"][0] for line in lines],
+        "finite": [line["finite"][0] for line in lines],
         "seconds": sum(line["seconds"] for line in lines),
     }
 
@@ -516,9 +535,9 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         denoise_ahead=(lambda x, step, first: denoiser.guided_as_at(x, step, first.index)) if compat else None,
     )
 
-    def launched() -> Iterator[tuple[Step, Tensor, Numbers | None]]:
+    def launched() -> Iterator[tuple[Step, Tensor, Numbers]]:
         for step, sampled in zip(plan.steps, samples, strict=True):
-            numbers = None if guidance.report is None else Numbers(guidance.report)
+            numbers = Numbers(guidance.report, sampled.x0)
             guidance.report = None
             # What a network makes of a symmetric x at the last step is nearly so: the picture is made so again.
             again = step.mirrors if step is plan.steps[-1] and not compat else ()
@@ -526,7 +545,7 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
 
     clock = time.perf_counter()
     for step, x0, numbers in one_behind(launched()) if device.type in AHEAD else launched():
-        line = line_of(step, numbers, len(seeds))
+        line = line_of(step, numbers)
         line["seconds"] = time.perf_counter() - clock
         yield Event(step, x0, line)
         clock = time.perf_counter()  # whoever was handed the event may have taken a while
@@ -548,11 +567,20 @@ def one_behind(items: Iterable[T]) -> Iterator[T]:
 
 
 class Numbers:
-    """What the guidance reported of a step, on its way to the processor; a list entry a picture."""
+    """What a step predicted and what the guidance reported of it, on the way to the processor; a list entry a picture.
 
-    def __init__(self, report: Report) -> None:
-        self._names = tuple(report.losses)
-        there = torch.stack([*report.losses.values(), report.gradient_rms, report.skipped.to(report.gradient_rms)])
+    report: None where nothing guided. x0: [B, 3, H, W].
+    """
+
+    def __init__(self, report: Report | None, x0: Tensor) -> None:
+        self._unguided = report is None
+        self._names = () if report is None else tuple(report.losses)
+        finite = x0.isfinite().flatten(1).all(1)
+        if report is None:
+            rows = [torch.zeros_like(finite), torch.zeros_like(finite), finite]
+        else:
+            rows = [*report.losses.values(), report.gradient_rms, report.skipped, finite]
+        there = torch.stack([row.to(x0.dtype) for row in rows])
         self._ready: torch.cuda.Event | None = None
         if there.is_cuda:
             self._here = torch.empty(there.shape, dtype=there.dtype, pin_memory=True)
@@ -562,12 +590,21 @@ class Numbers:
         else:
             self._here = there.cpu()
 
-    def read(self) -> tuple[dict[str, list[float]], list[float], list[bool]]:
-        """The losses by name, the gradient's RMS, and whether it was dropped; waits until they are here."""
+    def read(self) -> dict[str, Any]:
+        """The losses by name and their mean, the gradient's RMS, whether it was dropped, whether x0 is finite.
+
+        Waits until they are here.
+        """
         if self._ready is not None:
             self._ready.synchronize()
-        *losses, rms, skipped = self._here.tolist()
-        return dict(zip(self._names, losses, strict=True)), rms, [bool(each) for each in skipped]
+        *losses, rms, skipped, finite = self._here.tolist()
+        return {
+            "losses": dict(zip(self._names, losses, strict=True)),
+            "loss": None if self._unguided else sum(map(sum, losses)) / len(rms),
+            "gradient_rms": rms,
+            "skipped": [bool(each) for each in skipped],
+            "finite": [bool(each) for each in finite],
+        }
 
 
 @dataclass(frozen=True)
@@ -601,14 +638,10 @@ def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device
     return torch.stack(inits).to(device)
 
 
-def line_of(step: Step, numbers: Numbers | None, batch: int) -> dict[str, Any]:
+def line_of(step: Step, numbers: Numbers) -> dict[str, Any]:
     """A step's line for steps.jsonl: its schedule values, and what the guidance saw, a list entry a picture."""
     line = {key: value for key, value in asdict(step).items() if key not in ("save_partial", "show_progress")}
-    if numbers is None:
-        return line | {"losses": {}, "loss": None, "gradient_rms": [0.0] * batch, "skipped": [False] * batch}
-    losses, rms, skipped = numbers.read()
-    loss = sum(map(sum, losses.values())) / batch
-    return line | {"losses": losses, "loss": loss, "gradient_rms": rms, "skipped": skipped}
+    return line | numbers.read()
 
 
 # What guides

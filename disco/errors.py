@@ -1,6 +1,8 @@
-"""The one error a user's setting can raise."""
+"""The one error a user's setting can raise, and that of a run which ends without a picture."""
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class SettingsError(ValueError):
@@ -14,3 +16,15 @@ class SettingsError(ValueError):
     def __init__(self, message: str) -> None:
         # A value quoted from the user may hold line breaks; what is printed stays one line.
         super().__init__(" ".join(message.split()))
+
+
+class RenderError(RuntimeError):
+    """A run that came to its end with pictures that show nothing: not finite, or of one colour.
+
+    The message says which, and why, in one line. Its records and pictures are complete, with the status "failed"; what
+    `disco.render` would have returned is under `run`, for other pictures of the run may be as they should.
+    """
+
+    def __init__(self, message: str, run: Any) -> None:
+        super().__init__(message)
+        self.run = run

@@ -31,6 +31,7 @@ NO_SCHEDULE = (
     "loss",
     "gradient_rms",
     "skipped",
+    "finite",
     "seconds",
 )
 

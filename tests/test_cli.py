@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from disco import cli
 from disco.cli import main
 from disco.config import Settings, load, specs, to_dict
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 from disco.overrides import from_python
 from disco.plan import build_plan
 from disco.study.cells import key_of
@@ -37,7 +37,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
 
     runs: list[tuple[Settings, Path]] = []
 
-    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> Any:
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> Any:
         record = {"settings": to_dict(settings), "seeds": build_plan(settings).seeds, "status": "finished"}
         runs.append((settings, folder))
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def test_a_working_directory_that_is_gone(empty_folder: Path, capsys: pytest.Cap
 def test_a_disk_that_fills_up(
     rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(settings: Settings, folder: Path) -> None:
+    def fail(settings: Settings, folder: Path, **_: object) -> None:
         raise OSError(28, "No space left on device", str(folder / "steps.jsonl"))
 
     monkeypatch.setattr("disco.engine.render_settings", fail)
@@ -250,7 +250,7 @@ def test_hydras_flags(rendered: list, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_ctrl_c(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(settings: Settings, folder: Path, quiet: bool = False) -> None:
+    def interrupted(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         raise KeyboardInterrupt("interrupted; the last prediction is image_0.png")
 
     monkeypatch.setattr("disco.engine.render_settings", interrupted)
@@ -266,7 +266,7 @@ def test_ctrl_c(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_signals(number: int, code: int, rendered: list, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run and a study hear of each alike, and the exit code tells which it was."""
 
-    def signalled(settings: Settings, folder: Path, quiet: bool = False) -> None:
+    def signalled(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         signal.raise_signal(number)
         raise AssertionError("not stopped")
 
@@ -277,8 +277,28 @@ def test_signals(number: int, code: int, rendered: list, monkeypatch: pytest.Mon
     assert signal.getsignal(number) is handler
 
 
+def test_notes_of_a_run_and_pictures_that_show_nothing(
+    rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(settings: Settings, folder: Path, on_note: Any, **_: object) -> None:
+        on_note("image_0.mp4 could not be written")
+        raise RenderError("picture 0 is not finite", SimpleNamespace(pictures=[SimpleNamespace(path=folder / "a.png")]))
+
+    monkeypatch.setattr("disco.engine.render_settings", fail)
+    with pytest.raises(SystemExit) as exit:
+        main(["a star", "width=70"])
+    assert exit.value.code == 1
+    out, said = capsys.readouterr()
+    assert out.endswith("a.png\n")
+    assert said.splitlines() == [
+        "disco: note: width is rounded from 70 to 64: the models need multiples of 8",
+        "disco: note: image_0.mp4 could not be written",
+        "disco: error: picture 0 is not finite",
+    ]
+
+
 def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(settings: Settings, folder: Path) -> None:
+    def refuse(settings: Settings, folder: Path, **_: object) -> None:
         raise SettingsError("the card is gone")
 
     monkeypatch.setattr("disco.engine.render_settings", refuse)

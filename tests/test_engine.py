@@ -21,7 +21,7 @@ from torch import nn
 from disco import engine
 from disco.config import load
 from disco.engine import Networks, render, render_settings, walk, walk_batch
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 from disco.guidance.perceptor import Perceptor
 from disco.interrupts import Stopped
 from disco.judge import assess, load_judge
@@ -60,13 +60,13 @@ def toys(monkeypatch):
         rows = [torch.randn(32, generator=torch.Generator().manual_seed(sum(map(ord, text)))) for text in texts]
         return torch.stack(rows)
 
-    state = SimpleNamespace(loads=0, classes=None, seen_classes=[], calls=0)
+    state = SimpleNamespace(loads=0, classes=None, seen_classes=[], calls=0, spoil=lambda picture: picture)
 
     def unet(x, t, y=None):
         state.calls += 1
         if y is not None:
             state.seen_classes.append(y.tolist())
-        return torch.tanh(conv(x))
+        return state.spoil(torch.tanh(conv(x)))
 
     def load_networks(plan, device, arrangement):
         state.loads += 1
@@ -286,6 +286,44 @@ def test_a_record_that_cannot_be_written_hides_no_failure(toys, tmp_path):
 def test_a_folder_below_the_home_folder(toys, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert render("a red star", folder="~/run", **QUICK).pictures[0].path == tmp_path / "run" / "image_0.png"
+
+
+# --- failures that look like success ----------------------------------------------------------------------------------
+
+
+def test_a_model_that_predicts_nan_fails_with_its_cause(toys, tmp_path):
+    toys.spoil = lambda picture: picture * float("nan")
+    told = []
+    settings = settings_of(n_batches=2)
+    with pytest.raises(RenderError, match="picture 0 is not finite.*from step 0 of 6 on, .*before anything") as caught:
+        render_settings(settings, tmp_path, quiet=True, on_note=told.append)
+    assert [picture.path.exists() for picture in caught.value.run.pictures] == [True, True]
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["status"], record["error"]) == ("failed", str(caught.value))
+    assert record["error"].endswith("; likewise picture 1")
+    assert told and record["notes"][-len(told) :] == told
+    assert any("the gradient was not finite 12 times" in note for note in told)
+
+
+def test_guidance_that_leaves_the_range_of_numbers_fails_with_its_cause(toys):
+    with pytest.raises(RenderError, match="not finite.*step 1 had a gradient of RMS inf, with clamp_grad=f"):
+        render("a red star", range_scale=1e38, clamp_grad=False, **QUICK)
+
+
+def test_an_infinite_norm_is_said(toys, tmp_path):
+    """The gradient itself is finite, its square is not."""
+    run = render("a red star", folder=tmp_path, tv_scale=1e24, **QUICK)
+    assert any("RMS was infinite at 6 steps, first at step 0" in note for note in run.notes)
+    assert run.steps[0]["gradient_rms"] == [float("inf")] and run.steps[0]["skipped"] == [False]
+    assert '"gradient_rms": [null]' in (tmp_path / "steps.jsonl").read_text()
+
+
+def test_the_other_pictures_of_a_run_are_as_they_should(toys):
+    fine = render("a red star", n_batches=2, **QUICK)
+    toys.spoil = lambda picture: picture * float("nan") if toys.calls > 18 else picture
+    with pytest.raises(RenderError, match="^picture 1 is not finite") as caught:
+        render("a red star", n_batches=2, **QUICK)
+    assert np.array_equal(pixels(caught.value.run)[0], pixels(fine)[0])
 
 
 # --- what is measured ------------------------------------------------------------------------------------------------

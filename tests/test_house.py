@@ -19,7 +19,7 @@ LAYERS = (
     {"images", "schedule", "prompts", "models", "metrics", "extras"},
     {"config", "inputs"},
     {"overrides", "plan"},
-    {"diffusion", "noise", "outputs", "judge", "config_files"},
+    {"diffusion", "noise", "outputs", "judge", "config_files", "faults"},
     {"guidance", "samplers", "follow"},
     {"denoiser"},
     {"memory", "computing"},

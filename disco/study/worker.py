@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import disco
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 from disco.outputs import RunFolder, clear_run, read_record, replace_file
 from disco.study.cells import Job, check_inputs, is_finished
 from disco.study.devices import a_gpu_of_its_own
@@ -93,7 +93,10 @@ class Walk:
     def render_into(self, job: Job, folder: Path) -> None:
         from disco.engine import render_settings
 
-        render_settings(job.settings, folder, quiet=self.workers > 1)
+        def tell(note: str) -> None:
+            print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)
+
+        render_settings(job.settings, folder, quiet=self.workers > 1, on_note=tell)
 
     def say(self, job: Job) -> None:
         what = f": {job.words()}" if job.overrides else ""
@@ -114,7 +117,7 @@ def record_failure(job: Job, folder: Path, error: BaseException) -> None:
             out = RunFolder(folder)
             out.start({"version": disco.__version__, "settings": job.settings})
             out.finish("failed", error=one_line(error))
-        if not isinstance(error, (SettingsError, OSError)):
+        if not isinstance(error, (SettingsError, RenderError, OSError)):
             (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
     except (OSError, SettingsError) as reason:
         print(f"disco: cell {job.key}: its failure could not be recorded: {one_line(reason)}", file=sys.stderr)
@@ -132,6 +135,6 @@ def bury(folder: Path, reason: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error as it is told: a setting's own line, else its kind and the first line of what it says."""
+    """An error as it is told: disco's own line, else its kind and the first line of what it says."""
     said = " ".join(str(error).split("\n")[0].split())
-    return said if isinstance(error, SettingsError) else f"{type(error).__name__}: {said}"
+    return said if isinstance(error, (SettingsError, RenderError)) else f"{type(error).__name__}: {said}"

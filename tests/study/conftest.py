@@ -40,6 +40,7 @@ def steps(seed: int, count: int = 12) -> Iterator[dict[str, Any]]:
             "loss": clip + tv,
             "gradient_rms": [0.5 + 0.01 * number],
             "skipped": [False],
+            "finite": [True],
             "seconds": 0.05,
         }
 

@@ -35,7 +35,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
     runs: list[Settings] = []
 
-    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> None:
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         if settings.sampler.steps == 7:
             raise MemoryError("too large")
         runs.append(settings)

@@ -148,7 +148,7 @@ def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     render, begun = disco.engine.render_settings, []
 
-    def render_settings(settings, folder, quiet=False):
+    def render_settings(settings, folder, quiet=False, **_):
         begun.append(folder)
         if len(begun) == 2:
             raise KeyboardInterrupt
@@ -237,7 +237,7 @@ def test_a_cell_that_fails_and_a_folder_of_foreign_files(tmp_path, monkeypatch, 
     Image.new("RGB", (64, 64)).save("start.png")
     render = disco.engine.render_settings
 
-    def render_settings(settings, folder, quiet=False):
+    def render_settings(settings, folder, quiet=False, **_):
         Path("start.png").unlink(missing_ok=True)
         if settings.guidance.clamp_max == 0.2:
             raise MemoryError("as large as this")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from PIL import Image
 
 from disco.config import Settings, load, to_dict
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 from disco.overrides import from_python
 from disco.study.cells import Job, key_of
 from disco.study.cells import job_of as declared
@@ -34,7 +35,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     seeds: list[int] = []
 
-    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> None:
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         if settings.seed == 4:
             raise SettingsError("the picture is gone")
         record: dict[str, Any] = {"settings": to_dict(settings), "seeds": [settings.seed], "status": "finished"}
@@ -104,12 +105,29 @@ def test_a_cell_in_other_hands_is_left_alone(rendered, tmp_path, monkeypatch):
     assert rendered == [0, 2, 3, 5, 1]
 
 
+def test_cells_whose_pictures_show_nothing_have_failed_and_notes_are_said(tmp_path, monkeypatch, capsys):
+    import disco.engine
+
+    def render_settings(settings: Settings, folder: Path, on_note: Any, **_: object) -> None:
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"settings": to_dict(settings), "status": "failed"}))
+        on_note("the film could not be written")
+        raise RenderError("picture 0 is not finite", SimpleNamespace(pictures=()))
+
+    monkeypatch.setattr(disco.engine, "render_settings", render_settings)
+    assert walk(tmp_path, monkeypatch) == 0
+    said = capsys.readouterr().err
+    assert f"disco: note: cell {JOBS[2].key} (seed=2): the film could not be written\n" in said
+    assert f"disco: cell {JOBS[2].key} (seed=2) failed: picture 0 is not finite\n" in said
+    assert not list(tmp_path.glob("*/traceback.txt"))
+
+
 def test_a_cell_that_someone_only_looked_at_is_rendered_after_the_others(rendered, tmp_path, monkeypatch):
     import disco.engine
 
     looking, render = lock_of(tmp_path, JOBS[1].key), disco.engine.render_settings
 
-    def render_settings(settings: Settings, folder: Path, quiet: bool = False) -> None:
+    def render_settings(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         if settings.seed == 5:
             looking.release()
         render(settings, folder, quiet)
