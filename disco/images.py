@@ -29,7 +29,7 @@ BYTE_LIMIT = 1 << 30
 # Named, because some of Pillow's other readers start programs (EPS runs Ghostscript) or hold no pixels at all.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 # TIFF's numbers of what is said of its pixels, and of the unsigned integers among their kinds.
-BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1
+BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED, SIGNED = 258, 339, 1, 2
 
 
 def check_image(path: str | Path, setting: str) -> None:
@@ -201,9 +201,11 @@ def packed(picture: object, given: str) -> bytes:
         raise SettingsError(f"{given} has {image.width} x {image.height} pixels, but must have 1 to {PIXEL_LIMIT}")
     file = io.BytesIO()
     try:
-        as_rgb(ImageOps.exif_transpose(image), _kind(image)).save(file, "PNG")
-    except (OSError, ValueError) as error:  # a file that was opened, and is damaged; pixels without a colour
-        raise SettingsError(f"{given} cannot be shown as RGB ({error})") from error
+        # Made of numbers and not read from a file, mode "I" has 32 bits; a PNG that is read as such has 16.
+        made = (32, SIGNED) if image.mode == "I" and image.format is None else None
+        as_rgb(ImageOps.exif_transpose(image), _kind(image) or made).save(file, "PNG")
+    except Exception as error:  # a file that was opened, and is damaged; pixels without a colour
+        raise SettingsError(f"{given} cannot be shown as RGB ({error or type(error).__name__})") from error
     return file.getvalue()
 
 

@@ -304,9 +304,9 @@ def _found(entry: Mapping[str, Any], file: Path) -> str:
     was = f"{setting}={entry['given']!r} was a picture of SHA-256 {sha256[:SHOWN]} when {file} was made"
     anew = f"{setting}={'...' if setting == 'init_image' else '[...]'}"
     if others:
-        path, found = next(iter(others.items()))
+        path = entry["path"] if entry.get("path") in others else next(iter(others))
         raise SettingsError(
-            f"{was}, and {path} is another, of {found[:SHOWN]}; bring the first back, or go on with any by {anew}"
+            f"{was}, and {path} is another, of {others[path][:SHOWN]}; bring the first back, or take any by {anew}"
         )
     raise SettingsError(f"{was}, and is found neither there nor beside it; say where it is, or take another, by {anew}")
 

@@ -271,6 +271,12 @@ def test_a_picture_at_hand_is_read_as_its_file_would_be(tmp_path):
     for name in ("p.jpg", "deep.tiff"):
         at_hand = decoded(packed(Image.open(tmp_path / name), "init_image"), "init_image")
         assert np.array_equal(np.asarray(at_hand), np.asarray(open_image(tmp_path / name, "init_image")))
+    numbers = decoded(packed(Image.fromarray(np.array([[0, 2**30, 2**31 - 1]], np.int32)), "init_image"), "init_image")
+    assert np.asarray(numbers)[0, :, 0].tolist() == [0, 128, 255]
+    picture(64, 64).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:5000])
+    with pytest.raises(SettingsError, match="init_image cannot be shown as RGB .*truncated"):
+        packed(Image.open(tmp_path / "cut.png"), "init_image")
 
 
 @pytest.mark.parametrize(

@@ -268,8 +268,8 @@ def test_another_picture_in_its_place_is_refused_and_told():
     with pytest.raises(SettingsError) as told:
         found_again(values("a.png"), record, file)
     assert str(told.value) == (
-        f"init_image='a.png' was a picture of SHA-256 {was[:12]} when runs/x/image_0.png was made, and a.png is "
-        f"another, of {now[:12]}; bring the first back, or go on with any by init_image=..."
+        f"init_image='a.png' was a picture of SHA-256 {was[:12]} when runs/x/image_0.png was made, and "
+        f"{Path('a.png').absolute()} is another, of {now[:12]}; bring the first back, or take any by init_image=..."
     )
     with pytest.raises(SettingsError, match=r"image_prompts='a.png' was .* by image_prompts=\[...\]"):
         found_again(values(None, "a.png"), record, file)
