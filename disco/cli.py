@@ -244,10 +244,12 @@ def _replay(line: Line) -> list[str]:
     for key in keys:
         if key in groups() or key == "preset":
             raise SettingsError(f"replay has its settings from {path!r}; change single ones instead of {key}=...")
-    given = {key.rpartition(".")[2] for key in keys}
-    if {"prompt", "prompts"} & given or len(keys) < len(words) or line.texts:
-        given |= {"prompt", "prompts"}
     recorded = by_path(from_dict(read_settings(path)))
+    clip_models = recorded["perceptors.clip_models"]
+    typed = from_arguments(words, line.texts, multirun=line.multirun, clip_models=clip_models)
+    given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
+    if {"prompt", "prompts"} & given:
+        given |= {"prompt", "prompts"}
     recorded, notes = found_again(recorded, read_record(path), expanded(path), given)
     for note in notes:
         print(f"disco: note: {note}", file=sys.stderr)
@@ -257,7 +259,7 @@ def _replay(line: Line) -> list[str]:
         for full_name, value in recorded.items()
         if full_name.rpartition(".")[2] not in given and value != usual[full_name]
     }
-    return from_python(values) + from_arguments(words, line.texts, multirun=line.multirun)
+    return from_python(values) + typed
 
 
 # All runs, planned before the first

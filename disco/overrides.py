@@ -15,8 +15,9 @@ from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
 
-from disco.config import Spec, groups, specs, unknown_setting
+from disco.config import Spec, groups, load, specs, unknown_setting
 from disco.errors import SettingsError
+from disco.legacy import is_legacy, translated
 
 # What an override looks like; any other argument is a prompt.
 ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
@@ -35,26 +36,36 @@ QUOTED = re.compile(
 def from_python(values: Mapping[str, Any]) -> list[str]:
     """The overrides for Python values.
 
-    values: by the setting's bare or full name, or by a group's name for a choice of it (`preset="disco57"`); None,
-    switches, numbers, texts, and lists and mappings of them.
+    values: by the setting's bare or full name, by Disco's other name for it (`disco.legacy`), or by a group's name for
+    a choice of it (`preset="disco57"`); None, switches, numbers, texts, and lists and mappings of them.
 
     Raises `SettingsError` for an unknown name, and for a value of another type.
     """
-    return [f"{full_name(name)}={quoted(value, name)}" for name, value in values.items()]
+    ours = {name: value for name, value in values.items() if not is_legacy(name)}
+    overrides = [f"{full_name(name)}={quoted(value, name)}" for name, value in ours.items()]
+    return overrides + _translated({name: value for name, value in values.items() if name not in ours}, overrides)
 
 
-def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multirun: bool = False) -> list[str]:
+def from_arguments(
+    arguments: Sequence[str],
+    texts: Sequence[str] = (),
+    *,
+    multirun: bool = False,
+    clip_models: Sequence[str] | None = None,
+) -> list[str]:
     """The overrides for words of the command line, flags and verbs taken out.
 
-    arguments: `name=value`, the name bare or full; any other word is a prompt, taken as it stands, as is all that
-    follows `prompt=`. texts: more prompts, even if they look like overrides. multirun: whether commas between values
-    make a sweep; where they do not, paths may hold them. There prompt="a, b","c" is two prompts to be rendered apart,
-    if each stands in quotes.
+    arguments: `name=value`, the name bare or full or Disco's (`disco.legacy`); any other word is a prompt, taken as it
+    stands, as is all that follows `prompt=`. texts: more prompts, even if they look like overrides. multirun: whether
+    commas between values make a sweep; where they do not, paths may hold them. There prompt="a, b","c" is two prompts
+    to be rendered apart, if each stands in quotes. clip_models: the perceptors that Disco's switches start from; None =
+    those that the arguments choose by preset= or perceptors=.
 
     Raises `SettingsError` for an unknown name, and for a value that cannot be read.
     """
     overrides = []
     prompts = []
+    legacy: dict[str, Any] = {}
     for argument in arguments:
         match = ASSIGNMENT.fullmatch(argument)
         if match is None:
@@ -63,6 +74,12 @@ def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multi
             overrides.append(f"prompt={','.join(quoted(text, 'prompt') for text in texts_apart)}")
         elif match["key"] == "prompt":
             prompts.append(match["value"])
+        elif match["key"] == "set_seed":  # whose values may be a sweep
+            overrides.append(
+                _override(match["sign"], "seed", match["value"].replace("random_seed", "random"), multirun)
+            )
+        elif is_legacy(match["key"]):
+            legacy[match["key"]] = _typed(match["key"], match["value"])
         else:
             overrides.append(_override(match["sign"], match["key"], match["value"], multirun))
     prompts += texts
@@ -74,7 +91,40 @@ def from_arguments(arguments: Sequence[str], texts: Sequence[str] = (), *, multi
         overrides.append(f"prompt={quoted(prompts[0], 'prompt')}")
     elif prompts:
         overrides.append(f"prompts={quoted(prompts, 'prompts')}")
-    return overrides
+    return overrides + _translated(legacy, overrides, clip_models)
+
+
+def _translated(
+    legacy: Mapping[str, Any], others: Sequence[str], clip_models: Sequence[str] | None = None
+) -> list[str]:
+    """The overrides for values by Disco's other names, beside these."""
+
+    def chosen() -> Sequence[str]:
+        choices = [override for override in others if override.partition("=")[0] in ("preset", "perceptors")]
+        if any(map(is_sweep, choices)):
+            raise SettingsError(f"{' '.join(choices)} holds several values; name the CLIP models with clip_models=")
+        return load(choices).perceptors.clip_models if choices else ()
+
+    found = translated(legacy, chosen if clip_models is None else lambda: clip_models)
+    given = {override.partition("=")[0] for override in others}
+    for name in found:
+        if full_name(name) in given:
+            raise SettingsError(f"{name} is given, and said by {' and '.join(legacy)} too; keep one of them")
+    return [f"{full_name(name)}={quoted(value, name)}" for name, value in found.items()]
+
+
+def _typed(name: str, text: str) -> Any:
+    """The value of one of Disco's other names as Python has it: a list, a mapping, a switch, or a text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    from omegaconf import OmegaConf
+
+    try:
+        return OmegaConf.to_container(OmegaConf.create(text))
+    except Exception as error:  # whatever YAML's reader makes of any text
+        raise SettingsError(f"{name} is {text!r}, which cannot be read; put its texts in quotes") from error
 
 
 def full_name(name: str) -> str:

@@ -330,6 +330,8 @@ def test_replay(rendered: list, tmp_path: Path) -> None:
     assert rendered[1][0].prompt == settings.prompt
     assert main(["replay", str(tmp_path / "x.png"), "a tree", "a star"]) == 0
     assert (rendered[3][0].prompt, rendered[3][0].prompts) == (None, ("a tree", "a star"))
+    assert main(["replay", str(tmp_path / "x.png"), 'text_prompts=["a tree"]', "width_height=[32,32]"]) == 0
+    assert (rendered[4][0].prompt, rendered[4][0].prompts, rendered[4][0].model.width) == (None, ("a tree",), 32)
 
 
 def test_replay_takes_the_same_picture_or_none(

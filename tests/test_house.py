@@ -17,7 +17,7 @@ LAYERS = (
     {"errors", "interrupts", "stdio"},
     {"paths"},
     {"images", "schedule", "prompts", "models", "metrics", "extras"},
-    {"config", "inputs"},
+    {"config", "inputs", "legacy"},
     {"overrides", "plan"},
     {"diffusion", "noise", "outputs", "judge", "config_files", "faults"},
     {"guidance", "samplers", "follow"},
@@ -50,7 +50,7 @@ LIGHT = (
         "cli",
     ),
     *("config_files", "extras", "inputs", "metrics", "models.store", "models.download", "models.words"),
-    *("conf", "kernels", "paths"),
+    *("conf", "kernels", "legacy", "paths"),
     *(
         "study.results",
         "study.measure",

@@ -253,3 +253,63 @@ def test_what_hydra_cannot_read_is_refused() -> None:
     (override,) = from_arguments(["hydra.sweeper.workers=1,"], multirun=True)
     with pytest.raises(SettingsError, match="^hydra.sweeper.workers=1, cannot be read; .*$"):
         is_sweep(override)
+
+
+# Disco's other names
+
+
+def test_discos_names_on_the_line() -> None:
+    line = [
+        'text_prompts={0: ["a, b", "c:2"]}',
+        "width_height=[640,512]",
+        "set_seed=random_seed",
+        "check_model_SHA=true",
+    ]
+    settings = load(from_arguments(line))
+    assert settings.prompts == ("a, b", "c:2") and settings.seed == "random"
+    assert (settings.model.width, settings.model.height) == (640, 512)
+    assert load(from_arguments(["text_prompts=a castle, by the sea: dusk"])).prompt == "a castle, by the sea: dusk"
+    assert load(from_arguments(["text_prompts=[a red star, b:2]"])).prompts == ("a red star", "b:2")
+
+
+def test_discos_names_in_python() -> None:
+    given = {"text_prompts": {0: ["a", "b"]}, "set_seed": "4", "width_height": (640, 512), "ViTL14_336px": True}
+    settings = load(from_python(given))
+    assert settings.prompts == ("a", "b") and settings.seed == 4 and settings.model.height == 512
+    assert settings.perceptors.clip_models == ("ViT-L/14@336px",)
+
+
+@pytest.mark.parametrize(
+    ("words", "models"),
+    [
+        ("ViTB32=true", ("ViT-B/32",)),
+        ("ViTB32=True RN50=true ViTL14=false", ("ViT-B/32", "RN50")),
+        ("preset=disco57 ViTL14=true RN50=false", ("ViT-B/32", "ViT-B/16", "ViT-L/14")),
+        ("RN101=true perceptors=disco57", ("ViT-B/32", "ViT-B/16", "RN50", "RN101")),
+    ],
+)
+def test_switches_of_perceptors(words: str, models: tuple[str, ...]) -> None:
+    assert load(from_arguments(words.split())).perceptors.clip_models == models
+
+
+def test_switches_start_from_the_perceptors_they_are_told() -> None:
+    assert from_arguments(["RN50=true"], clip_models=["RN101"]) == ['perceptors.clip_models=["RN101","RN50"]']
+
+
+def test_seeds_by_discos_name_may_be_a_sweep() -> None:
+    assert from_arguments(["set_seed=1,random_seed"], multirun=True) == ["seed=1,random"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["width=64", "width_height=[64,64]"], "width is given, and said by width_height too; keep one"),
+        (["clip_models=[RN50]", "ViTB32=true"], "clip_models is given, and said by ViTB32 too"),
+        (["a", "b", "text_prompts=[c,d]"], "prompts is given, and said by text_prompts too"),
+        (['text_prompts=["a"'], """text_prompts is '."a"', which cannot be read; put its texts in quotes"""),
+        (["preset=disco57,default", "RN50=true"], "preset=disco57,default holds several values; name the CLIP models"),
+    ],
+)
+def test_discos_names_beside_ours(words: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        from_arguments(words, multirun=True)
