@@ -17,19 +17,19 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("KMP_BLOCKTIME", "1")
 
 if TYPE_CHECKING:
-    from disco.engine import render
+    from disco.engine import render, resume
 
     __version__: str
 
-__all__ = ["SettingsError", "__version__", "render"]
+__all__ = ["SettingsError", "__version__", "render", "resume"]
 
 
 def __getattr__(name: str) -> Any:
     # Only when asked for: rendering imports torch, which takes longer than refusing a bad setting should.
-    if name == "render":
-        from disco.engine import render
+    if name in ("render", "resume"):
+        from disco import engine
 
-        return render
+        return getattr(engine, name)
     if name == "__version__":
         from importlib.metadata import version
 

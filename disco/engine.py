@@ -29,7 +29,7 @@ from disco.computing import (
     in_precision,
     side_by_side,
 )
-from disco.config import Settings, load
+from disco.config import Settings, from_dict, load
 from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.errors import RenderError, SettingsError
@@ -38,7 +38,7 @@ from disco.follow import StepEvent, TensorBoard
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import CallAll, Guidance, InitLoss, Report, View, likeness, one_by_one
 from disco.guidance.perceptor import Perceptor, fuzzy, image_target, weigh
-from disco.inputs import forget_fetched, named
+from disco.inputs import files_of, forget_fetched, named
 from disco.judge import assess
 from disco.kernels.symmetry import symmetric
 from disco.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
@@ -49,7 +49,7 @@ from disco.models.lpips import check_lpips, load_lpips
 from disco.models.secondary import load_secondary
 from disco.models.unet import UNet, load_unet
 from disco.noise import ImageNoise, fit_init, normal, overlay_noise, perlin_init, to_tensor
-from disco.outputs import Progress, RunFolder, to_image
+from disco.outputs import Earlier, Progress, RunFolder, read_record, to_image
 from disco.overrides import from_python
 from disco.paths import expanded
 from disco.plan import Plan, Stage, Step, build_plan, memory_limit
@@ -146,21 +146,68 @@ def render_settings(
     """
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
+    out = None if folder is None else run_folder(plan, folder)
     with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
-        return _rendered(plan, folder, quiet, on_step, on_note, started, threads, call_all)
+        return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    quiet: bool = True,
+    on_step: Follower | None = None,
+    on_note: Callable[[str], object] | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, failed or killed: render the pictures that its folder lacks.
+
+    A picture that was half done begins anew, and so do its batch mates. In the end the folder holds what it would hold
+    had the run not stopped. quiet, on_step: as for `render`; on_note: as for `render_settings`.
+
+    Raises `disco.errors.SettingsError` for a folder without a run, a finished run, one that another process is at work
+    on, and one whose rest would be of other weights, settings or precision.
+    """
+    started = time.perf_counter()
+    place = expanded(folder)
+    record = read_record(place / "run.json")
+    plan = build_plan(from_dict(record["settings"]), files_of(record, place / "run.json"))
+    out = run_folder(plan, place)
+    try:
+        earlier = out.reopen(batches_of(plan), [step.number for step in plan.steps])
+        with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+            return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all, earlier)
+    finally:
+        out.release()
+
+
+def run_folder(plan: Plan, folder: Path) -> RunFolder:
+    """The folder of a run, not made yet."""
+    output = plan.settings.output
+    return RunFolder(folder, output.video, output.fps, truncates(plan))
+
+
+def truncates(plan: Plan) -> bool:
+    """Whether levels are cut off instead of rounded, as the original does."""
+    return plan.settings.compat == "disco57"
+
+
+def batches_of(plan: Plan) -> list[range]:
+    """The numbers of the pictures, batch by batch."""
+    size = plan.settings.batch_size
+    return [range(first, first + size) for first in range(0, len(plan.seeds), size)]
 
 
 def _rendered(
     plan: Plan,
-    folder: Path | None,
+    out: RunFolder | None,
     quiet: bool,
     on_step: Follower | None,
     on_note: Callable[[str], object] | None,
     started: float,
     threads: Threads,
     call_all: CallAll,
+    earlier: Earlier | None = None,
 ) -> Run:
-    """`render_settings`, planned; started: when, by `time.perf_counter`."""
+    """`render_settings`, planned; started: when, by `time.perf_counter`. earlier: what to go on from."""
     device = choose_device(plan.settings.model.device)
     choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
     arrangement, estimate = arrange(plan, device)
@@ -171,14 +218,13 @@ def _rendered(
     measured_peak = watch_memory(device)
     if plan.needs_lpips:
         check_lpips()
-    board = tensorboard_of(plan, folder)
+    board = tensorboard_of(plan, None if out is None else out.path)
     followers = [follower for follower in (on_step, board) if follower is not None]
-    truncate, output = plan.settings.compat == "disco57", plan.settings.output
-    out = None if folder is None else RunFolder(folder, output.video, output.fps, truncate)
+    truncate = truncates(plan)
 
-    lines: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = list(earlier.lines if earlier else ())
     latest: dict[int, Tensor] = {}  # the last prediction of every picture of the present batch, by its number
-    pictures: list[Picture] = []
+    pictures: dict[int, Picture] = {}
     faults: dict[int, str] = {}  # of pictures that show nothing, by their numbers
     walked = False  # all steps of all pictures
 
@@ -186,15 +232,16 @@ def _rendered(
         """The present batch's predictions are its pictures; called again where it was interrupted, it goes on."""
         for number, x0 in sorted(latest.items()):
             path = None if out is None else out.final(number, x0, plan.seeds[number])
+            pictures[number] = Picture(to_image(x0, truncate), plan.seeds[number], path, {})
             del latest[number]
-            pictures.append(Picture(to_image(x0, truncate), plan.seeds[number], path, {}))
-            image, prompts = pictures[-1].image, plan.stages[-1].prompts
-            fault = fault_of(number, x0, image, lines)
+            fault = fault_of(number, x0, pictures[number].image, lines)
             faults.update({} if fault is None else {number: fault})
-            found = assess(image, plan.metrics, prompts, plan.settings.model.diffusion_model)
-            pictures[-1] = replace(pictures[-1], metrics=found)
+            pictures[number] = measured(plan, pictures[number])
             if board is not None:
-                board.measured(number, found)
+                board.measured(number, pictures[number].metrics)
+
+    def seconds() -> float:
+        return time.perf_counter() - started + (earlier.seconds if earlier else 0)
 
     def finish(status: str, **more: Any) -> list[str]:
         """Complete the records, and once more where that was interrupted; the notes of the run."""
@@ -203,11 +250,12 @@ def _rendered(
             board.close()
         if out is not None:
             if plan.metrics:
-                more["metrics"] = [picture.metrics for picture in pictures]
+                there = range(1 + max(pictures, default=-1))
+                more["metrics"] = [pictures[number].metrics if number in pictures else {} for number in there]
             memory = memory_record(arrangement, estimate, measured_peak())
             if compiling and lines:
                 more["warm_up"] = lines[0]["seconds"]
-            out.finish(status, seconds=time.perf_counter() - started, notes=notes, memory=memory, **more)
+            out.finish(status, seconds=seconds(), notes=notes, memory=memory, **more)
             notes += out.notes
         if on_note is not None:
             for note in notes[len(plan.notes) :]:
@@ -219,14 +267,19 @@ def _rendered(
         return finish("failed", error=in_a_line(faults)) if faults else finish("finished")
 
     try:
+        batches = batches_of(plan)
         if out is not None:
-            out.start(record_of(plan, device, arrangement, estimate, threads))
-            keeps = plan.settings.output.keep_inputs
-            out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
+            record = record_of(plan, device, arrangement, estimate, threads)
+            if earlier is None:
+                out.start(record)
+                keeps = plan.settings.output.keep_inputs
+                out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
+            else:
+                out.go_on(record, earlier)
+                pictures |= {number: measured(plan, finished_picture(plan, out, number)) for number in earlier.numbers}
+                batches = [numbers for numbers in batches if numbers[0] not in pictures]
         with LOADING:
             networks = load_networks(plan, device, arrangement)._replace(call_all=call_all)
-        size = plan.settings.batch_size
-        batches = [range(first, first + size) for first in range(0, len(plan.seeds), size)]
         with Progress(len(batches) * len(plan.steps), quiet) as bar:
             if compiling:
                 bar.begin("compiling, once for each shape")
@@ -241,6 +294,9 @@ def _rendered(
                         follower(StepEvent(event.step, lines[-1], event.x0, truncate))
                 keep()
         walked = True
+        if out is not None and earlier is not None:
+            lines.sort(key=lambda line: line["pictures"])  # and by step, as they were
+            out.rewrite_steps(lines)
         notes = finish_whole()
     except KeyboardInterrupt as interrupt:
         keep()
@@ -248,7 +304,7 @@ def _rendered(
             finish_whole()
         else:
             finish("interrupted")
-        kept = pictures[-1].path if pictures else None
+        kept = list(pictures.values())[-1].path if pictures else None
         what = "the run is finished, and its last picture" if walked else "the last prediction"
         interrupt.args = (f"interrupted; {'nothing was kept' if kept is None else f'{what} is {kept}'}",)
         raise
@@ -258,10 +314,25 @@ def _rendered(
         except OSError as unwritten:  # a full disk takes no record either; what filled it is to be told
             raise error from unwritten
         raise
-    run = Run(tuple(pictures), plan.settings, tuple(notes), tuple(lines), time.perf_counter() - started, folder)
+    made = tuple(pictures[number] for number in sorted(pictures))
+    folder = None if out is None else out.path
+    run = Run(made, plan.settings, tuple(notes), tuple(lines), seconds(), folder)
     if faults:
         raise RenderError(in_a_line(faults), run)
     return run
+
+
+def measured(plan: Plan, picture: Picture) -> Picture:
+    """A picture with the metrics that the plan asks for."""
+    model = plan.settings.model.diffusion_model
+    return replace(picture, metrics=assess(picture.image, plan.metrics, plan.stages[-1].prompts, model))
+
+
+def finished_picture(plan: Plan, out: RunFolder, number: int) -> Picture:
+    """A picture of the run, read from its folder."""
+    path = out.path / f"image_{number}.png"
+    with Image.open(path) as image:
+        return Picture(image.convert("RGB"), plan.seeds[number], path)
 
 
 def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:

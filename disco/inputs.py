@@ -288,6 +288,18 @@ def found_again(
     return called(values, {given: place for given, place in places.items() if place != given[1]}), []
 
 
+def files_of(record: Mapping[str, Any], file: Path) -> dict[str, bytes]:
+    """The pictures that a run took in, by the names that its settings have for them, wherever they lie now.
+
+    file: holds the record. Raises SettingsError, as `found_again` does, for one that is not found.
+    """
+    places = {entry["given"]: (entry["setting"], _found(entry, file)) for entry in _entries(record)}
+    return {
+        given: read_file(fetched(setting, place) if is_address(place) else place, setting)
+        for given, (setting, place) in places.items()
+    }
+
+
 def _found(entry: Mapping[str, Any], file: Path) -> str:
     """The path of a recorded picture, here and now."""
     setting, sha256 = entry["setting"], entry["sha256"]

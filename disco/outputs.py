@@ -25,14 +25,16 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from filelock import FileLock, Timeout
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
@@ -46,8 +48,21 @@ if TYPE_CHECKING:
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
+#: The file in a run folder that the process at work there has locked. It goes when the run ends; where it stays, the
+#: system has let go of it.
+LOCK = ".lock"
+
+#: What a run has to have in common with the one that goes on with it, by the names of run.json.
+SAME = ("version", "settings", "size", "seeds", "weights", "precision")
+
+#: What may move the last bits of a picture, and so is told.
+ALIKE = ("device", "kernels", "compile", "threads", "versions", "machine")
+
 #: The PNG text chunk that holds a picture's record.
 CHUNK = "disco"
+
+#: The last part of every PNG, its checksum included.
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 #: What of a run's record goes into its pictures: enough to make them again.
 PICTURE_RECORD = ("version", "settings", "inputs", "weights")
@@ -72,8 +87,24 @@ def to_image(picture: Tensor, truncate: bool = False) -> Image.Image:
 # The run folder
 
 
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """What a run left that did not come to its end.
+
+    record: its run.json. numbers: its whole pictures, in batches that are whole. lines: of steps.jsonl, those of these
+    batches. seconds: how long it took.
+    """
+
+    record: Mapping[str, Any]
+    numbers: tuple[int, ...]
+    lines: tuple[dict[str, Any], ...]
+    seconds: float
+
+
 class RunFolder:
     """The folder of one run; use it from one process, `start` first and `finish` last.
+
+    A lock keeps it to this process meanwhile. `reopen` and `go_on` take the place of `start` for a run that stopped.
 
     Pictures on the way are packed and written by a thread, in their order, while the run goes on; what goes wrong there
     is raised when the next one is handed over. `finish` waits for them.
@@ -93,6 +124,7 @@ class RunFolder:
         self._video, self._fps, self._truncate = video, fps, truncate
         self._videos: dict[int, _Video] = {}
         self._record: dict[str, Any] = {}
+        self._lock: FileLock | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._waiting: deque[Future[object]] = deque()
 
@@ -104,15 +136,17 @@ class RunFolder:
 
         Raises SettingsError, naming the folder, where it cannot be written or already holds a run.
         """
-        if (self.path / "run.json").exists() or (self.path / "image_0.png").exists():
-            raise SettingsError(f"folder={str(self.path)!r} already holds a run; name another, nothing is overwritten")
+        self._refuse_another_run()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.claim()
+            self._refuse_another_run()  # that began and ended meanwhile
             self._record = dict(record) | {"status": "running"}
             write_record(self.path, self._record)
             (self.path / "steps.jsonl").touch()
         except OSError as error:
             self._record = {}
+            self.release()
             raise SettingsError(
                 f"folder={str(self.path)!r} cannot be written: {error.strerror}; name another"
             ) from error
@@ -132,11 +166,83 @@ class RunFolder:
                     f"{str(path)!r} cannot be written: {error.strerror}; name another folder"
                 ) from error
 
+    def reopen(self, batches: Sequence[Sequence[int]], steps: Sequence[int]) -> Earlier:
+        """Claim a run that stopped, and see what it left; nothing is changed yet.
+
+        batches: the numbers of its pictures. steps: the numbers of all its steps.
+
+        Raises SettingsError where there is no run, where it is finished, and where another process has the folder.
+        """
+        record = read_record(self.path / "run.json")
+        self.claim()
+        record = read_record(self.path / "run.json")  # whoever had the folder may have ended meanwhile
+        lines, numbers, kept = self._read_steps(), list[int](), list[dict[str, Any]]()
+        for batch in batches:
+            own = [line for line in lines if line.get("pictures") == list(batch)]
+            walked = [line.get("number") for line in own] == list(steps) and all(own[-1].get("finite", ()))
+            if walked and all(map(self._is_complete, batch)):
+                numbers += batch
+                kept += own
+        if record.get("status") == "finished" and len(numbers) == sum(map(len, batches)):
+            self.release()
+            raise SettingsError(f"{str(self.path)!r} holds a finished run; there is nothing to resume")
+        seconds = record.get("seconds", sum(line.get("seconds", 0) for line in lines))
+        return Earlier(record, tuple(numbers), tuple(kept), seconds)
+
+    def go_on(self, record: Mapping[str, Any], earlier: Earlier) -> None:
+        """Begin again where `earlier` stopped. record: what `start` would be given now.
+
+        Raises SettingsError where the rest of the run would not be of the same making.
+        """
+        now, then = _plain(record), earlier.record
+        if others := [_difference(key, then.get(key), now.get(key)) for key in SAME if then.get(key) != now.get(key)]:
+            raise SettingsError(
+                f"{str(self.path)!r} cannot be resumed, for {' and '.join(others)}; "
+                f"disco replay {self.path / 'run.json'} renders it from the beginning"
+            )
+        if others := [key for key in ALIKE if then.get(key) != now.get(key)]:
+            self.notes.append(f"resumed with another {', '.join(others)}, so the last bits of a picture may be others")
+        resumed = [*then.get("resumed", ()), time.strftime("%Y-%m-%dT%H:%M:%S%z")]
+        self._record = {key: value for key, value in then.items() if key not in ("error", "metrics")}
+        self._record |= {"status": "running", "resumed": resumed}
+        for part in self.path.glob(".*.part"):
+            part.unlink()
+        for number in set(range(len(now["seeds"]))) - set(earlier.numbers):
+            (self.path / f"image_{number}.{self._video}").unlink(missing_ok=True)
+            shutil.rmtree(self.path / "tensorboard" / f"image_{number}", ignore_errors=True)
+        self.rewrite_steps(earlier.lines)
+        write_record(self.path, self._record)
+
+    def claim(self) -> None:
+        """Keep the folder to this process, until `release` or its death. Raises SettingsError where another has it."""
+        lock = FileLock(self.path / LOCK, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise SettingsError(f"folder={str(self.path)!r} is in use by another process; wait for its end") from error
+        except (OSError, NotImplementedError) as error:
+            self.notes.append(f"the folder cannot be locked ({error}); see to it that nobody else uses it meanwhile")
+            return
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let other processes have the folder."""
+        if self._lock is None:
+            return
+        with suppress(OSError):  # Windows removes no open file, and an empty one does no harm
+            (self.path / LOCK).unlink(missing_ok=True)
+        self._lock.release()
+        self._lock = None
+
+    def rewrite_steps(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Put these lines in the place of steps.jsonl."""
+        replace_file(self.path / "steps.jsonl", "".join(map(_line, lines)).encode())
+
     def step(self, record: Mapping[str, Any]) -> None:
         """Add a line to steps.jsonl; it is on disk when this returns."""
         path = self.path / "steps.jsonl"
         with writing(path), open(path, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps(_plain(record)) + "\n")
+            lines.write(_line(record))
 
     def progress(self, picture: Tensor, seed: int) -> None:
         """Show [3, H, W] as progress.png."""
@@ -161,12 +267,12 @@ class RunFolder:
     def final(self, number: int, picture: Tensor, seed: int) -> Path:
         """Write the finished picture [3, H, W] as image_<number>.png, with the record of its making inside.
 
-        Raises FileExistsError where that picture is there already.
+        It takes the place of what a run kept of it that was interrupted. Its video is completed too, by the thread.
         """
         path = self.path / f"image_{number}.png"
-        if path.exists():
-            raise FileExistsError(f"{path} is there already and is not overwritten")
         self._packing(path, picture, seed)()
+        if number in self._videos:
+            self._later(partial(self._complete, number))
         return path
 
     def wait(self) -> None:
@@ -192,14 +298,52 @@ class RunFolder:
             self._waiting.popleft()
         if self._writer is not None:
             self._writer.shutdown()
-        for number, video in list(self._videos.items()):
-            try:
-                video.close()
-            except (OSError, ValueError) as error:
-                self.notes.append(f"{video.path.name} could not be written: {error}")
-            del self._videos[number]
+        for number in list(self._videos):
+            self._complete(number)
         notes = [*more.get("notes", self._record.get("notes", ())), *self.notes]
         write_record(self.path, self._record | more | {"status": status, "notes": notes})
+        self.release()
+
+    def _refuse_another_run(self) -> None:
+        if (self.path / "run.json").exists() or any(self.path.glob("image_[0-9]*.png")):
+            self.release()
+            raise SettingsError(f"folder={str(self.path)!r} already holds a run; name another, nothing is overwritten")
+
+    def _read_steps(self) -> list[dict[str, Any]]:
+        """The lines of steps.jsonl that are whole: the last one of a process that was killed may not be.
+
+        A gradient's RMS that was infinite, which JSON cannot say, is so again.
+        """
+        try:
+            text = (self.path / "steps.jsonl").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        lines = []
+        for line in text.splitlines():
+            with suppress(ValueError):
+                lines.append(json.loads(line))
+        lines = [line for line in lines if isinstance(line, dict) and "gradient_rms" in line]
+        for line in lines:
+            line["gradient_rms"] = [math.inf if rms is None else rms for rms in line["gradient_rms"]]
+        return lines
+
+    def _is_complete(self, number: int) -> bool:
+        """Whether a picture lies here whole, with the video that was asked for, and shows something."""
+        path = self.path / f"image_{number}.png"
+        has_video = self._video == "none" or path.with_suffix(f".{self._video}").exists()
+        if not (has_video and is_whole(path)):
+            return False
+        with Image.open(path) as image:  # what is of one colour failed its run, and is to do so again
+            return image.getcolors(1) is None
+
+    def _complete(self, number: int) -> None:
+        """Complete a video. One that fails costs a note."""
+        video = self._videos[number]
+        try:
+            video.close()
+        except (OSError, ValueError) as error:
+            self.notes.append(f"{video.path.name} could not be written: {error}")
+        del self._videos[number]
 
     def _packing(self, path: Path, picture: Tensor, seed: int) -> Callable[[], None]:
         """What packs a picture as it stands now, with the record of its making, and writes it."""
@@ -238,10 +382,19 @@ LEFT_BY_A_RUN = (
 
 
 def clear_run(folder: Path) -> None:
-    """Take a run that was never finished out of its folder; what else lies there stays."""
-    for pattern in LEFT_BY_A_RUN:
-        for path in folder.glob(pattern):
+    """Take a run that was never finished out of its folder; what else lies there stays.
+
+    Raises SettingsError where another process is at work in it.
+    """
+    if not folder.exists():
+        return
+    out = RunFolder(folder)
+    out.claim()
+    try:
+        for path in [path for pattern in LEFT_BY_A_RUN for path in folder.glob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        out.release()
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -259,15 +412,31 @@ def replace_file(path: Path, content: bytes) -> None:
 def beside(path: Path) -> Iterator[Path]:
     """A file beside `path` to write meanwhile, which takes its place at the end, or goes where that fails.
 
-    Its name is this writer's alone: two processes may write the same file at once, and the last of them stands.
+    Two processes may write the same file at once, and the last of them stands.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = part_of(path)
     with writing(path):
         try:
             yield part
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """A name beside `path` to write it under; it is this writer's alone."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+def _difference(key: str, then: Any, now: Any) -> str:
+    """What of a record is not as it was."""
+    if isinstance(then, dict) and isinstance(now, dict) and key != "settings":
+        return f"{key} of {', '.join(name for name in {**then, **now} if then.get(name) != now.get(name))} are others"
+    return f"{key} was {then!r} and is {now!r}" if isinstance(then, str) else f"{key} is another"
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(_plain(record)) + "\n"
 
 
 def _plain(value: Any) -> Any:
@@ -313,14 +482,16 @@ class _Gif(_Video):
 
     def close(self) -> None:
         first, *rest = self._frames
-        first.save(self.path, save_all=True, append_images=rest, duration=1000 / self._fps, loop=0)
+        with beside(self.path) as part:
+            first.save(part, "GIF", save_all=True, append_images=rest, duration=1000 / self._fps, loop=0)
 
 
 class _Mp4(_Video):
-    """Frames go straight into ffmpeg, as raw bytes."""
+    """Frames go straight into ffmpeg, as raw bytes; it writes beside the video's place."""
 
     def __init__(self, path: Path, fps: int) -> None:
         self.path, self._fps = path, fps
+        self._part = part_of(path)
         self._ffmpeg: subprocess.Popen[bytes] | None = None
 
     def add(self, image: Image.Image) -> None:
@@ -329,7 +500,7 @@ class _Mp4(_Video):
             self._ffmpeg = subprocess.Popen(
                 ["ffmpeg", "-y", "-loglevel", "error"]
                 + ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", str(self._fps)]
-                + ["-i", "-", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", str(self.path)],
+                + ["-i", "-", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-f", "mp4", str(self._part)],
                 stdin=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us; ffmpeg is to complete the file
@@ -344,8 +515,10 @@ class _Mp4(_Video):
         assert self._ffmpeg is not None
         _, complaint = self._ffmpeg.communicate()
         if self._ffmpeg.returncode:
+            self._part.unlink(missing_ok=True)
             reason = complaint.decode(errors="replace").strip().splitlines() or [f"exit {self._ffmpeg.returncode}"]
             raise OSError(f"ffmpeg: {reason[-1]}")
+        os.replace(self._part, self.path)
 
 
 # Reading a run back
@@ -384,6 +557,21 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     if "seed" in record:
         settings |= {"seed": record["seed"], "n_batches": 1, "batch_size": 1}
     return settings
+
+
+def is_whole(picture: Path) -> bool:
+    """Whether a PNG is there from its first byte to its last, by the checksum that every part of a PNG carries.
+
+    It takes reading the file, a millisecond or so a megabyte, and needs no record. A size or a last chunk alone would
+    not tell the empty pages that a power cut leaves in the middle of a file.
+    """
+    try:
+        png = picture.read_bytes()
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as opened:
+            opened.verify()
+    except Exception:  # no file, or a damaged one, which can make the decoder fail in any way it likes
+        return False
+    return png.endswith(PNG_END)  # of the last part alone, which is the same in every PNG, verify reads the name
 
 
 def _png_text(file: Path) -> str:

@@ -70,5 +70,6 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        if error.errno is not None:  # else it says all in words of its own, and would lose them
+            error.filename, error.filename2 = str(path), None
         raise

@@ -42,7 +42,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
         runs.append((settings, folder))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").write_text(json.dumps(record))
-        (folder / "image_0.png").touch()
+        Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         return SimpleNamespace(pictures=[SimpleNamespace(path=folder / "image_0.png")])
 
     monkeypatch.setattr(disco.engine, "render_settings", render_settings)

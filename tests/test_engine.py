@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from torch import nn
 
 from disco import engine
 from disco.config import load
-from disco.engine import Networks, render, render_settings, walk, walk_batch
+from disco.engine import Networks, render, render_settings, resume, walk, walk_batch
 from disco.errors import RenderError, SettingsError
 from disco.guidance.perceptor import Perceptor
 from disco.interrupts import Stopped
@@ -28,7 +29,7 @@ from disco.judge import assess, load_judge
 from disco.memory import Arrangement
 from disco.metrics import METRICS, measure
 from disco.models import catalog
-from disco.outputs import RunFolder, read_record, read_settings
+from disco.outputs import RunFolder, clear_run, read_record, read_settings
 from disco.overrides import from_python
 from disco.plan import build_plan
 from disco.prompts import Prompt
@@ -324,6 +325,168 @@ def test_the_other_pictures_of_a_run_are_as_they_should(toys):
     with pytest.raises(RenderError, match="^picture 1 is not finite") as caught:
         render("a red star", n_batches=2, **QUICK)
     assert np.array_equal(pixels(caught.value.run)[0], pixels(fine)[0])
+
+
+# --- what goes on ----------------------------------------------------------------------------------------------------
+
+SIX = dict(n_batches=3, batch_size=2, video="gif") | QUICK
+
+
+def stop_in_batch(number):
+    """A hook that interrupts in the middle of a batch."""
+
+    def stop(event):
+        if event.line["pictures"][0] == 2 * number and event.step.number == 3:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def interrupt(folder):
+    with pytest.raises(KeyboardInterrupt):
+        render("a red star", folder=folder, on_step=stop_in_batch(1), **SIX)
+    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
+
+
+def kill(folder):
+    """What a process leaves that has no time to end."""
+    interrupt(folder)
+    record = json.loads((folder / "run.json").read_text())
+    del record["seconds"], record["metrics"], record["notes"]
+    (folder / "run.json").write_text(json.dumps(record | {"status": "running"}))
+    (folder / "image_2.png").unlink()
+    for name in (".lock", ".image_2.png.1234.part", "image_3.png"):
+        (folder / name).write_bytes(b"")
+    with open(folder / "steps.jsonl", "a") as lines:
+        lines.write('{"pictures": [2, 3], "number')
+
+
+def fail(folder):
+    def run_out(event):
+        if event.line["pictures"] == [2, 3]:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        render("a red star", folder=folder, on_step=run_out, **SIX)
+
+
+def damage(folder):
+    render("a red star", folder=folder, **SIX)
+    (folder / "image_3.png").write_bytes((folder / "image_3.png").read_bytes()[:-9])
+    (folder / "image_4.gif").unlink()
+
+
+def left_by(folder):
+    """What a run leaves, but for what measures time, memory and stops."""
+    record = json.loads((folder / "run.json").read_text())
+    lines = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
+    return (
+        {key: value for key, value in record.items() if key not in ("seconds", "memory", "started", "resumed")},
+        [{key: value for key, value in line.items() if key != "seconds"} for line in lines],
+        {path.name: path.read_bytes() for path in folder.glob("*.[pg]*")},
+    )
+
+
+@pytest.mark.parametrize("stop", [interrupt, kill, fail, damage])
+def test_a_run_that_stopped_ends_as_if_it_had_not(toys, tmp_path, stop):
+    whole = render("a red star", folder=tmp_path / "undisturbed", **SIX)
+    stop(tmp_path / "run")
+    toys.calls = 0
+    run = resume(tmp_path / "run")
+    assert toys.calls == 4 * 6  # pictures by steps: the first batch is not rendered again
+    assert left_by(tmp_path / "run") == left_by(tmp_path / "undisturbed")
+    assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(tmp_path / "undisturbed"))
+    np.testing.assert_array_equal(pixels(run), pixels(whole))
+    assert [picture.metrics for picture in run.pictures] == [picture.metrics for picture in whole.pictures]
+    assert (len(run.steps), run.notes, run.folder) == (18, whole.notes, tmp_path / "run")
+    with pytest.raises(SettingsError, match="holds a finished run; there is nothing to resume"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_that_is_stopped_again_goes_on_again(toys, tmp_path):
+    interrupt(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        resume(tmp_path, on_step=stop_in_batch(2))
+    toys.calls = 0
+    resume(tmp_path)
+    assert toys.calls == 12
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "finished" and len(record["resumed"]) == 2
+
+
+def test_a_picture_that_shows_nothing_fails_again(toys, tmp_path):
+    toys.spoil = lambda picture: picture * float("nan") if toys.calls <= 6 else picture
+    with pytest.raises(RenderError) as first:
+        render("a red star", folder=tmp_path, n_batches=2, **QUICK)
+    toys.calls = 0
+    with pytest.raises(RenderError) as again:
+        resume(tmp_path)
+    assert str(again.value) == str(first.value) and toys.calls == 6
+    assert json.loads((tmp_path / "run.json").read_text())["error"] == str(first.value)
+
+
+def test_what_cannot_be_the_same_is_not_resumed(toys, tmp_path, monkeypatch):
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "start.png")
+    with pytest.raises(KeyboardInterrupt):
+        given = QUICK | dict(init_image=str(tmp_path / "start.png"), skip_steps=1)
+        render("a red star", folder=tmp_path / "run", on_step=lambda event: interrupted(), **given)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    toys.loads = 0
+
+    def refused(said):
+        with pytest.raises(SettingsError, match=said) as caught:
+            resume(tmp_path / "run")
+        assert str(caught.value).endswith("run.json renders it from the beginning")
+
+    for key, value, said in (
+        ("version", "0.0.1", "version was '0.0.1' and is "),
+        ("precision", "float16", "precision was 'float16' and is "),
+        ("weights", {"embedded": "1" * 64}, "weights of embedded, .*embedded_vit.* are others"),
+    ):
+        record = json.loads(before["run.json"])
+        (tmp_path / "run" / "run.json").write_text(json.dumps(record | {key: value}))
+        refused(said)
+    (tmp_path / "run" / "run.json").write_bytes(before["run.json"])
+    Image.new("RGB", (32, 32), "blue").save(tmp_path / "start.png")
+    with pytest.raises(SettingsError, match="start.png is another"):
+        resume(tmp_path / "run")
+    assert toys.loads == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def test_pictures_that_were_handed_over_are_found_again(toys, tmp_path):
+    """In the run folder, which keeps them; and files from wherever the command is given."""
+    given = QUICK | dict(init_image=Image.new("RGB", (32, 32), "red"), skip_steps=1)
+    whole = render("a red star", folder=tmp_path / "undisturbed", **given)
+    with pytest.raises(KeyboardInterrupt):
+        render("a red star", folder=tmp_path / "run", on_step=lambda event: interrupted(), **given)
+    np.testing.assert_array_equal(pixels(resume(tmp_path / "run")), pixels(whole))
+    assert left_by(tmp_path / "run") == left_by(tmp_path / "undisturbed")
+
+
+def test_what_may_move_the_last_bits_is_told(toys, tmp_path):
+    interrupt(tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(record | {"threads": 99}))
+    note = "resumed with another threads, so the last bits of a picture may be others"
+    assert note in resume(tmp_path).notes
+
+
+def test_a_folder_in_use_is_left_alone(toys, tmp_path):
+    """By a run in this process or another; the lock goes when the run ends."""
+
+    def intrude(event):
+        for again in (lambda: resume(tmp_path), lambda: clear_run(tmp_path)):
+            with pytest.raises(SettingsError, match="is in use by another process; wait for its end"):
+                again()
+
+    run = render("a red star", folder=tmp_path, on_step=intrude, **QUICK)
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "finished"
+    assert ".lock" not in os.listdir(tmp_path) and run.pictures
 
 
 # --- what is measured ------------------------------------------------------------------------------------------------

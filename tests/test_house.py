@@ -61,7 +61,15 @@ LIGHT = (
         "study.worker",
         "study.sweeper",
     ),
-    *("study.devices", "study.report", "study.compare", "commands.report", "commands.diff", "commands.models"),
+    *(
+        "study.devices",
+        "study.report",
+        "study.compare",
+        "commands.report",
+        "commands.resume",
+        "commands.diff",
+        "commands.models",
+    ),
 )
 
 

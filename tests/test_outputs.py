@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -22,9 +23,20 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms import functional as TF
 
+from disco import outputs
 from disco.errors import SettingsError
 from disco.noise import to_tensor
-from disco.outputs import MOST_WAITING, Progress, RunFolder, beside, clear_run, read_record, read_settings, to_image
+from disco.outputs import (
+    MOST_WAITING,
+    Progress,
+    RunFolder,
+    beside,
+    clear_run,
+    is_whole,
+    read_record,
+    read_settings,
+    to_image,
+)
 
 RECORD = {
     "version": "1.2.3",
@@ -33,6 +45,10 @@ RECORD = {
     "inputs": [],
     "seeds": [40, 41],
 }
+
+
+WHOLE = io.BytesIO()
+Image.effect_noise((40, 30), 64).convert("RGB").save(WHOLE, "PNG")
 
 
 def picture(value: float = 0.0, size: tuple[int, int] = (4, 6)) -> torch.Tensor:
@@ -50,6 +66,22 @@ def on_disk(folder: RunFolder) -> dict:
 
 
 # Pictures
+
+
+@given(st.data())
+def test_a_picture_is_whole_or_not(data):
+    """Cut anywhere, or another in any single byte, it is not."""
+    png = WHOLE.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image_0.png"
+        assert not is_whole(path)
+        path.write_bytes(png)
+        assert is_whole(path)
+        path.write_bytes(png[: data.draw(st.integers(0, len(png) - 1))])
+        assert not is_whole(path)
+        place = data.draw(st.integers(0, len(png) - 1))
+        path.write_bytes(png[:place] + bytes([png[place] ^ data.draw(st.integers(1, 255))]) + png[place + 1 :])
+        assert not is_whole(path)
 
 
 def test_levels_are_rounded_and_clamped():
@@ -120,6 +152,7 @@ def test_what_went_in_is_kept_until_the_run_is_cleared(tmp_path):
     folder = started(tmp_path)
     folder.keep({"inputs/a.png": b"a", "inputs/b.jpg": b"b"})
     assert {path.name: path.read_bytes() for path in (tmp_path / "inputs").iterdir()} == {"a.png": b"a", "b.jpg": b"b"}
+    folder.finish("failed")
     clear_run(tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "inputs").touch()
@@ -160,6 +193,7 @@ def test_every_picture_lands_where_it_should(tmp_path):
     folder.wait()
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert names == [
+        ".lock",
         "image_0.png",
         "partials/image_0_at_024.8.png",
         "partials/image_0_at_025.2.png",
@@ -173,15 +207,49 @@ def test_every_picture_lands_where_it_should(tmp_path):
 
 def test_nothing_is_overwritten(tmp_path):
     folder = started(tmp_path)
-    folder.final(0, picture(1), seed=0)
-    with pytest.raises(FileExistsError):
-        folder.final(0, picture(-1), seed=0)
+    folder.final(1, picture(1), seed=0)
     with pytest.raises(SettingsError, match="folder=.*already holds a run"):
         started(tmp_path)
     (tmp_path / "run.json").unlink()
     with pytest.raises(SettingsError, match="already holds a run"):
         started(tmp_path)
-    assert Image.open(tmp_path / "image_0.png").getpixel((0, 0)) == (255, 255, 255)
+    assert Image.open(tmp_path / "image_1.png").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_folder_is_one_process_s_while_its_run_lasts(tmp_path):
+    """Also where the run has not written anything yet; then the next may have it."""
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    first.claim()
+    with pytest.raises(SettingsError, match="is in use by another process; wait for its end"):
+        second.start(RECORD)
+    first.release()
+    second.start(RECORD)
+    second.finish("finished")
+    assert sorted(os.listdir(tmp_path)) == ["run.json", "steps.jsonl"]
+
+
+def test_a_folder_that_takes_no_locks_costs_a_note(tmp_path, monkeypatch):
+    def acquire(lock, timeout):
+        raise NotImplementedError("no locks here")
+
+    monkeypatch.setattr(outputs.FileLock, "acquire", acquire)
+    folder = started(tmp_path)
+    folder.finish("finished")
+    assert on_disk(folder)["notes"] == [
+        "the folder cannot be locked (no locks here); see to it that nobody else uses it meanwhile"
+    ]
+
+
+def test_a_video_is_complete_with_its_picture(tmp_path):
+    """And not only with the run: what is finished stays, should the process be killed in the next picture."""
+    folder = started(tmp_path, video="gif")
+    for number in range(2):
+        folder.frame(number, picture(number))
+    folder.final(0, picture(), seed=0)
+    folder.wait()
+    assert (tmp_path / "image_0.gif").exists() and not (tmp_path / "image_1.gif").exists()
+    folder.finish("interrupted")
+    assert (tmp_path / "image_1.gif").exists()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):

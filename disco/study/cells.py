@@ -41,7 +41,7 @@ from disco.config import (
 )
 from disco.errors import SettingsError
 from disco.inputs import Hashes, hashes_in, hashes_of, remember_fetched
-from disco.outputs import read_record, replace_file
+from disco.outputs import is_whole, read_record, replace_file
 from disco.overrides import from_arguments, full_name, quoted
 from disco.plan import Plan, build_plan, inputs_of
 from disco.study.results import STUDY_FILE, Axis, identity, known_by
@@ -133,7 +133,7 @@ def key_of(settings: Settings, inputs: Hashes | None = None) -> str:
 
 
 def is_finished(folder: Path, key: str) -> bool:
-    """Whether a run folder holds the whole cell: finished, made of the settings of this key, every picture there.
+    """Whether a run folder holds the whole cell: finished, made of the settings of this key, every picture whole.
 
     Raises SettingsError where it holds a run of other settings, or of weights that are others by now, which is not to
     be overwritten.
@@ -155,7 +155,7 @@ def is_finished(folder: Path, key: str) -> bool:
             f"{str(folder)!r} was rendered with other weights of {name}; move it away, or name a new study"
         )
     count = len(record.get("seeds", ()))
-    return count > 0 and all((folder / f"image_{number}.png").exists() for number in range(count))
+    return count > 0 and all(is_whole(folder / f"image_{number}.png") for number in range(count))
 
 
 def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:

@@ -311,7 +311,7 @@ def run_folder(
     ]
     (folder / "run.json").write_text(json.dumps(record))
     for number in range(pictures):
-        (folder / f"image_{number}.png").touch()
+        Image.new("RGB", (8, 8)).save(folder / f"image_{number}.png")
     return folder
 
 
@@ -323,6 +323,10 @@ def test_what_counts_as_finished(tmp_path):
     assert not is_finished(run_folder(tmp_path / "killed", USUAL, "running"), key_of(USUAL))
     assert not is_finished(run_folder(tmp_path / "stopped", USUAL, "interrupted"), key_of(USUAL))
     assert not is_finished(tmp_path / "nowhere", key_of(USUAL))
+    picture = tmp_path / "both" / "image_1.png"
+    picture.write_bytes(picture.read_bytes()[:-20])
+    assert not is_finished(tmp_path / "both", key_of(two))
+    Image.new("RGB", (8, 8)).save(picture)
     (tmp_path / "whole" / "run.json").write_text('{"settings": {')
     assert not is_finished(tmp_path / "whole", key_of(USUAL))
     with pytest.raises(SettingsError, match="holds a run of other settings; move it away"):

@@ -45,7 +45,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         if settings.seed == 3:
             record |= {"status": "failed", "error": "RuntimeError: out of memory"}
         else:
-            (folder / "image_0.png").touch()
+            Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         (folder / "run.json").write_text(json.dumps(record))
         if settings.seed == 3:
             raise RuntimeError("out of memory\nwith details")
