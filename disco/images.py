@@ -115,7 +115,7 @@ def decoded(data: bytes, given: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise SettingsError(too_large) from error
     except UnidentifiedImageError as error:
-        if data[:4] in (b"II*\0", b"MM\0*"):
+        if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             raise SettingsError(
                 f"{given} is a TIFF of a kind that is not read; save it with 8 bits a channel"
             ) from error

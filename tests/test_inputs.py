@@ -21,6 +21,7 @@ from PIL import Image
 from disco.errors import SettingsError
 from disco.inputs import (
     by_content,
+    files_of,
     forget_fetched,
     found_again,
     hashes_in,
@@ -278,6 +279,19 @@ def test_another_picture_in_its_place_is_refused_and_told():
     Path("a.png").unlink()
     with pytest.raises(SettingsError, match="is found neither there nor beside it; say where it is"):
         found_again(values("a.png"), record, file)
+
+
+def test_the_files_of_a_record_come_by_the_names_in_its_settings(tmp_path):
+    draw("a.png")
+    red = Path("a.png").read_bytes()
+    record, file = record_of(("init_image", "a.png"), ("image_prompts", "a.png")), tmp_path / "run" / "run.json"
+    assert files_of(record, file) == {"a.png": red} and files_of({}, file) == {}
+    (tmp_path / "run").mkdir()
+    Path("a.png").rename(tmp_path / "run" / "a.png")
+    assert files_of(record, file) == {"a.png": red}
+    draw(tmp_path / "run" / "a.png", "blue")
+    with pytest.raises(SettingsError, match="and .*run/a.png is another"):
+        files_of(record, file)
 
 
 def test_what_an_older_version_did_not_record_is_noted():

@@ -15,11 +15,11 @@ from PIL import Image
 from disco import metrics
 from disco.errors import SettingsError
 from disco.images import open_image
-from disco.inputs import by_content, hashes_in, with_content
+from disco.inputs import hashes_in, with_content
 from disco.outputs import replace_file
 from disco.paths import expanded
 from disco.study.pictures import read_picture
-from disco.study.results import NO_AXES, Cell, Picture, identity, read_study
+from disco.study.results import Cell, Picture, identity, known_by, read_study
 from disco.study.words import in_words, label
 
 #: Pixels between the pictures of `write_difference`.
@@ -93,7 +93,7 @@ def read_run(path: str | Path) -> Cell:
 def compare(first: Cell, second: Cell) -> Difference:
     """What differs between two runs, pictures paired in their order."""
     names = dict.fromkeys([*first.settings, *second.settings])
-    known = [by_content(cell.settings, hashes_in(cell.record)) for cell in (first, second)]
+    known = [known_by(cell.settings, hashes_in(cell.record)) for cell in (first, second)]
     shown = [with_content(cell.settings, hashes_in(cell.record)) for cell in (first, second)]
     return Difference(
         first,
@@ -101,7 +101,7 @@ def compare(first: Cell, second: Cell) -> Difference:
         {
             name: (shown[0].get(name), shown[1].get(name))
             for name in names
-            if name not in NO_AXES and identity(known[0].get(name)) != identity(known[1].get(name))
+            if identity(known[0].get(name)) != identity(known[1].get(name))
         },
         _beside(_measured(first), _measured(second)),
         tuple(_pair(a, b) for a, b in zip(first.pictures, second.pictures, strict=False)),

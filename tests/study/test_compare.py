@@ -63,6 +63,15 @@ def test_a_picture_that_went_in_differs_by_its_content(tmp_path, run_of):
     assert f"init_image  a.png (SHA-256 {'1' * 12})  a.png (SHA-256 {'2' * 12})" in in_text(changed)
 
 
+def test_what_an_older_version_lacked_differs_only_where_it_changes_something(tmp_path, run_of):
+    older, plain = read_run(run_of(tmp_path / "older", {})), read_run(run_of(tmp_path / "plain", {}))
+    del older.settings["sampler.use_radial_symmetry"]
+    assert compare(older, plain).settings == {}
+    turned = read_run(run_of(tmp_path / "turned", {"use_radial_symmetry": True}))
+    assert compare(older, turned).settings == {"sampler.use_radial_symmetry": (None, True)}
+    assert compare(plain, turned).settings == {"sampler.use_radial_symmetry": (False, True)}
+
+
 def test_batches_are_paired_by_number(tmp_path, run_of):
     a = run_of(tmp_path / "a", {"batch_size": 3}, pictures=3)
     b = run_of(tmp_path / "b", {"batch_size": 2}, pictures=2)
