@@ -215,7 +215,7 @@ class OutputConfig:
     display_rate: int = _setting("steps from one progress picture to the next; 0 = only the last", low=0)
     intermediate_saves: Any = _setting("a count of partial pictures, or a list of steps or shares such as 25%")
     video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
-    fps: int = _setting("pictures a second of the film", low=1, high=120)
+    fps: int = _setting("pictures a second of the film; a GIF has 50 at most", low=1, high=120)
     metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
     tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
     keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)

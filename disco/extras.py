@@ -1,4 +1,4 @@
-"""What not every machine has: asked for before a run, so that none ends for the lack of it."""
+"""What not every machine or film format has: asked for before a run, so that none ends for the lack of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from disco.errors import SettingsError
 
 VIDEOS = ("none", "gif", "mp4")
 
+#: Pictures a second of the fastest GIF that is played as it says. Its delays are whole hundredths of a second, and
+#: browsers take a tenth for any below two.
+FASTEST_GIF = 50
+
 
 def check_video(video: str) -> None:
     """Raises SettingsError for a video that cannot be made here; no file is touched."""
@@ -18,6 +22,11 @@ def check_video(video: str) -> None:
         raise SettingsError(
             "video='mp4' needs the program ffmpeg, which is not installed; install it, or use video=gif"
         )
+
+
+def rate_of(video: str, fps: int) -> int:
+    """Pictures a second that a film is written with, where `fps` are asked for."""
+    return min(fps, FASTEST_GIF) if video == "gif" else fps
 
 
 def check_tensorboard() -> None:

@@ -26,6 +26,7 @@ import secrets
 import shutil
 import subprocess
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,7 +41,7 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from disco.errors import SettingsError
-from disco.extras import check_video
+from disco.extras import check_video, rate_of
 from disco.paths import expanded, writing
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ MOST_WAITING = 8
 
 #: The largest run.json that is read back, in bytes; a thousand schedules of a thousand entries stay below it.
 RECORD_LIMIT = 16 * 2**20
+
+
+#: Pictures that disco does not write, or without a record.
+OTHER_PICTURES = ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 
 def to_image(picture: Tensor, truncate: bool = False) -> Image.Image:
@@ -482,8 +487,21 @@ class _Gif(_Video):
 
     def close(self) -> None:
         first, *rest = self._frames
-        with beside(self.path) as part:
-            first.save(part, "GIF", save_all=True, append_images=rest, duration=1000 / self._fps, loop=0)
+        durations = [10 * delay for delay in delays(len(self._frames), rate_of("gif", self._fps))]
+        try:
+            with beside(self.path) as part:
+                first.save(part, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+        except OverflowError as error:  # Pillow makes one frame of several that are the same
+            raise ValueError("frames that are all the same stand longer than the 655 seconds of a GIF") from error
+
+
+def delays(frames: int, rate: int) -> list[int]:
+    """How long each frame of a GIF stands, in hundredths of a second, for so many a second: the film's length is right.
+
+    Frame k ends at the hundredth that is nearest to k / rate seconds: at 12 a second they stand 8, 9 and 8 in turn.
+    """
+    ends = [(200 * frame + rate) // (2 * rate) for frame in range(frames + 1)]
+    return [end - begin for begin, end in zip(ends, ends[1:], strict=False)]
 
 
 class _Mp4(_Video):
@@ -495,6 +513,7 @@ class _Mp4(_Video):
         self._ffmpeg: subprocess.Popen[bytes] | None = None
 
     def add(self, image: Image.Image) -> None:
+        image = even(image)
         if self._ffmpeg is None:
             size = f"{image.width}x{image.height}"
             self._ffmpeg = subprocess.Popen(
@@ -521,6 +540,16 @@ class _Mp4(_Video):
         os.replace(self._part, self.path)
 
 
+def even(image: Image.Image) -> Image.Image:
+    """The picture with even sides, as yuv420p needs them: the last row or column of an odd one stands twice."""
+    wider, higher = image.width % 2, image.height % 2
+    if not wider and not higher:
+        return image
+    import numpy as np  # records are read without it
+
+    return Image.fromarray(np.pad(np.asarray(image), ((0, higher), (0, wider), (0, 0)), mode="edge"))
+
+
 # Reading a run back
 
 
@@ -532,12 +561,20 @@ def read_record(path: str | Path) -> dict[str, Any]:
     file = expanded(path)
     try:
         with open(file, "rb") as opened:
-            is_png = opened.read(8) == b"\x89PNG\r\n\x1a\n"
+            head = opened.read(12)
+        is_png = head.startswith(b"\x89PNG\r\n\x1a\n")
         text = _png_text(file) if is_png else _json_text(file)
         record = json.loads(text)
     except OSError as error:
-        raise SettingsError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+        advice = "; give the run.json in it, or one of its pictures" if file.is_dir() else ""
+        raise SettingsError(f"{str(path)!r} cannot be read: {error.strerror or error}{advice}") from error
     except (ValueError, RecursionError) as error:
+        kind = None if is_png else _kind_of(file, head)
+        if kind is not None:
+            raise SettingsError(
+                f"{str(path)!r} is {kind}, which carries no settings of disco; give the PNG that disco wrote, or the "
+                "run.json beside it"
+            ) from error
         raise SettingsError(f"{str(path)!r} holds no record of a run: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
         raise SettingsError(f"{str(path)!r} holds no settings of disco; give one of its pictures or a run.json")
@@ -585,10 +622,26 @@ def _png_text(file: Path) -> str:
     return text
 
 
+def _kind_of(file: Path, head: bytes) -> str | None:
+    """What a file without a record is, where it is a picture or a film. head: its first 12 bytes."""
+    if head[4:8] == b"ftyp":
+        return "a film" if head[8:10] in (b"is", b"mp", b"M4", b"qt") else "an AVIF or HEIC picture"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size: it is not decoded
+            with Image.open(file, formats=OTHER_PICTURES) as picture:
+                return f"a {'JPEG' if picture.format == 'MPO' else picture.format} picture"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # something else, which the caller says
+
+
 def _json_text(file: Path) -> str:
     if file.stat().st_size > RECORD_LIMIT:
         raise ValueError(f"larger than {RECORD_LIMIT // 2**20} MB")
-    return file.read_text(encoding="utf-8")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("it is neither a PNG nor a text") from error
 
 
 # The screen

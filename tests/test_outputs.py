@@ -32,6 +32,8 @@ from disco.outputs import (
     RunFolder,
     beside,
     clear_run,
+    delays,
+    even,
     is_whole,
     read_record,
     read_settings,
@@ -326,6 +328,60 @@ def test_gif_holds_the_frames_in_order(tmp_path):
     assert (tmp_path / "image_1.gif").exists()
 
 
+def film(path: Path) -> tuple[int, list[int]]:
+    """A GIF's size in frames, and how long they stand, in milliseconds."""
+    with Image.open(path) as video:
+        stand = []
+        for number in range(video.n_frames):
+            video.seek(number)
+            stand.append(video.info["duration"])
+        return video.n_frames, stand
+
+
+@given(frames=st.integers(1, 1000), rate=st.integers(1, 50))
+def test_no_frame_of_a_gif_drifts_and_browsers_honour_each(frames, rate):
+    stand = delays(frames, rate)
+    ends = np.cumsum(stand)
+    assert len(stand) == frames and min(stand) >= 2
+    assert np.abs(ends - 100 * np.arange(1, frames + 1) / rate).max() <= 0.5
+    assert max(stand) - min(stand) <= 1
+
+
+@pytest.mark.parametrize(("fps", "expected"), [(12, 1000), (50, 240), (60, 240), (120, 240), (1, 12000), (30, 400)])
+def test_a_gif_is_as_long_as_was_asked_or_as_can_be(tmp_path, fps, expected):
+    folder = started(tmp_path, video="gif", fps=fps)
+    for number in range(12):
+        folder.frame(0, picture(-1 + number / 6))
+    folder.finish("finished")
+    frames, stand = film(tmp_path / "image_0.gif")
+    assert frames == 12 and sum(stand) == expected and min(stand) >= 20
+
+
+def test_a_gif_of_one_frame_and_one_of_frames_that_do_not_change(tmp_path):
+    folder = started(tmp_path, video="gif", fps=12)
+    folder.frame(0, picture())
+    for _ in range(12):
+        folder.frame(1, picture())
+    folder.finish("finished")
+    assert film(tmp_path / "image_0.gif") == (1, [80]) and sum(film(tmp_path / "image_1.gif")[1]) == 1000
+    slow = started(tmp_path / "slow", video="gif", fps=1)
+    for _ in range(656):
+        slow.frame(0, picture())
+    slow.finish("finished")
+    assert slow.notes == [
+        "image_0.gif could not be written: frames that are all the same stand longer than the 655 seconds of a GIF"
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 4), (4, 5), (7, 3), (6, 2)])
+def test_a_film_has_even_sides(width, height):
+    levels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    made = np.asarray(even(Image.fromarray(levels)))
+    assert made.shape == (height + height % 2, width + width % 2, 3)
+    assert np.array_equal(made[:height, :width], levels)
+    assert np.array_equal(made[-1, :width], levels[-1]) and np.array_equal(made[:height, -1], levels[:, -1])
+
+
 def test_videos_that_cannot_be_made_are_refused_at_once(monkeypatch):
     with pytest.raises(SettingsError, match="video='avi'.*none, gif, mp4"):
         RunFolder("somewhere", video="avi")
@@ -424,6 +480,29 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, content, reason):
     with pytest.raises(SettingsError, match=reason) as caught:
         read_settings(tmp_path / "file")
     assert str(tmp_path / "file") in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_other_pictures_are_called_what_they_are(tmp_path, kind):
+    Image.new("RGB", (4, 4)).save(tmp_path / "x", kind)
+    with pytest.raises(SettingsError, match=f"is a {kind} picture, which carries no settings of disco; give the PNG"):
+        read_settings(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\0\0\0\x1cftypavif", "an AVIF or HEIC picture, which"),
+        (b"\0\0\0\x1cftypheic", "an AVIF or HEIC picture, which"),
+        (b"\0\0\0\x1cftypisom", "a film, which"),
+        (b"\x80\x81", "holds no record of a run: it is neither a PNG nor a text"),
+    ],
+)
+def test_other_files_are_called_what_they_are(tmp_path, head, kind):
+    (tmp_path / "x").write_bytes(head + b"\xff" * 40)
+    with pytest.raises(SettingsError, match=kind) as caught:
+        read_settings(tmp_path / "x")
+    assert "codec" not in str(caught.value)
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):
