@@ -39,7 +39,7 @@ from disco.config import (
 )
 from disco.errors import RenderError, SettingsError
 from disco.interrupts import exit_code, stoppable
-from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, quoted
+from disco.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas, quoted
 from disco.paths import check_working_directory, expanded, in_one_line
 from disco.plan import Plan, build_plan
 
@@ -143,6 +143,9 @@ def _main(arguments: list[str]) -> int:
     if not multirun and len(plain) < len(overrides):
         several = next(override for override in overrides if is_sweep(override))
         raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
+    if multirun:
+        for note in notes_on_commas(line.words[2:] if line.words[:1] == ["replay"] else line.words, line.texts):
+            say(note)
     if line.dry or (multirun and config.hydra.sweeper._target_ in STUDIES):
         return _study(config, overrides, line, ["disco", *arguments])
     notes = check(config, plain, line, multirun)

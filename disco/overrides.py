@@ -8,6 +8,7 @@ completed to their full ones.
 from __future__ import annotations
 
 import re
+import shlex
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,10 @@ PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/:@ -]*", re.ASCII)
 QUOTED = re.compile(
     r"""(?P<before>(?:^|[,:([{])\s*)(?P<sign>['"])(?:\\.|(?!(?P=sign)).)*(?P=sign)(?=\s*(?:[],:)}]|$))""", re.DOTALL
 )
+
+
+#: A comma as it stands between values: with no space after it, and not as in 10,000; or at a word's end.
+SWEEP_COMMA = re.compile(r",(?=[^\s\d])|(?<!\d),(?=\d)|,\s*\Z")
 
 
 def from_python(values: Mapping[str, Any]) -> list[str]:
@@ -125,6 +130,30 @@ def _typed(name: str, text: str) -> Any:
         return OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # whatever YAML's reader makes of any text
         raise SettingsError(f"{name} is {text!r}, which cannot be read; put its texts in quotes") from error
+
+
+def notes_on_commas(arguments: Sequence[str], texts: Sequence[str] = ()) -> list[str]:
+    """What to say of the prompts of a study that may have been meant as several, as `from_arguments` is given them.
+
+    A shell keeps quotes to itself: of prompt="a red star","a blue boat" it hands on prompt=a red star,a blue boat.
+    """
+    prompts = list(texts)
+    for argument in arguments:
+        match = ASSIGNMENT.fullmatch(argument)
+        if match is None or (match["key"] == "prompt" and not _quoted_texts(match["value"])):
+            prompts.append(argument if match is None else match["value"])
+    notes = []
+    for prompt in prompts:
+        parts = [part.strip() for part in SWEEP_COMMA.split(prompt)]
+        if len(parts) > 1:
+            texts_apart = [part for part in parts if part]
+            texts_apart += ["another prompt"] * (len(texts_apart) < 2)
+            example = ",".join(f'"{text}"' for text in texts_apart)
+            notes.append(
+                f"{prompt!r} is taken as one prompt, commas and all; to render several apart, keep their quotes from "
+                f"the shell: {shlex.quote(f'prompt={example}')}"
+            )
+    return notes
 
 
 def full_name(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from disco import schedule
 from disco.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.errors import SettingsError
-from disco.extras import check_tensorboard, check_video
+from disco.extras import check_tensorboard, check_video, rate_of
 from disco.inputs import InputPicture, read_input
 from disco.prompts import (
     ImagePrompt,
@@ -163,6 +163,8 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     init_image = _init_image(settings, notes)
     inputs = _inputs(init_image, image_prompts, at_hand)
     _check_tokens(settings, stages, notes)
+    notes += _about_grey_start(settings, steps[0])
+    notes += _about_film(settings)
     settings = _with_seed(settings)
     images = settings.n_batches * settings.batch_size
     if settings.seed + images - 1 > MAX_SEED:
@@ -294,6 +296,37 @@ def _init_image(settings: Settings, notes: list[str]) -> str | None:
     return init_image
 
 
+#: From this share of the picture on, as alphas_cumprod has it, a start without one shows: rendered with the embedded
+#: models, half of the saturation is gone at 0.05 and three quarters at 0.25.
+GREY_START = 0.05
+
+
+def _about_grey_start(settings: Settings, first: Step) -> list[str]:
+    """The note on a run whose first step is in the midst, and which is given nothing to begin with."""
+    from disco.models import catalog
+
+    begins = settings.init.init_image or settings.init.perlin_init or first.index == settings.sampler.steps - 1
+    share = _alphas_cumprod(first.t, catalog.unet(settings.model.diffusion_model).noise_schedule)
+    if begins or share < GREY_START:
+        return []
+    return [
+        f"skip_steps={settings.sampler.skip_steps} without an init starts from plain grey, where the model expects "
+        f"{100 * math.sqrt(share):.0f} % of a picture, and gives a greyer one; skip fewer steps, or give an init_image "
+        "or perlin_init=true"
+    ]
+
+
+def _alphas_cumprod(t: float, noise_schedule: str) -> float:
+    r"""alphas_cumprod at the noise level t, 0 to 1000, as `disco.diffusion` has it, which loads numpy and torch.
+
+    linear    exp(-(1e-4 t + (0.02 - 1e-4) t^2 / 2000)),   the sum of beta from 1e-4 to 0.02
+    cosine    cos^2((t / 1000 + 0.008) / 1.008 pi/2),      but for its value at 0, which is nearly 1
+    """
+    if noise_schedule == "cosine":
+        return math.cos((t / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
+    return math.exp(-(1e-4 * t + (0.02 - 1e-4) * t**2 / 2000))
+
+
 def inputs_of(settings: Settings) -> tuple[InputPicture, ...]:
     """The pictures that a run of these settings would take in now. Raises SettingsError for one that it could not."""
     return _inputs(_init_image(settings, []), [parse_image_prompt(text) for text in settings.image_prompts])
@@ -316,6 +349,15 @@ def _with_seed(settings: Settings) -> Settings:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
         raise SettingsError(f"seed is {seed!r}, but must be random or an integer from 0 to {MAX_SEED}")
     return settings
+
+
+def _about_film(settings: Settings) -> list[str]:
+    """The note on a film that cannot be as fast as was asked."""
+    video, fps = settings.output.video, settings.output.fps
+    rate = rate_of(video, fps)
+    if rate == fps:
+        return []
+    return [f"fps is {fps}, but browsers play no GIF faster than {rate}: it is written at {rate}; video=mp4 has {fps}"]
 
 
 def metrics_of(given: Any) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What is typed reaches the settings unchanged, whatever Hydra's grammar thinks of it."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omegaconf import OmegaConf
 
 from disco.config import load
 from disco.errors import SettingsError
-from disco.overrides import from_arguments, from_python, full_name, is_sweep, quoted
+from disco.overrides import from_arguments, from_python, full_name, is_sweep, notes_on_commas, quoted
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
@@ -253,6 +254,33 @@ def test_what_hydra_cannot_read_is_refused() -> None:
     (override,) = from_arguments(["hydra.sweeper.workers=1,"], multirun=True)
     with pytest.raises(SettingsError, match="^hydra.sweeper.workers=1, cannot be read; .*$"):
         is_sweep(override)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("""prompt="a red star","a blue boat" """, ["a red star", "a blue boat"]),
+        (""" "a red star","a blue boat" """, ["a red star", "a blue boat"]),
+        ("""prompt="a star, by night","a boat" """, ["a star, by night", "a boat"]),
+        ("""prompt="it's red","a boat","7 cats" """, ["it's red", "a boat", "7 cats"]),
+        ("""prompt="a red star", """, ["a red star", "another prompt"]),
+    ],
+)
+def test_prompts_whose_quotes_the_shell_kept_are_told_how_to_sweep(typed: str, meant: list[str]) -> None:
+    (argument,) = shlex.split(typed)
+    (note,) = notes_on_commas([argument, "steps=5,6"])
+    assert repr(argument.removeprefix("prompt=")) in note
+    advised = note.partition("from the shell: ")[2]
+    (override,) = from_arguments(shlex.split(advised), multirun=True)
+    swept = OverridesParser.create().parse_override(override)
+    (jobs,) = BasicSweeper.split_arguments([swept], None)
+    assert [read(override) for (override,) in jobs] == meant
+    assert notes_on_commas(shlex.split(advised)) == []
+
+
+@pytest.mark.parametrize("prompt", ["a castle, by the sea", "10,000 stars, all red", "a star", "seed=1,2", "a,\nb"])
+def test_commas_of_a_sentence_need_no_note(prompt: str) -> None:
+    assert notes_on_commas([prompt]) == []
 
 
 # Disco's other names

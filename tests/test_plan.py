@@ -15,9 +15,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from disco.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
+from disco.diffusion import Diffusion
 from disco.errors import SettingsError
 from disco.overrides import from_python
-from disco.plan import SQUARE, Plan, build_plan, cuts_at_once, memory_limit, single_precision_t
+from disco.plan import (
+    SQUARE,
+    Plan,
+    _alphas_cumprod,
+    build_plan,
+    cuts_at_once,
+    memory_limit,
+    single_precision_t,
+)
 from disco.prompts import ImagePrompt, Prompt, Stage
 
 
@@ -600,3 +609,36 @@ def test_cuts_at_once_is_a_count() -> None:
     for wrong in (0, -1, True, 1.5, "some"):
         with pytest.raises(SettingsError, match="cuts_at_once is"):
             plan(cuts_at_once=wrong)
+
+
+@pytest.mark.parametrize("noise_schedule", ["linear", "cosine"])
+@given(total=st.integers(10, 250), share=st.floats(0, 0.99))
+def test_the_closed_form_of_the_noise_levels(noise_schedule: str, total: int, share: float) -> None:
+    index = int(share * total)
+    exact = Diffusion.spaced(total, noise_schedule).alphas_cumprod[index]
+    assert _alphas_cumprod(1000 * index / total, noise_schedule) == pytest.approx(exact, rel=0.05, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("values", "greys"),
+    [
+        ({"skip_steps": "90%"}, True),
+        ({"skip_steps": "50%"}, True),
+        ({"skip_steps": "30%"}, False),
+        ({"skip_end_steps": "90%"}, False),
+        ({"skip_steps": "90%", "perlin_init": True}, False),
+        ({"steps": 1, "skip_steps": "0%"}, False),
+    ],
+)
+def test_many_skipped_steps_without_an_init_are_told(values: dict[str, Any], greys: bool) -> None:
+    assert any("without an init starts from plain grey" in note for note in plan(**values).notes) == greys
+
+
+def test_many_skipped_steps_with_a_picture_need_no_note(picture: str) -> None:
+    assert not any("plain grey" in note for note in plan(init_image=picture, skip_steps="90%").notes)
+
+
+def test_a_gif_that_browsers_would_slow_down_is_told() -> None:
+    (note,) = plan(video="gif", fps=60).notes
+    assert note == "fps is 60, but browsers play no GIF faster than 50: it is written at 50; video=mp4 has 60"
+    assert plan(video="gif", fps=50).notes == ()
