@@ -156,6 +156,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     notes: list[str] = []
     width, height = _size(settings, notes)
     _check_names(settings)
+    notes += _brought_notes(settings, width, height)
     image_prompts = tuple(parse_image_prompt(text) for text in settings.image_prompts)
     stages = _stages(settings, image_prompts, notes)
     steps = _steps(settings, stages, notes)
@@ -281,6 +282,28 @@ def _check_square(settings: Settings, steps: Sequence[Step], width: int, height:
                 f"{words}{quarters} needs a square picture, and this one is {width}x{height}; "
                 f"try width={side} height={side}{instead}"
             )
+
+
+def _brought_notes(settings: Settings, width: int, height: int) -> list[str]:
+    """A note on the settings that Disco Diffusion takes with the diffusion model, as words to type, where others hold.
+
+    It takes them whatever its user chose; here the user has the last word.
+    """
+    from disco.models import catalog
+
+    spec, differ = catalog.unet(settings.model.diffusion_model), []
+    for name, value in spec.brings:
+        if isinstance(value, int):
+            if value != {"width": width, "height": height}[name]:
+                differ.append(f"{name}={value}")
+        elif settings.cutouts.cutout_family == "scheduled":
+            own, original = (_schedule(name, each) for each in (getattr(settings.cutouts, name), value))
+            if (own.starts, own.values, own.interpolated) != (original.starts, original.values, False):
+                differ.append(f'{name}="{value}"')
+    if not differ:
+        return []
+    preset = f"; preset={spec.preset} has them all" if spec.preset else ""
+    return [f"with {spec.name} Disco Diffusion takes {' '.join(differ)}{preset}"]
 
 
 def _init_image(settings: Settings, notes: list[str]) -> str | None:

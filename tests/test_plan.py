@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from PIL import Image
 from disco.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
 from disco.diffusion import Diffusion
 from disco.errors import SettingsError
-from disco.overrides import from_python
+from disco.models import catalog
+from disco.overrides import from_arguments, from_python
 from disco.plan import (
     SQUARE,
     Plan,
@@ -251,6 +253,65 @@ def test_presets_need_no_notes() -> None:
     assert composed(preset="disco57").notes == composed(preset="disco57", cutout_family="random").notes == ()
     said = composed(preset="disco57", init_scale=500).notes
     assert said == ("init_scale is without effect: there is no init_image to pull towards",)
+
+
+#: Disco Diffusion's schedules of its pixel art and watercolours, as runs of (value, entries).
+PIXELART = {
+    "cut_overview": [(15, 200), (12, 200), (6, 100), (4, 100), (2, 200), (0, 200)],
+    "cut_innercut": [(1, 200), (4, 200), (8, 200), (10, 400)],
+    "cut_ic_pow": [(12, 500), (10, 500)],
+    "cut_icgray_p": [
+        *[(0.87, 100), (0.78, 50), (0.73, 50), (0.64, 60), (0.56, 40)],
+        *[(0.5, 50), (0.33, 100), (0.19, 150), (0, 400)],
+    ],
+}
+WATERCOLOR = {
+    "cut_overview": [(14, 200), (12, 200), (4, 400), (0, 200)],
+    "cut_innercut": [(2, 200), (4, 200), (12, 600)],
+    "cut_ic_pow": [(12, 500), (10, 500)],
+    "cut_icgray_p": [(0.7, 100), (0.6, 100), (0.45, 100), (0.3, 100), (0, 600)],
+}
+PIXELS = [spec.name for spec in catalog.UNETS if spec.name.startswith("pixel") or spec.name == "PulpSciFiDiffusion"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "schedules"),
+    [("pixelart", model, PIXELART) for model in PIXELS]
+    + [("watercolor", model, WATERCOLOR) for model in ("watercolordiffusion", "watercolordiffusion_2")],
+)
+def test_a_model_that_brings_settings_along(preset: str, model: str, schedules: dict[str, list]) -> None:
+    """Its preset has them all; where others hold it is said, in words that have them too."""
+    usual = composed(preset="disco57", diffusion_model=model)
+    ours = composed(preset=preset, diffusion_model=model, steps=1000, skip_steps=0)
+    assert ours.notes == () and (ours.width, ours.height) == (512, 448)
+    for name, key in (
+        ("overview", "cut_overview"),
+        ("inner", "cut_innercut"),
+        *((n[4:], n) for n in list(schedules)[2:]),
+    ):
+        expected = [value for value, entries in schedules[key] for _ in range(entries)]
+        assert [getattr(step.cuts, name) for step in ours.steps] == expected
+    (note,) = usual.notes
+    assert note.startswith(f"with {model} Disco Diffusion takes width=512 height=448 cut_overview=")
+    words, _, advice = note.partition(" takes ")[2].partition("; ")
+    assert advice == f"preset={preset} has them all"
+    typed = from_arguments(["a red star", "preset=disco57", f"diffusion_model={model}", *shlex.split(words)])
+    again = build_plan(load(typed))
+    assert again.notes == () and [step.cuts for step in again.steps[-5:]] == [step.cuts for step in ours.steps[-1:]] * 5
+
+
+def test_a_model_of_256_pixels_brings_a_size_along() -> None:
+    usual = composed(preset="disco57", diffusion_model="256x256_diffusion_uncond", height=448)
+    assert usual.notes == ("with 256x256_diffusion_uncond Disco Diffusion takes width=512",)
+    rounded = composed(preset="disco57", diffusion_model="256x256_diffusion_uncond", height=450, width=512)
+    assert rounded.height == 448 and not any("takes" in note for note in rounded.notes)
+
+
+def test_schedules_that_nobody_reads_need_not_be_a_models() -> None:
+    given = {"preset": "disco57", "diffusion_model": "pixelartdiffusion4k", "cutout_family": "random"}
+    assert composed(**given).notes == (
+        "with pixelartdiffusion4k Disco Diffusion takes width=512 height=448; preset=pixelart has them all",
+    )
 
 
 def test_what_has_effect_needs_no_note(picture: str) -> None:

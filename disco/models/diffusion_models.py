@@ -23,6 +23,27 @@ DISCOART = "https://clip-as-service.s3.us-east-2.amazonaws.com/discoart/"
 #: The sizes that Disco Diffusion 5.7 gives its models by their image_size, and the size they were trained on.
 SIZES = {512: ((1280, 768), (512, 512)), 256: ((512, 448), (256, 256)), 128: ((128, 128),), 64: ((64, 64),)}
 
+#: What Disco Diffusion 5.7 takes with its models of 256 pixels, with KaliYuga's of pixel art and of pulp science
+#: fiction, and with hers of watercolours.
+BRINGS_256: tuple[tuple[str, int | str], ...] = (("width", 512), ("height", 448))
+BRINGS_PIXELART = (
+    *BRINGS_256,
+    ("cut_overview", "[15]*200+[12]*200+[6]*100+[4]*100+[2]*200+[0]*200"),
+    ("cut_innercut", "[1]*200+[4]*200+[8]*200+[10]*400"),
+    ("cut_ic_pow", "[12]*500+[10]*500"),
+    (
+        "cut_icgray_p",
+        "[0.87]*100+[0.78]*50+[0.73]*50+[0.64]*60+[0.56]*40+[0.5]*50+[0.33]*100+[0.19]*150+[0]*400",
+    ),
+)
+BRINGS_WATERCOLOR = (
+    *BRINGS_256,
+    ("cut_overview", "[14]*200+[12]*200+[4]*400+[0]*200"),
+    ("cut_innercut", "[2]*200+[4]*200+[12]*600"),
+    ("cut_ic_pow", "[12]*500+[10]*500"),
+    ("cut_icgray_p", "[0.7]*100+[0.6]*100+[0.45]*100+[0.3]*100+[0]*600"),
+)
+
 
 def _guided(name: str, image_size: int, weights: WeightsFile, resolutions: tuple[int, ...], **flags: Any) -> UNetSpec:
     """A UNet by guided-diffusion's flags; `resolutions` are its attention_resolutions."""
@@ -65,7 +86,14 @@ def _kaliyuga(
 ) -> UNetSpec:
     """KaliYuga's: small networks with attention at one resolution, in one head."""
     addresses = (f"hf://KaliYuga/{repository}/{file}", f"{DISCOART}{file}")
-    return _plain_256(name, WeightsFile(file, sha256, size, licence, addresses), about=about)
+    watercolor = name.startswith("watercolor")
+    return _plain_256(
+        name,
+        WeightsFile(file, sha256, size, licence, addresses),
+        about=about,
+        brings=BRINGS_WATERCOLOR if watercolor else BRINGS_PIXELART,
+        preset="watercolor" if watercolor else "pixelart",
+    )
 
 
 def _plain_256(name: str, weights: WeightsFile, **flags: Any) -> UNetSpec:
@@ -103,6 +131,7 @@ UNETS: tuple[UNetSpec, ...] = (
             f"{DISCOART}256x256_diffusion_uncond.pt",
         ),
         about="anything: ImageNet, without classes",
+        brings=BRINGS_256,
     ),
     _small(
         "portrait_generator_v001",

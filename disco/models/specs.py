@@ -51,7 +51,8 @@ class UNetSpec:
     trained with class labels. `patch`: pixels of a patch folded into channels before the network, see
     `disco.models.unet.UNet`, and `refine`: channels of the convolutions at full size that mend the patches' seams, 0 =
     none. `unused`: keys of its file that the network does not have, such as the classes of the one it was fine-tuned
-    from. `about`: what it draws, in a few words.
+    from. `about`: what it draws, in a few words. `brings`: settings that Disco Diffusion 5.7 takes with this model, of
+    those that others have otherwise, and `preset`: the preset that has them.
     """
 
     name: str
@@ -76,6 +77,8 @@ class UNetSpec:
     sizes: tuple[tuple[int, int], ...] = ()
     unused: tuple[str, ...] = ()
     about: str = ""
+    brings: tuple[tuple[str, int | str], ...] = ()
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         assert (self.num_head_channels is None) != (self.num_heads is None), f"{self.name}: heads by one of the two"
