@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,8 +37,8 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def stoppable(before: Callable[[], object] | None = None) -> Iterator[None]:
-    """Meanwhile the signals of `ENDING` raise `Stopped` in the main thread; in any other thread this does nothing.
+def stoppable(before: Callable[[], object] | None = None, signals: Sequence[int] = ENDING) -> Iterator[None]:
+    """Meanwhile the signals raise `Stopped` in the main thread; in any other thread this does nothing.
 
     A signal that was ignored stays ignored, as nohup and a shell's background jobs want it. before: what to do, in the
     handler, before anything hears of the signal.
@@ -46,7 +46,7 @@ def stoppable(before: Callable[[], object] | None = None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    found = {number: signal.getsignal(number) for number in ENDING}
+    found = {number: signal.getsignal(number) for number in signals}
     outer = next((handler for handler in found.values() if isinstance(handler, _Handler)), None)
     handler, hook = _Handler(before, outer), sys.unraisablehook
     mine = {number: old for number, old in found.items() if old not in (signal.SIG_IGN, None)}
@@ -76,6 +76,7 @@ class _Handler:
         self._outermost._asked = now
         if self._before is not None:
             self._before()
+            self._outermost._asked = time.monotonic()  # it may have taken a while
         raise Stopped(number=number)
 
     def unraisable(self, lost: Any) -> None:
@@ -87,6 +88,13 @@ class _Handler:
         again = threading.Timer(0.01, signal_main_thread, [lost.exc_value.number])
         again.daemon = True
         again.start()
+
+
+def stop_main_thread() -> None:
+    """Have `Stopped` raised in the main thread, as by a signal; from any thread, while `stoppable` holds."""
+    taken = [number for number in reversed(ENDING) if isinstance(signal.getsignal(number), _Handler)]
+    if taken:
+        signal_main_thread(taken[0])
 
 
 def signal_main_thread(number: int) -> None:

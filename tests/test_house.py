@@ -62,6 +62,7 @@ LIGHT = (
         "study.sweeper",
     ),
     *(
+        "study.crew",
         "study.devices",
         "study.report",
         "study.compare",

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from disco.config import hydra_at_hand
 from disco.errors import SettingsError
 from disco.overrides import quoted
 from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
+from disco.study.crew import commanding
 from disco.study.devices import gpus
 from disco.study.locks import GLANCE, held, lock_of
 from disco.study.results import RESULTS_FILE, read_study
@@ -120,10 +122,13 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
         config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
         apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
-        walk = replace(walk, workers=workers_of(config, walk.jobs, walk.most()), apart=apart)
+        elsewhere = not _is(config, "BasicLauncher")
+        workers = workers_of(config, walk.jobs, walk.most())
+        walk = replace(walk, workers=workers, apart=apart, elsewhere=elsewhere)
         launcher = Plugins.instance().instantiate_launcher(context, walk, config)
     try:
-        returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
+        with commanding(walk.folder, walk.session) if elsewhere else nullcontext():
+            returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
     except Exception as error:  # a worker that is killed takes its launcher along
         return [one_line(error)]
     return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]

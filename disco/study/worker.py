@@ -16,8 +16,10 @@ from typing import Any
 
 import disco
 from disco.errors import RenderError, SettingsError
+from disco.interrupts import Stopped
 from disco.outputs import RunFolder, clear_run, read_record, replace_file
 from disco.study.cells import Job, check_inputs, is_finished
+from disco.study.crew import serving
 from disco.study.devices import a_gpu_of_its_own
 from disco.study.locks import GLANCE, WORK, held
 
@@ -26,9 +28,10 @@ from disco.study.locks import GLANCE, WORK, held
 class Walk:
     """Render a study's cells; what Hydra's launchers call, once a worker.
 
-    jobs: in the order to be rendered; every worker begins at another share of them. session: one name for all workers
-    of one command: none of them tries again what another of them has tried. place: where relative paths start.
-    workers: how many there are. apart: whether each takes a GPU for itself, because no scheduler gives it one.
+    jobs: in the order to be rendered; every worker begins at another share of them. session: one name for all
+    workers of one command: none of them tries again what another of them has tried. place: where relative paths
+    start. workers: how many there are. apart: whether each takes a GPU for itself, because no scheduler gives it
+    one. elsewhere: whether they are processes of their own, and not the command.
     """
 
     folder: Path
@@ -37,15 +40,25 @@ class Walk:
     place: str
     workers: int = 1
     apart: bool = False
+    elsewhere: bool = False
 
     def __call__(self, config: Any) -> int:
-        """config: Hydra's, of this worker. Returns how many cells it has rendered."""
+        """config: Hydra's, of this worker. Returns how many cells it has rendered.
+
+        A worker that is stopped has kept what it had, and returns, for a launcher would take more for a failure.
+        """
         from hydra.core.hydra_config import HydraConfig
 
         if os.path.isdir(self.place):  # a scheduler may have started us elsewhere
             os.chdir(self.place)
-        with a_gpu_of_its_own(self.apart):
-            return self.work(int(HydraConfig.get().job.num))
+        number = int(HydraConfig.get().job.num)
+        if not self.elsewhere:
+            return self.work(number)
+        try:
+            with serving(self.folder, self.session, number), a_gpu_of_its_own(self.apart):
+                return self.work(number)
+        except Stopped:
+            return 0
 
     def work(self, number: int) -> int:
         """What worker `number` does; how many cells it has rendered.

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
+import psutil
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
@@ -164,6 +165,31 @@ def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
 
 
 # Launchers
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to send")
+def test_workers_end_with_the_command_and_keep_what_they_have(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    long = ["-m", "a red star", *QUICK, "steps=1000", "seed=0,1"]
+    process = started(*long, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", cwd=tmp_path)
+    workers = []
+    try:
+        deadline = time.monotonic() + 300
+        while sum(path.stat().st_size > 0 for path in tmp_path.rglob("steps.jsonl")) < 2:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 143 and "interrupted with 0 of 2 cells done" in said and "Traceback" not in said
+        assert psutil.wait_procs(workers, timeout=60)[1] == []
+    finally:
+        for left in [process, *workers]:
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
+    (folder,) = tmp_path.glob("runs/disco/*")
+    assert [(cell.status, len(cell.pictures)) for cell in read_study(folder).cells] == [("interrupted", 1)] * 2
 
 
 @pytest.mark.slow
