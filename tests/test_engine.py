@@ -776,6 +776,16 @@ def test_tiling_leaks_from_no_run_into_another():
         np.testing.assert_array_equal(between, [alone[other]])
 
 
+def test_the_edges_of_a_tile_meet():
+    """The last line differs from the first as neighbours do; untiled, a sky is over a ground."""
+    jumps = {}
+    for tile in ("none", "y"):
+        given = dict(TINY, steps=8, width=32, height=32, n_batches=4, clip_guidance_scale=0, range_scale=0)
+        rows = pixels(render("a red star", tile=tile, **given)).astype(float)
+        jumps[tile] = np.abs(rows[:, 0] - rows[:, -1]).mean() / np.abs(np.diff(rows, axis=1)).mean()
+    assert jumps["y"] < 1.5 and jumps["none"] > 2.5, jumps
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,6 +36,17 @@ def circular(network: N, wrap: tuple[int, ...]) -> N:
     return network
 
 
+def surrounded(x: Tensor, rows: int, columns: int) -> Tensor:
+    """x [..., H, W] with so many rows and columns more at either end, those of the other end.
+
+    What `F.pad` does in its circular mode, with its channels last where x has them so, and in fewer calls.
+    """
+    for dim, margin in ((-2, rows), (-1, columns)):
+        if margin:
+            x = torch.cat([x.narrow(dim, -margin, margin), x, x.narrow(dim, 0, margin)], dim)
+    return x
+
+
 class CircularConv2d(nn.Conv2d):
     """A convolution that pads what it is given from the other edge along the dimensions `wrap`, else with zeros."""
 
@@ -43,9 +55,9 @@ class CircularConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = cast("tuple[int, int]", self.padding)
         down, across = rows * (-2 in self.wrap), columns * (-1 in self.wrap)
-        x = F.pad(x, (across, across, down, down), mode="circular")
         rest = (rows - down, columns - across)
-        return F.conv2d(x, self.weight, self.bias, self.stride, rest, self.dilation, self.groups)
+        around = surrounded(x, down, across)
+        return F.conv2d(around, self.weight, self.bias, self.stride, rest, self.dilation, self.groups)
 
 
 class CircularUpsample(nn.Upsample):
@@ -55,5 +67,5 @@ class CircularUpsample(nn.Upsample):
 
     def forward(self, x: Tensor) -> Tensor:
         down, across = int(-2 in self.wrap), int(-1 in self.wrap)
-        x = super().forward(F.pad(x, (across, across, down, down), mode="circular"))
+        x = super().forward(surrounded(x, down, across))
         return F.pad(x, (-2 * across, -2 * across, -2 * down, -2 * down))
