@@ -28,7 +28,7 @@ from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.diffusion import Diffusion
 from disco.errors import SettingsError
 from disco.guidance.cutouts import Cutouts
-from disco.guidance.gradient import Guidance, View, likeness, number_of
+from disco.guidance.gradient import Guidance, View, likeness, looks, number_of
 from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor
 from disco.kernels import backend
 from disco.models import catalog
@@ -44,8 +44,10 @@ PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": to
 #: Memory is handed out in multiples of this many bytes: by the allocator of cuda, and by malloc.
 BLOCK = {"cuda": 512, "cpu": 64}
 
-#: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured.
+#: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured. Where
+#: numbers take two bytes, oneDNN keeps that much more on the CPU, whatever the picture's size: its code for each shape.
 LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
+HALF_LIBRARIES = {"cpu": 32 * 2**20}
 
 #: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured, the heap is larger than what is
 #: in use by this factor, more where numbers take two bytes. Larger blocks come from the system and go back to it.
@@ -388,6 +390,10 @@ class StandIn(torch.autograd.Function):
         return torch.empty_like(ctx.saved_tensors[0]), None, None
 
 
+#: By which name the work of what init_scale compares pictures by is counted, beside those of the perceptors.
+INIT = "init"
+
+
 @dataclass
 class Walk:
     """A guided step on pictures without contents: what it holds, and what work each network and the rest had."""
@@ -396,6 +402,7 @@ class Walk:
     arrangement: Arrangement
     device_type: str
     step: Step = field(init=False)  # the heaviest of the plan
+    guidance: Guidance = field(init=False)
     ledger: Ledger = field(init=False)
     most: int = field(init=False)  # cuts that a perceptor could look at together
     works: dict[str, Work] = field(default_factory=dict, init=False)
@@ -432,15 +439,16 @@ class Walk:
         diffusion = Diffusion.spaced(plan.total_steps, unet_spec.noise_schedule)
         x = torch.empty(1, 3, plan.height, plan.width, device="meta")  # the pictures of a batch are computed one by one
         views = [self._view(name) for name in plan.perceptors]
-        guidance = Guidance(
+        self.guidance = Guidance(
             diffusion,
             views,
-            self._init_loss([view.perceptor for view in views], x) if plan.pulls_to_init else None,
+            self._init_loss(x) if plan.pulls_to_init else None,
             plan.symmetry_axis,
             compat=settings.compat == "disco57",
             cuts_at_once=self.arrangement.cuts_at_once,
             wrap=plan.wrap,
         )
+        self.works.clear()  # of what the init is compared by: once a run
         unet = UNetDenoiser(
             self.network("unet", unet_spec, self.arrangement.checkpointing), diffusion, unet_spec.predicts
         )
@@ -448,14 +456,13 @@ class Walk:
         if model.use_secondary_model:
             spec = catalog.secondary(model.secondary_model)
             secondary = SecondaryDenoiser(self.network("secondary", spec), diffusion)
-        GuidedDenoiser(unet, guidance, secondary, model.clip_denoised)(x, step)
+        GuidedDenoiser(unet, self.guidance, secondary, model.clip_denoised)(x, step)
 
     def _view(self, name: str) -> View:
         plan, spec = self.plan, catalog.perceptor(name)
         prompts = max(len(stage.prompts) for stage in plan.stages) + IMAGE_PROMPT_CUTS * len(plan.image_prompts)
         prompts *= FUZZY_COPIES if plan.settings.guidance.fuzzy_prompt else 1
-        look = self.network(name, spec, self.arrangement.checkpointing)
-        perceptor = Perceptor(name, spec.resolution, spec.mean, spec.std, look, lambda texts: torch.empty(0))
+        perceptor = self._perceptor(name, name)
         targets = torch.empty(1, prompts, spec.embed_dim, device="meta")
         return View(
             perceptor,
@@ -465,15 +472,21 @@ class Walk:
             [torch.Generator()],
         )
 
-    def _init_loss(self, perceptors: Sequence[Perceptor], init: Tensor) -> Callable[[Tensor], Tensor]:
+    def _perceptor(self, name: str, counted: str) -> Perceptor:
+        """counted: by which name its work is."""
+        spec = catalog.perceptor(name)
+        look = self.network(counted, spec, self.arrangement.checkpointing)
+        return Perceptor(name, spec.resolution, spec.mean, spec.std, look, lambda texts: torch.empty(0))
+
+    def _init_loss(self, init: Tensor) -> Callable[[Tensor], Tensor]:
         if self.plan.settings.init.init_loss == "perceptors":
-            return likeness(perceptors, init)
-        return self.network("lpips", BACKBONE)
+            return likeness([self._perceptor(name, INIT) for name in self.plan.perceptors], init)
+        return self.network(INIT, BACKBONE)
 
 
 def heaviest(plan: Plan) -> Step:
     """A step with all that any step of the plan does, with the most cuts."""
-    most = max(plan.steps, key=lambda step: number_of(step.cuts) if guides(step) else -1)
+    most = max(plan.steps, key=lambda step: number_of(step.cuts) if looks(step) else -1)
     scales = ("clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "symmetry_loss_scale", "init_scale")
     clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
     return replace(
@@ -485,12 +498,6 @@ def heaviest(plan: Plan) -> Step:
         cuts=replace(most.cuts, skip_augs=all(step.cuts.skip_augs for step in plan.steps)),
         stage=0,
     )
-
-
-def guides(step: Step) -> bool:
-    """Whether perceptors look at this step."""
-    pulls = not step.clamp_grad or step.clamp_max > 0
-    return bool(pulls and step.clip_guidance_scale and any(step.perceptor_weights))
 
 
 @backend.using("reference")  # a kernel computes nothing without contents
@@ -511,8 +518,10 @@ def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate
 def standing(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
     """Bytes that the run holds from beginning to end, whatever its activations are; known without a walk."""
     pictures = KEPT_PICTURES * plan.settings.batch_size * 3 * plan.width * plan.height * 4
-    others = {"pictures": pictures, "libraries": LIBRARIES.get(device_type, 0)}
-    return weights_of(plan, precision, device_type) | others
+    libraries = LIBRARIES.get(device_type, 0)
+    if precision != "float32":
+        libraries += HALF_LIBRARIES.get(device_type, 0)
+    return weights_of(plan, precision, device_type) | {"pictures": pictures, "libraries": libraries}
 
 
 def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
@@ -531,15 +540,15 @@ def work_of(step: Step, walk: Walk) -> Work:
     """The work of one step of the walk's plan: what it looks at, as a share of what the walk looked at."""
     plan, works = walk.plan, dict(walk.works)
     unet = works.pop("unet")
-    if not guides(step):
+    if not walk.guidance.wants(step):
         model, shape = plan.settings.model, (1, 3, plan.height, plan.width)
         spec, precision = catalog.unet(model.diffusion_model), walk.arrangement.precision
         on = walk.arrangement.checkpointing
         return cost_of(spec, shape, precision, on, False, walk.device_type, plan.wrap).work
-    looks = number_of(step.cuts) / number_of(walk.step.cuts)
-    work = unet + walk.ledger.work * looks
+    share = number_of(step.cuts) / number_of(walk.step.cuts) if looks(step) else 0.0
+    work = unet + walk.ledger.work * share + works.pop(INIT, Work()) * bool(step.init_scale)
     for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):
-        work += works.pop(name, Work()) * (looks if weight else 0)
+        work += works.pop(name, Work()) * (share if weight else 0)
     return sum(works.values(), work)
 
 
@@ -560,10 +569,13 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
     if asked is None and len(plan.perceptors) and is_small(plan) and room > SMALL:
         return replace(choices[0], why="small enough to need no planning"), None
     there = f"{'memory_limit is' if asked is not None else 'free are'} {in_words(room)}"
-    least = floor(plan, choices[-1], device.type)
+    # The last of each precision, for in tiny runs half precision takes no less.
+    floors = {choice: floor(plan, choice, device.type) for choice in {c.precision: c for c in choices}.values()}
+    least = min(floors.values())
     for number, arrangement in enumerate(choices if least <= room else ()):
         if number == 2:  # the likeliest two do not fit: before all the others, see whether any can
-            least = needed(estimate(plan, choices[-1], device.type))
+            possible = [choice for choice, weights in floors.items() if weights <= room]
+            least = min(needed(estimate(plan, choice, device.type)) for choice in possible)
             if least > room:
                 break
         if floor(plan, arrangement, device.type) > room:

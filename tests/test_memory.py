@@ -140,6 +140,15 @@ def test_weights_are_those_that_are_loaded(precision):
     assert parts["embedded"] == sum(p.nbytes for p in networks.unet.parameters())
 
 
+def test_half_precision_keeps_more_of_its_libraries_on_the_processor():
+    plan = plan_of()
+    single, half, cuda = (
+        memory.standing(plan, *where)["libraries"]
+        for where in (("float32", "cpu"), ("bfloat16", "cpu"), ("float16", "cuda"))
+    )
+    assert half - single == memory.HALF_LIBRARIES["cpu"] and cuda == memory.LIBRARIES["cuda"]
+
+
 def test_a_share_of_the_cuts_is_not_planned_too_small():
     spec = catalog.perceptor("embedded_resnet")
     for count in (1, 2, 5, 8):
@@ -163,6 +172,31 @@ def test_flops_are_those_of_the_networks():
     assert through_unet == pytest.approx(7.94e12 - 2 * 5 / 9 * enlarged + cuts, rel=0.02)  # and the cutting
     unguided = estimate(plan_of(**given, clip_guidance_scale=0, range_scale=0), PLAIN, "cpu").flops
     assert unguided == pytest.approx(3.96e12 - 5 / 9 * enlarged, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"clip_guidance_scale": 0},
+        {"clip_guidance_scale": 0, "range_scale": 0, "tv_scale": 10, "use_secondary_model": True},
+        {"perlin_init": True, "init_scale": "[9]*500+[0]*500", "init_loss": "perceptors", "skip_steps": 1},
+    ],
+    ids=str,
+)
+def test_the_work_that_is_planned_is_the_work_that_is_done(given):
+    """Against the operations of a run, whatever of it pulls."""
+    plan = plan_of(steps=4, cut_overview="[2]*500+[4]*500", **given)
+    networks = engine.load_networks(plan, CPU, PLAIN)
+    steps = engine.walk(plan, networks, list(plan.seeds), CPU)
+    if plan.pulls_to_init:  # what it is compared with is embedded once
+        plan = replace(plan, steps=plan.steps[1:])
+        next(steps)
+    with Ledger("cpu", 64) as ledger:
+        for _ in steps:
+            pass
+    done = ledger.work.flops / len(plan.steps)
+    assert estimate(plan, PLAIN, "cpu").flops == pytest.approx(done, rel=0.03)
 
 
 def test_cutn_batches_take_time_and_the_memory_that_they_are_given():
@@ -297,6 +331,7 @@ def test_where_the_weights_alone_are_too_many_nothing_is_counted(monkeypatch):
 
 
 def test_what_the_weights_rule_out_is_not_counted(monkeypatch):
+    monkeypatch.setattr(memory, "HALF_LIBRARIES", {})  # which weigh more than what half precision spares here
     plan = plan_of()
     counted = []
 

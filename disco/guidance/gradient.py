@@ -110,12 +110,12 @@ class Guidance:
 
     def wants(self, step: Step) -> bool:
         """Whether anything can pull at this step."""
-        if step.clamp_grad and step.clamp_max == 0:
+        if holds_still(step):
             return False
         scales = [step.tv_scale, step.sat_scale, step.range_scale, step.symmetry_loss_scale]
         if self.init_loss is not None:
             scales.append(step.init_scale)
-        return any(scales) or bool(step.clip_guidance_scale and number_of(step.cuts) and any(step.perceptor_weights))
+        return any(scales) or looks(step)
 
     def __call__(self, x: Tensor, x0: Tensor, step: Step) -> Tensor:
         _, sigma = self.diffusion.alpha_sigma(step.index)
@@ -214,6 +214,17 @@ class Guidance:
             for gradient in self.call_all(partial(back, *pair) for pair in zip(drawn, pulls, strict=True)):
                 pull += gradient
         return pull
+
+
+def holds_still(step: Step) -> bool:
+    """Whether every gradient is clamped to nothing."""
+    return bool(step.clamp_grad and step.clamp_max == 0)
+
+
+def looks(step: Step) -> bool:
+    """Whether perceptors look at this step."""
+    asked = step.clip_guidance_scale and number_of(step.cuts) and any(step.perceptor_weights)
+    return bool(asked) and not holds_still(step)
 
 
 def number_of(cuts: Cuts) -> int:
