@@ -13,7 +13,7 @@ from typing import Any
 from disco.config import Settings, load
 from disco.errors import SettingsError
 from disco.models import catalog, store
-from disco.models.custom import SUFFIXES, command_for, custom_names, custom_unet
+from disco.models.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet
 from disco.models.download import in_bytes
 from disco.models.places import models_folder
 from disco.models.reach import Reach
@@ -192,12 +192,23 @@ def import_file(words: Sequence[str]) -> int:
         raise SettingsError(f"a file is imported under one name, and {', '.join(map(repr, names))} are {len(names)}")
 
     from disco.models.adopt import adopt  # which loads torch
+    from disco.models.weights import average_in
 
-    spec, place = adopt(Path(file).expanduser(), names[0] if names else None, dict(map(flag, flags)))
+    given = dict(map(flag, flags))
+    spec, place = adopt(Path(file).expanduser(), names[0] if names else None, given)
     print(f"{spec.name}: {place}")
+    if average := average_in(place):
+        print(f"disco: of the states in the file the averaged one is taken, {average}", file=sys.stderr)
     if isinstance(spec, UNetSpec) and spec.name in custom_names():
         card = models_folder() / f"{spec.name}.json"
-        print(f"disco: its flags are in {card}; heads and noise schedule are assumed where not given", file=sys.stderr)
+        values = " ".join(f"{name}={str(value).lower()}" for name, value in assumed(spec, given).items())
+        print(
+            f"disco: no shape tells, so it is assumed: {values}; where it was trained otherwise, import it again with "
+            f"the flags that differ, or change them in {card}",
+            file=sys.stderr,
+        )
+        if spec.num_classes is not None:
+            print(f"disco: it draws {spec.num_classes} classes, by number: their names are in no file", file=sys.stderr)
         print(f"disco: render with it: {command_for(spec, spec.name)}", file=sys.stderr)
     return 0
 

@@ -15,7 +15,7 @@ import torch
 from disco.errors import SettingsError
 from disco.models import catalog, store
 from disco.models.clip import build_clip
-from disco.models.custom import SUFFIXES, card_of, custom_unet, from_card, guess_unet, what_they_are
+from disco.models.custom import SUFFIXES, custom_unet, from_card, guess_unet, stated, what_they_are
 from disco.models.download import check_room
 from disco.models.places import models_folder
 from disco.models.secondary import build_secondary
@@ -107,8 +107,8 @@ def custom(
         )
     file = f"{name}{path.suffix if path.suffix in SUFFIXES else '.pt'}"
     card_path = models_folder() / f"{name}.json"
-    written = json.loads(card_path.read_text(encoding="utf-8")) if custom_unet(name) else card_of(guess)
-    card = written | dict(flags) | {"file": file, "sha256": sha256}
+    written = json.loads(card_path.read_text(encoding="utf-8")) if custom_unet(name) else None
+    card = stated(guess, flags, written) | {"file": file, "sha256": sha256}
     spec = from_card(name, card)
     check_fit(spec, shapes)
     placed = place(path, file, sha256)

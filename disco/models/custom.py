@@ -40,8 +40,12 @@ FLAGS: dict[str, Any] = {
 #: Flags of how it was trained, or is sampled from, which mean nothing here.
 IGNORED = {
     *("diffusion_steps", "timestep_respacing", "rescale_timesteps", "rescale_learned_sigmas", "use_kl", "dropout"),
-    *("use_checkpoint", "use_fp16", "num_heads_upsample"),
+    *("use_checkpoint", "use_fp16", "num_heads_upsample", "predict_xstart"),
 }
+#: Of these, the ones that have a value with which a network cannot be used here (see `_check_training`).
+TELLING = {"diffusion_steps", "rescale_timesteps", "num_heads_upsample", "predict_xstart"}
+#: Two ways to say the same, of which guided-diffusion follows the second where it has both.
+HEADS = ("num_heads", "num_head_channels")
 OURS = (
     *("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses"),
     *("predicts", "patch", "refine"),
@@ -87,8 +91,6 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
     """A card as a diffusion model. Raises `disco.errors.SettingsError` for a flag that is unknown or cannot be."""
     known = [*FLAGS, *IGNORED, *OURS]
     for key in card:
-        if key == "predict_xstart" and not card[key]:
-            continue
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             raise SettingsError(f"there is no flag {key!r}" + (f"; do you mean {near[0]}?" if near else ""))
@@ -97,7 +99,8 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         _check(key, flags[key], lambda value: value > 0, int, "a positive integer")
     for key in ("class_cond", "use_scale_shift_norm", "resblock_updown", "use_new_attention_order", "learn_sigma"):
         _check(key, flags[key], lambda value: True, bool, "true or false")
-    for key in ("num_heads", "num_head_channels"):
+    _check_training(card)
+    for key in HEADS:
         _check(key, flags[key], lambda value: value > 0 or value == -1, int, "a positive integer, or -1")
     _check(
         "noise_schedule", flags["noise_schedule"], lambda value: value in ("linear", "cosine"), str, "linear or cosine"
@@ -115,6 +118,8 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         if side <= 0 or image_size % side:
             raise SettingsError(f"attention_resolutions holds {side}, which does not divide image_size {image_size}")
     by_channels = flags["num_head_channels"] != -1
+    if not by_channels and flags["num_heads"] == -1:
+        raise SettingsError("num_heads and num_head_channels are both -1; one of them has to be a number")
     _check_widths(flags, mult, {image_size // side for side in resolutions})
     return UNetSpec(
         name=name,
@@ -162,6 +167,21 @@ def command_for(spec: UNetSpec, name: str) -> str:
 def _check(key: str, value: Any, allowed: Any, kind: type, words: str) -> None:
     if type(value) is not kind or not allowed(value):
         raise SettingsError(f"{key} is {value!r}, but must be {words}")
+
+
+def _check_training(card: Mapping[str, Any]) -> None:
+    """Raise `disco.errors.SettingsError` for a network that was taught what disco does not ask it."""
+    if card.get("predict_xstart", False) is not False:
+        raise SettingsError("predict_xstart is true, but disco draws with networks that predict eps, or v (predicts=v)")
+    steps = card.get("diffusion_steps", 1000)
+    if card.get("rescale_timesteps", True) is not True and steps != 1000:
+        raise SettingsError(
+            f"rescale_timesteps is false and diffusion_steps {steps}, so the network knows steps of 0 to {steps}, but "
+            "disco tells it 0 to 1000; it has to be trained with rescale_timesteps=true, or with 1000 steps"
+        )
+    upsample = card.get("num_heads_upsample", -1)
+    if upsample not in (-1, card.get("num_heads", FLAGS["num_heads"])) and card.get("num_head_channels", -1) == -1:
+        raise SettingsError(f"num_heads_upsample is {upsample}, but must be num_heads; disco knows no others")
 
 
 def _check_widths(flags: Mapping[str, Any], mult: Sequence[float], attended: Collection[float]) -> None:
@@ -225,6 +245,62 @@ def card_of(spec: UNetSpec) -> dict[str, Any]:
     }
 
 
+# Flags that are given beside a file
+
+
+def stated(guess: UNetSpec, flags: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The card of a file whose shapes were read as `guess`, and of which these flags are said.
+
+    card: the one that the file has already, whose flags hold where none are given.
+
+    Raises `disco.errors.SettingsError` for flags that change nothing or contradict one another, and where the heads
+    are not known; those that contradict the shapes are for who compares the card's network with them.
+    """
+    idle = [flag for flag in flags if flag in IGNORED - TELLING]
+    if idle:
+        raise SettingsError(
+            f"{', '.join(idle)} of a training script {'changes' if len(idle) == 1 else 'change'} nothing here; leave "
+            f"{'it' if len(idle) == 1 else 'them'} out"
+        )
+    heads = [flag for flag in HEADS if flags.get(flag, -1) != -1]
+    if len(heads) > 1:
+        raise SettingsError(
+            f"num_heads={flags[HEADS[0]]} and num_head_channels={flags[HEADS[1]]} contradict each other: the second "
+            "alone would count; give one of them"
+        )
+    if card is None:
+        if not heads and not heads_are_known(guess):
+            raise SettingsError(
+                "how many heads its attention has is in no shape, and no published model is like it; give "
+                "num_heads=N or num_head_channels=N, as it was trained with"
+            )
+        size = flags.get("image_size", guess.image_size)  # which shapes do not tell, and attention's places hang on
+        card = card_of(replace(guess, image_size=size) if type(size) is int and size > 0 else guess)
+    others = {flag: -1 for flag in HEADS if heads and flag not in heads}
+    return dict(card) | dict(flags) | others
+
+
+def heads_are_known(guess: UNetSpec) -> bool:
+    """Whether there is a published model to take the heads from, of the same shapes or alike."""
+    return bool(names_of_same_shapes(guess)) or _likely_heads(vars(guess)) is not None
+
+
+def assumed(spec: UNetSpec, flags: Collection[str] = ()) -> dict[str, Any]:
+    """By their flags, the values of what shapes do not tell and nobody gave."""
+    by_heads = spec.num_heads is not None
+    values = {
+        "image_size": spec.image_size,
+        ("num_heads" if by_heads else "num_head_channels"): spec.num_heads if by_heads else spec.num_head_channels,
+        "use_new_attention_order": spec.use_new_attention_order,
+        "noise_schedule": spec.noise_schedule,
+        "predicts": spec.predicts,
+        "rescale_timesteps": True,
+    }
+    if "predict_xstart" in flags:
+        del values["predicts"]
+    return {flag: value for flag, value in values.items() if flag not in flags}
+
+
 # Shapes
 
 
@@ -280,23 +356,29 @@ def _upsamples(shapes: Mapping[str, tuple[int, ...]], part: str) -> bool:
 
 def _assumed(seen: Mapping[str, Any]) -> dict[str, Any]:
     """What shapes do not tell: the heads of the catalog's model that was trained most alike, a linear schedule."""
-    alike = ("resblock_updown", "use_scale_shift_norm", "num_channels")
-    published = [entry for entry in UNETS if not entry.weights.shipped]
-    nearest = max(published, key=lambda entry: sum(getattr(entry, key) == seen[key] for key in alike))
-    mults = seen["channel_mult"]
-    levels = len(mults)
+    mults, levels = seen["channel_mult"], len(seen["channel_mult"])
     image_size = next((size for size, known in CHANNEL_MULT.items() if known == mults), 8 * 2 ** (levels - 1))
-    attended = {levels - 1, *(downsampling.bit_length() - 1 for downsampling in seen["attention_downsampling"])}
-    each = nearest.num_heads or nearest.num_head_channels
-    possible = all(mults[level] * seen["num_channels"] % each == 0 for level in attended)
+    num_heads, num_head_channels = _likely_heads(seen) or (1, None)
     return {
         "image_size": image_size,
         "multiple": max(2 ** (levels - 1), 64 if image_size >= 256 else 1),
         "noise_schedule": "linear",
-        "num_heads": nearest.num_heads if possible else 1,
-        "num_head_channels": nearest.num_head_channels if possible else None,
+        "num_heads": num_heads,
+        "num_head_channels": num_head_channels,
         "sizes": ((image_size, image_size),),
     }
+
+
+def _likely_heads(seen: Mapping[str, Any]) -> tuple[int | None, int | None] | None:
+    """num_heads and num_head_channels of the nearest relative; None where its widths cannot be shared out so."""
+    alike = ("resblock_updown", "use_scale_shift_norm", "num_channels")
+    published = [entry for entry in UNETS if not entry.weights.shipped]
+    nearest = max(published, key=lambda entry: sum(getattr(entry, key) == seen[key] for key in alike))
+    mults = seen["channel_mult"]
+    attended = {len(mults) - 1, *(down.bit_length() - 1 for down in seen["attention_downsampling"])}
+    each = nearest.num_heads or nearest.num_head_channels
+    possible = all(mults[level] * seen["num_channels"] % each == 0 for level in attended)
+    return (nearest.num_heads, nearest.num_head_channels) if possible else None
 
 
 def _same_shapes(one: UNetSpec, other: UNetSpec) -> bool:

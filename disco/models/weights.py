@@ -25,7 +25,7 @@ from disco.models.torchscript import is_torchscript, read_torchscript
 #: Files of other formats that have as many bytes are converted to safetensors once, and memory-mapped from then on.
 LARGE = 64 << 20
 #: Of the rules by which a state is taken out of a file; a conversion by others is made again.
-RULES = "1"
+RULES = "2"
 
 #: Under which names training scripts keep the state: averaged weights first, which are what is published to draw with.
 WRAPPERS = (
@@ -106,28 +106,63 @@ def is_safetensors(path: Path) -> bool:
 
 def read_state(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
     """The state in a file of PyTorch's, or in a TorchScript archive; `mapped` leaves the tensors in the file."""
+    loaded = loaded_from(path, mapped=mapped)
+    return bare(read_torchscript(path)) if loaded is None else state_in(loaded)
+
+
+def loaded_from(path: Path, *, mapped: bool) -> Any:
+    """What a file of PyTorch's holds, nothing but tensors, containers and numbers; None of a TorchScript archive."""
     with path.open("rb") as file:
         head = file.read(200)
     if PAGE.match(head):
         raise SettingsError(f"{path} is a web page, not a file of weights")
     if head.startswith(b"PK"):  # every format since PyTorch 1.6 is a zip
         if is_torchscript(path):
-            return bare(read_torchscript(path))
-        return state_in(torch.load(path, map_location="cpu", weights_only=True, mmap=mapped))
-    if not head.startswith(b"\x80"):  # a pickle's first byte
+            return None
+    elif not head.startswith(b"\x80"):  # a pickle's first byte
         raise ValueError("it is in no known format")
-    return state_in(torch.load(path, map_location="cpu", weights_only=True))
+    # An old pickle cannot be left in its file.
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and head.startswith(b"PK"))
 
 
 def state_in(loaded: Any) -> dict[str, Tensor]:
     """The state in what a file held: the tensors themselves, or those that a training script put beside others."""
+    return bare(unwrapped(loaded)[0])
+
+
+def unwrapped(loaded: Any) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors that a training script saved as the state, and the wrappers that they lay in, outermost first."""
     if isinstance(loaded, Mapping):
         for name in WRAPPERS:
             if isinstance(loaded.get(name), Mapping) and has_tensors(loaded[name]):
-                return state_in(loaded[name])
+                state, inner = unwrapped(loaded[name])
+                return state, (name, *inner)
         if has_tensors(loaded):
-            return bare({key: value for key, value in loaded.items() if isinstance(value, Tensor)})
+            return {key: value for key, value in loaded.items() if isinstance(value, Tensor)}, ()
     raise ValueError("it holds no tensors by name")
+
+
+def average_in(path: Path) -> str | None:
+    """By which name a file holds averaged weights beside others, which are those that are taken; None if it does not.
+
+    Raises `disco.errors.SettingsError` as `load_state` does.
+    """
+    with readable(path):
+        if is_safetensors(path):
+            with safe_open(path, "pt") as file:
+                return average_among(file.keys())
+        loaded = loaded_from(path, mapped=True)
+        if loaded is None:
+            return None
+        state, wrappers = unwrapped(loaded)
+        return next((name for name in wrappers if "ema" in name), None) or average_among(state)
+
+
+def average_among(keys: Iterable[str]) -> str | None:
+    """The first of AVERAGED that begins some keys and not all."""
+    keys = list(keys)
+    begun = {prefix: sum(key.startswith(prefix) for key in keys) for prefix in AVERAGED}
+    return next((prefix.rstrip(".") for prefix, count in begun.items() if 0 < count < len(keys)), None)
 
 
 def has_tensors(loaded: Mapping[Any, Any]) -> bool:
@@ -142,12 +177,19 @@ def bare(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for prefix in AVERAGED:
         averaged = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         if any(value.ndim for value in averaged.values()):
-            state = averaged
+            state = dotted(averaged, state)
     state = {key: value for key, value in state.items() if not (key in NUMBERS and value.ndim == 0)}
     for prefix in PREFIXES * 2:  # one may hide behind another
         if state and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
     return {key: value.detach() for key, value in state.items()}
+
+
+def dotted(averaged: dict[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The averaged weights by the names of those they average: some scripts keep them as buffers, without the dots."""
+    others = [key.removeprefix("model.") for key in state if key.startswith("model.")]
+    names = {key.replace(".", ""): key for key in others}
+    return {names.get(key, key) if "." not in key else key: value for key, value in averaged.items()}
 
 
 def converted(path: Path) -> Path | None:

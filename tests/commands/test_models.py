@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 import torch
+from guided_diffusion.script_util import create_model
 from safetensors.torch import save
 
 from disco.cli import main
@@ -149,6 +150,18 @@ def test_import(capsys, mirror, folder, tmp_path):
     assert say(capsys, "import", str(mirror / "one.safetensors")).out == f"one: {folder / 'one.safetensors'}\n"
     (tmp_path / "a.pt").write_bytes(b"rubbish")
     assert "a.pt cannot be read as weights" in say(capsys, "import", str(tmp_path / "a.pt"), code=2).err
+
+
+def test_import_says_what_it_assumes_and_which_weights_it_takes(capsys, folder, tmp_path):
+    state = create_model(64, 32, 1, channel_mult="1,2", num_heads=2).state_dict()
+    torch.save({"model": state, "ema": state}, tmp_path / "mine.pt")
+    said = say(capsys, "import", str(tmp_path / "mine.pt"), "num_heads=2").err
+    assert "the averaged one is taken, ema" in said
+    assert "it is assumed: image_size=" in said and "noise_schedule=linear" in said and "num_heads" not in said
+    assert (
+        "num_heads=2 and num_head_channels=8 contradict"
+        in say(capsys, "import", str(tmp_path / "mine.pt"), "num_heads=2", "num_head_channels=8", code=2).err
+    )
 
 
 @pytest.mark.parametrize(("word", "value"), [

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from disco.errors import SettingsError
@@ -14,6 +16,7 @@ from disco.models import adopt as module
 from disco.models import catalog, perceptors, store
 from disco.models.adopt import adopt
 from disco.models.clip import build_clip
+from disco.models.custom import assumed
 from disco.models.specs import WeightsFile
 from disco.models.unet import UNet, load_unet, state_for_file
 from disco.models.weights import load_state
@@ -183,7 +186,7 @@ def test_a_unet_that_mends_its_seams_is_taken_whole(folder, tmp_path):
 
 def test_flags_say_what_shapes_do_not(folder, tmp_path):
     path = saved(small(), tmp_path / "mine.pt")
-    spec, _ = adopt(path, flags={"noise_schedule": "cosine", "num_heads": 2, "num_head_channels": -1})
+    spec, _ = adopt(path, flags={"noise_schedule": "cosine", "num_heads": 2})
     assert (spec.noise_schedule, spec.num_heads, spec.num_head_channels) == ("cosine", 2, None)
     assert catalog.unet("mine") == spec
     with pytest.raises(SettingsError, match="do you mean noise_schedule"):
@@ -191,6 +194,92 @@ def test_flags_say_what_shapes_do_not(folder, tmp_path):
     with pytest.raises(SettingsError, match="do not fit mine: .*their shapes fit"):
         adopt(path, flags={"num_channels": 64})
     assert catalog.unet("mine") == spec
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"num_heads": 2, "num_head_channels": 16}, "num_heads=2 and num_head_channels=16 contradict each other"),
+        ({"num_heads": -1, "num_head_channels": -1}, "both -1"),
+        ({"num_heads": 3}, "num_heads is 3, but must divide the 64 channels"),
+        ({"num_head_channels": 24}, "num_head_channels is 24, but must divide the 64 channels"),
+        ({"use_fp16": True}, "^use_fp16 of a training script changes nothing here; leave it out$"),
+        ({"dropout": 0, "use_kl": False}, "^dropout, use_kl of a training script change nothing"),
+        ({"predict_xstart": True}, "predict_xstart is true"),
+        ({"rescale_timesteps": False, "diffusion_steps": 4000}, "rescale_timesteps is false and diffusion_steps 4000"),
+        ({"num_heads": 2, "num_heads_upsample": 4}, "num_heads_upsample is 4"),
+        ({"learn_sigma": False}, "do not fit mine"),
+        ({"class_cond": True}, "do not fit mine: 1 missing: label_emb"),
+    ],
+)
+def test_flags_that_contradict_or_change_nothing_are_refused(folder, tmp_path, flags, said):
+    with pytest.raises(SettingsError, match=said):
+        adopt(saved(small(), tmp_path / "mine.pt"), flags=flags)
+    assert left(folder) == []
+
+
+@given(heads=st.sampled_from([1, 2, 4, 8]), by=st.sampled_from(["num_heads", "num_head_channels"]), again=st.booleans())
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_heads_that_are_given_are_the_networks(folder, tmp_path, heads, by, again):
+    """Also where the file came with other ones before: the bits of a picture hang on it."""
+    path = saved(small(), tmp_path / "mine.pt")
+    if again:
+        adopt(path, flags={"num_heads": 16})
+    spec, _ = adopt(path, flags={by: heads})
+    assert (spec.num_heads, spec.num_head_channels) == ((heads, None) if by == "num_heads" else (None, heads))
+    attention = load_unet(catalog.unet("mine"), "cpu").net.middle_block[1]
+    assert attention.num_heads == (heads if by == "num_heads" else 64 // heads)
+    for left_over in folder.glob("mine*"):
+        left_over.unlink()
+
+
+def test_heads_that_nobody_can_know_are_asked_for(folder, tmp_path):
+    """No published model is like it, and its nearest relative's heads of 64 channels do not divide 96."""
+    path = saved(replace(small(), channel_mult=(1, 3)), tmp_path / "mine.pt")
+    with pytest.raises(SettingsError, match="how many heads its attention has is in no shape.*give num_heads=N or"):
+        adopt(path)
+    assert left(folder) == []
+    assert adopt(path, flags={"num_heads": 3})[0].num_heads == 3
+
+
+def test_the_size_that_is_given_leaves_attention_where_it_is(folder, tmp_path):
+    path = saved(small(), tmp_path / "mine.pt")
+    spec, _ = adopt(path, flags={"image_size": 128})
+    assert (spec.image_size, spec.attention_downsampling, spec.sizes) == (128, (2,), ((128, 128),))
+
+
+def test_what_agrees_with_the_shapes_may_be_said(folder, tmp_path):
+    path = saved(small(), tmp_path / "mine.pt")
+    flags = {"num_channels": 32, "learn_sigma": True, "class_cond": False, "predict_xstart": False}
+    spec, _ = adopt(path, flags=flags | {"rescale_timesteps": False, "diffusion_steps": 1000})
+    assert spec == adopt(path)[0]
+
+
+def test_what_nobody_said_is_named_with_its_value():
+    spec = small()
+    everything = {
+        "image_size": 64, "num_head_channels": 16, "use_new_attention_order": False, "noise_schedule": "cosine",
+        "predicts": "eps", "rescale_timesteps": True,
+    }  # fmt: skip
+    assert assumed(spec) == everything
+    assert assumed(replace(spec, num_head_channels=None, num_heads=2))["num_heads"] == 2
+    said = {"num_head_channels": 16, "noise_schedule": "cosine", "predict_xstart": False}
+    assert assumed(spec, said).keys() == everything.keys() - {"num_head_channels", "noise_schedule", "predicts"}
+
+
+@pytest.mark.parametrize("dots", [True, False], ids=["dots", "no dots"])
+def test_of_a_training_checkpoint_the_averaged_weights_are_taken(folder, tmp_path, dots):
+    state = UNet(small()).net.state_dict()
+    average = {key: value + 1 for key, value in state.items()}
+    names = {key: "diffusion_model." + key if dots else f"diffusion_model.{key}".replace(".", "") for key in average}
+    both = {f"model.diffusion_model.{key}": value for key, value in state.items()} | {
+        f"model_ema.{names[key]}": value for key, value in average.items()
+    }
+    torch.save({"state_dict": both | {"model_ema.decay": torch.tensor(0.9)}}, tmp_path / "mine.pt")
+    _, place = adopt(tmp_path / "mine.pt")
+    loaded = load_state(place)
+    assert loaded.keys() == average.keys()
+    assert all(torch.equal(loaded[key], value) for key, value in average.items())
 
 
 def test_a_card_that_was_written_by_hand_stays(folder, tmp_path):

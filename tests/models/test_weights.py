@@ -115,6 +115,16 @@ def test_round_trip(tmp_path, models, monkeypatch, form, dtype, legacy, large):
     assert not any(value.requires_grad for value in loaded.values())
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_of_several_states_the_one_that_is_taken_is_named(tmp_path, form):
+    state, average = states()
+    saved, wanted = FORMS[form](state, average)
+    torch.save(saved, tmp_path / "a.pt")
+    name = weights.average_in(tmp_path / "a.pt")
+    assert (name is not None) == (wanted is average)
+    assert name is None or "ema" in name
+
+
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".bin", ".safetensors", ""])
 def test_the_format_is_told_by_the_bytes(tmp_path, suffix):
     state, _ = states()
