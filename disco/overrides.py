@@ -129,7 +129,9 @@ def _typed(name: str, text: str) -> Any:
     try:
         return OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # whatever YAML's reader makes of any text
-        raise SettingsError(f"{name} is {text!r}, which cannot be read; put its texts in quotes") from error
+        raise SettingsError(
+            f"{name} is {text!r}, which cannot be read as one value; put its texts in quotes"
+        ) from error
 
 
 def notes_on_commas(arguments: Sequence[str], texts: Sequence[str] = ()) -> list[str]:

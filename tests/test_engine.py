@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision.transforms import functional as TF
 
 from disco import engine
 from disco.config import load
@@ -798,6 +799,25 @@ def test_the_edges_of_a_tile_meet():
 def test_tiling_goes_with_everything(more):
     tiled, plain = (pixels(render("a red star", tile=tile, **TINY | more)) for tile in ("both", "none"))
     assert tiled.std() > 5 and (tiled != plain).any()
+
+
+@pytest.mark.parametrize("size", [(640, 427), (427, 640), (100, 67), (32, 32), (20, 333), (61, 60)])
+def test_image_prompts_are_shrunk_as_torchvision_shrinks_them_in_compat(size):
+    """The original hands `resize` the least of all four sides; by default the long side is rounded instead."""
+    plan = build_plan(settings_of(width=96, height=64))
+    theirs = TF.resize(Image.new("RGB", size), min(96, 64, *size)).size
+    assert engine.prompt_size(size, plan, compat=True) == theirs
+    rounded = engine.prompt_size(size, plan, compat=False)
+    assert min(rounded) == min(theirs) and abs(max(rounded) - max(size) * min(rounded) / min(size)) <= 0.5
+
+
+def test_levels_are_cut_off_in_compat_wherever_a_picture_is_handed_on(toys, tmp_path):
+    events = []
+    run = render("a red star", folder=tmp_path / "run", compat="disco57", on_step=events.append, **QUICK)
+    x0 = events[-1].x0[0].clamp(-1, 1)
+    expected = ((x0 + 1) * 127.5).floor().byte().permute(1, 2, 0).numpy()
+    for image in (run.pictures[0].image, events[-1].pictures[0], Image.open(tmp_path / "run" / "image_0.png")):
+        np.testing.assert_array_equal(np.asarray(image), expected)
 
 
 def test_symmetry_is_honoured_under_plms_but_in_compat(toys):

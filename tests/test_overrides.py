@@ -334,7 +334,11 @@ def test_seeds_by_discos_name_may_be_a_sweep() -> None:
         (["width=64", "width_height=[64,64]"], "width is given, and said by width_height too; keep one"),
         (["clip_models=[RN50]", "ViTB32=true"], "clip_models is given, and said by ViTB32 too"),
         (["a", "b", "text_prompts=[c,d]"], "prompts is given, and said by text_prompts too"),
-        (['text_prompts=["a"'], """text_prompts is '."a"', which cannot be read; put its texts in quotes"""),
+        (
+            ['text_prompts=["a"'],
+            """text_prompts is '."a"', which cannot be read as one value; put its texts in quotes""",
+        ),
+        (["width_height=[64,64],[96,64]"], "which cannot be read as one value"),
         (["preset=disco57,default", "RN50=true"], "preset=disco57,default holds several values; name the CLIP models"),
     ],
 )
