@@ -257,7 +257,7 @@ def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(plan.settings.model.device)
     arrangement = next(iter(candidates(plan, device.type)))
     cores = torch.get_num_threads()
-    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
         bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2], call_all)
         if options.serve:
@@ -269,7 +269,7 @@ def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "threads": threads.each,
-        "perceptors_at_once": threads.perceptors_at_once,
+        "side_by_side": threads.side_by_side,
         "settings": options.settings,
         "random_weights": options.random,
         "size": [plan.width, plan.height],

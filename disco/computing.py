@@ -97,12 +97,12 @@ def choose_compile(plan: Plan, device: torch.device) -> Choice:
 class Threads:
     """How the processor's cores are used.
 
-    each: threads that share every operation. perceptors_at_once: how many perceptors look side by side, a thread each,
-    which changes no bit. why: in a few words, for the record.
+    each: threads that share every operation. side_by_side: how many pictures of a batch, or perceptors of a picture
+    that is alone, are computed at once, a thread each, which changes no bit. why: in a few words, for the record.
     """
 
     each: int
-    perceptors_at_once: int = 1
+    side_by_side: int = 1
     why: str = ""
 
 
@@ -114,7 +114,8 @@ def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -
     if not asked and not is_small(plan):
         return Threads(cores, 1, "every operation is long enough to be shared")
     compiling = choose_compile(plan, device).chosen != "off"  # torch.compile compiles in one thread at a time
-    at_once = 1 if compiling or not is_small(plan) else min(cores, len(plan.perceptors))
+    several = plan.settings.batch_size if plan.settings.batch_size > 1 else len(plan.perceptors)
+    at_once = 1 if compiling or not is_small(plan) else min(cores, several)
     return Threads(1, at_once, "as asked" if asked else "operations are too short to be shared")
 
 
@@ -130,7 +131,7 @@ def side_by_side(threads: int) -> Iterator[CallAll]:
     if threads == 1:
         yield one_by_one
         return
-    with ThreadPoolExecutor(threads, "perceptors") as pool:
+    with ThreadPoolExecutor(threads, "side by side") as pool:
 
         def call_all(calls: Iterable[Callable[[], Any]]) -> list[Any]:
             waiting = [pool.submit(copy_context().run, call) for call in calls]

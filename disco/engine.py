@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -147,7 +147,7 @@ def render_settings(
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
     out = None if folder is None else run_folder(plan, folder)
-    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all)
 
 
@@ -173,7 +173,7 @@ def resume(
     out = run_folder(plan, place)
     try:
         earlier = out.reopen(batches_of(plan), [step.number for step in plan.steps])
-        with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+        with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
             return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all, earlier)
     finally:
         out.release()
@@ -543,15 +543,24 @@ class Event(NamedTuple):
 def walk_batch(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[Event]:
     """Render the pictures of these seeds side by side, step by step.
 
-    Each is computed on its own, with the memory of one. Computed in one tensor, a picture's rounding would depend on
-    its mates', and guidance is chaotic: 1e-6 after the first step is another picture after the tenth.
+    Each is computed on its own, with the memory of one, or of as many as `networks.call_all` calls at once. Computed in
+    one tensor, a picture's rounding would depend on its mates', and guidance is chaotic: 1e-6 after the first step is
+    another picture after the tenth.
     """
-    for events in zip(*(walk(plan, networks, [seed], device) for seed in seeds), strict=True):
-        yield Event(events[0].step, torch.cat([event.x0 for event in events]), joined([e.line for e in events]))
+    if len(seeds) == 1:
+        yield from walk(plan, networks, seeds, device)
+        return
+    walks = [walk(plan, networks._replace(call_all=one_by_one), [seed], device) for seed in seeds]
+    clock = time.perf_counter()
+    for step in plan.steps:
+        events: list[Event] = networks.call_all(partial(next, each) for each in walks)
+        line = joined([event.line for event in events]) | {"seconds": time.perf_counter() - clock}
+        yield Event(step, torch.cat([event.x0 for event in events]), line)
+        clock = time.perf_counter()  # whoever was handed the event may have taken a while
 
 
 def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One step's lines of several pictures as one: their lists in a row, their seconds summed."""
+    """One step's lines of several pictures as one: their lists in a row."""
     first = lines[0]
     return first | {
         "losses": {name: [line["losses"][name][0] for line in lines] for name in first["losses"]},
@@ -559,7 +568,6 @@ def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "gradient_rms": [line["gradient_rms"][0] for line in lines],
         "skipped": [line["skipped"][0] for line in lines],
         "finite": [line["finite"][0] for line in lines],
-        "seconds": sum(line["seconds"] for line in lines),
     }
 
 

@@ -177,12 +177,13 @@ def test_the_next_step_is_under_way_before_the_last_is_told():
 
 def test_short_operations_are_not_shared_between_threads():
     few = choose_threads(plan_of(), CPU, cores=8)
-    assert (few.each, few.perceptors_at_once) == (1, 3)
-    assert choose_threads(plan_of(), CPU, cores=2).perceptors_at_once == 2
-    assert choose_threads(plan_of(clip_models=["embedded_vit"]), CPU, cores=8).perceptors_at_once == 1
+    assert (few.each, few.side_by_side) == (1, 3)
+    assert choose_threads(plan_of(), CPU, cores=2).side_by_side == 2
+    assert choose_threads(plan_of(clip_models=["embedded_vit"]), CPU, cores=8).side_by_side == 1
+    assert choose_threads(plan_of(batch_size=4), CPU, cores=8).side_by_side == 4  # pictures
     assert choose_threads(plan_of(width=128, height=128), CPU, cores=8).each == 1
     large = choose_threads(plan_of(width=256, height=128), CPU, cores=8)
-    assert (large.each, large.perceptors_at_once) == (8, 1)
+    assert (large.each, large.side_by_side) == (8, 1)
     real = plan_of(preset="disco57", width=64, height=64, init_scale=0)
     assert choose_threads(real, CPU, cores=8).each == 8
 
@@ -191,9 +192,9 @@ def test_threads_that_are_asked_for_are_had():
     assert choose_threads(plan_of(threads=3), CPU, cores=8) == computing.Threads(3, 1, "as asked")
     assert choose_threads(plan_of(threads=1), CPU, cores=8) == computing.Threads(1, 3, "as asked")  # as by itself
     one = choose_threads(plan_of(threads=1, width=512, height=512), CPU, cores=8)
-    assert (one.each, one.perceptors_at_once) == (1, 1)  # whose memory is planned for one perceptor at a time
+    assert (one.each, one.side_by_side) == (1, 1)  # whose memory is planned for one perceptor at a time
     compiling = choose_threads(plan_of(compile="default"), CPU, cores=8)
-    assert (compiling.each, compiling.perceptors_at_once) == (1, 1)
+    assert (compiling.each, compiling.side_by_side) == (1, 1)
 
 
 def test_perceptors_look_in_threads_of_their_own_and_errors_come_through():

@@ -21,9 +21,11 @@ from torch import nn
 from torchvision.transforms import functional as TF
 
 from disco import engine
+from disco.computing import side_by_side
 from disco.config import load
 from disco.engine import Networks, render, render_settings, resume, walk, walk_batch
 from disco.errors import RenderError, SettingsError
+from disco.guidance.gradient import one_by_one
 from disco.guidance.perceptor import Perceptor
 from disco.interrupts import Stopped
 from disco.judge import assess, load_judge
@@ -118,12 +120,20 @@ def test_an_image_depends_on_its_seed_alone(toys, more):
     assert len({picture.image.tobytes() for picture in together.pictures}) == 4
 
 
-def predictions(**given):
+def predictions(call_all=one_by_one, **given):
     """The last x0 of a batch, unrounded."""
     plan = build_plan(settings_of(**given))
-    networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
+    networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))._replace(call_all=call_all)
     *_, last = walk_batch(plan, networks, plan.seeds, torch.device("cpu"))
     return last.x0
+
+
+def test_pictures_computed_at_once_are_those_computed_in_turn(toys):
+    """And so are the one picture's, whose perceptors look at once."""
+    for size in (1, 3):
+        in_turn = predictions(seed=5, batch_size=size, **QUICK)
+        with side_by_side(2) as call_all:
+            assert torch.equal(predictions(call_all, seed=5, batch_size=size, **QUICK), in_turn)
 
 
 def test_random_state_of_the_process_is_left_alone(toys):

@@ -120,7 +120,7 @@ def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
 
     plan = dataclasses.replace(plan, steps=plan.steps[:8])
     arrangement, _ = memory.arrange(plan, device)
-    with computing(plan) as threads, side_by_side(threads.perceptors_at_once) as call_all:
+    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         networks = engine.load_networks(plan, device, arrangement)._replace(call_all=call_all)
         lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
         planned = memory.measure_speed(device, dtype).seconds(memory.estimate(plan, arrangement, device.type).work)
