@@ -1,25 +1,36 @@
 """What a study would do: its cells, what of them is there already, and how long the rest takes.
 
 Seconds of cells that are done, here or in a narrower grid of the same study, tell most; they go for cells of the same
-shape, which is all that the work depends on. For other shapes the work is counted (`disco.memory`).
+shape, which is all that the work depends on. For other shapes a few steps are tried; where those would take long, or
+the models are not here, the work is counted (`disco.memory`).
 """
 
 from __future__ import annotations
 
 import statistics
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from disco.errors import SettingsError
 from disco.outputs import read_record
-from disco.plan import Plan, build_plan
+from disco.plan import Plan, Step, build_plan
 from disco.study.cells import Job, Sweep, is_done
+
+if TYPE_CHECKING:
+    import torch
+
+    from disco.memory import Arrangement, Estimate
 
 #: How many cells are listed before they are only counted.
 LISTED = 8
 #: The longest list of values, in letters.
 WIDTH = 80
+#: How many steps of a run are tried, how long one of them may take (in seconds, as it is counted), of how many runs.
+TRIED = 5
+LONG_STEP = 2.0
+MOST_TRIED = 8
 
 
 def outlook(sweep: Sweep, workers: int) -> str:
@@ -46,42 +57,119 @@ def outlook(sweep: Sweep, workers: int) -> str:
 def shape_of(plan: Plan) -> tuple[Any, ...]:
     """What the work of a run depends on: networks, size, pictures, steps, and how much they look at."""
     model = plan.settings.model
-    looks = sum(
-        (cuts.cutn if cuts.family == "random" else cuts.overview + cuts.inner) * cuts.batches
-        for cuts in (step.cuts for step in plan.steps)
-    )
     networks = (model.diffusion_model, model.use_secondary_model and model.secondary_model, plan.perceptors)
     how = (model.device, model.precision, model.threads)
+    looks = sum(map(looks_of, plan.steps))
     return networks, how, plan.width, plan.height, len(plan.seeds), len(plan.steps), looks
+
+
+def layout_of(plan: Plan) -> tuple[Any, ...]:
+    """What the memory of a run depends on, and the work of its mean step: all of its shape but the number of steps."""
+    *others, count, looks = shape_of(plan)
+    return *others, max(map(looks_of, plan.steps)), round(looks / count)
+
+
+def weight_of(plan: Plan) -> tuple[int, int]:
+    """What sorts runs by how much a step of theirs takes: pixels, then looks."""
+    return plan.width * plan.height, sum(map(looks_of, plan.steps)) // len(plan.steps)
+
+
+def looks_of(step: Step) -> int:
+    """How many cuts the perceptors look at in a step."""
+    cuts = step.cuts
+    return (cuts.cutn if cuts.family == "random" else cuts.overview + cuts.inner) * cuts.batches
 
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:
     """Lines on time and memory."""
-    from disco.computing import choose_device
-    from disco.memory import arrange, estimate, measure_speed
     from disco.memory import in_words as in_bytes
-    from disco.memory import seconds as counted
 
     measured: dict[Any, list[float]] = {}
     for job in done:
         seconds = read_record(sweep.folder / job.key / "run.json").get("seconds")
         measured.setdefault(shape_of(build_plan(job.settings)), []).append(float(seconds or 0))
     plans = [build_plan(job.settings) for job in left]
-    counts = Counter(map(shape_of, plans))
-    total, peak, guessed = 0.0, 0, 0
-    for shape, plan in {shape_of(plan): plan for plan in plans}.items():
-        device = choose_device(plan.settings.model.device)
-        arrangement, found = arrange(plan, device)
-        found = found or estimate(plan, arrangement, device.type)
-        peak = max(peak, found.peak)
-        if shape in measured:
-            total += counts[shape] * statistics.median(measured[shape])
-        else:
-            total += counts[shape] * counted(plan, found, measure_speed(device, arrangement.dtype))
-            guessed += counts[shape]
-    basis = f"counted, for want of measured ones like {guessed} of them" if guessed else "as those that are done took"
-    yield f"time: about {in_words(total / workers)} on {in_number(workers, 'worker')}, {basis}"
+    arranged = _arranged({layout_of(plan): plan for plan in plans})
+    new = [plan for plan in plans if shape_of(plan) not in measured]
+    steps = _spread({layout_of(plan): plan for plan in new})
+    tried = {layout: seconds_of_step(plan, *arranged[layout]) for layout, plan in steps.items()}
+    usual = statistics.mean(each.seconds for each in tried.values()) if tried else 0.0
+    total = sum(statistics.median(measured[shape_of(plan)]) for plan in plans if shape_of(plan) in measured)
+    for plan in new:
+        step = tried[layout_of(plan)].seconds if layout_of(plan) in tried else usual
+        total += step * len(plan.steps) * len(plan.seeds)
+    loading = sum(each.loading for each in tried.values())
+    ways = " and ".join(sorted({each.way for each in tried.values()}))
+    basis = f"{ways}, for want of measured ones like {len(new)} of them" if new else "as those that are done took"
+    yield f"time: about {in_words(total / workers + loading)} on {in_number(workers, 'worker')}, {basis}"
+    peak = max(found.peak for _, found in arranged.values() if found is not None)
     yield f"memory: at most {in_bytes(peak)} a worker, beside the program itself"
+
+
+def _arranged(plans: Mapping[Any, Plan]) -> dict[Any, tuple[Arrangement, Estimate | None]]:
+    """How runs are laid out, by their layouts, and what they take; of those that fit anyway, the heaviest alone."""
+    from disco.computing import choose_device
+    from disco.memory import arrange, estimate
+
+    devices = {layout: choose_device(plan.settings.model.device) for layout, plan in plans.items()}
+    arranged = {layout: arrange(plan, devices[layout]) for layout, plan in plans.items()}
+    small = [layout for layout, (_, found) in arranged.items() if found is None]
+    if small:
+        heaviest = max(small, key=lambda layout: weight_of(plans[layout]))
+        arrangement, _ = arranged[heaviest]
+        arranged[heaviest] = arrangement, estimate(plans[heaviest], arrangement, devices[heaviest].type)
+    return arranged
+
+
+def _spread(plans: Mapping[Any, Plan]) -> dict[Any, Plan]:
+    """At most MOST_TRIED of these, from the lightest to the heaviest."""
+    layouts = sorted(plans, key=lambda layout: weight_of(plans[layout]))
+    count = min(len(layouts), MOST_TRIED)
+    return {layout: plans[layout] for layout in (layouts[len(layouts) * number // count] for number in range(count))}
+
+
+class StepTime(NamedTuple):
+    """Seconds of a picture's mean step, those of loading the networks for it, and how they were found out."""
+
+    seconds: float
+    loading: float
+    way: str
+
+
+def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None) -> StepTime:
+    """How long the mean step of a run takes: a few are tried, or their work is counted where that would take long."""
+    from disco.computing import choose_compile, choose_device, computing
+    from disco.engine import specs_of
+    from disco.memory import measure_speed, seconds
+    from disco.models.store import check_here
+
+    device = choose_device(plan.settings.model.device)
+    with computing(plan):
+        if found is not None:
+            counted = seconds(plan, found, measure_speed(device, arrangement.dtype)) / len(plan.steps) / len(plan.seeds)
+            if counted > LONG_STEP or choose_compile(plan, device).chosen != "off":
+                return StepTime(counted, 0.0, "counted")
+            try:
+                check_here(specs_of(plan))
+            except SettingsError:  # only the machine of the study needs to have the files
+                return StepTime(counted, 0.0, "counted")
+        return tried_step(plan, device, arrangement)
+
+
+def tried_step(plan: Plan, device: torch.device, arrangement: Arrangement) -> StepTime:
+    """The mean step of a run: each part of the run takes what its middle step does, which is computed here."""
+    from disco.engine import load_networks, walk
+
+    started = time.perf_counter()
+    networks = load_networks(plan, device, arrangement)
+    loading = time.perf_counter() - started
+    count = len(plan.steps)
+    parts = min(TRIED, count)
+    middles = [count * (2 * part + 1) // (2 * parts) for part in range(parts)]
+    # The first is there to warm up, and is the run's first, for PLMS evaluates twice where it begins.
+    steps = tuple(plan.steps[number] for number in (0, *middles))
+    events = list(walk(replace(plan, steps=steps), networks, plan.seeds[:1], device))
+    return StepTime(statistics.mean(event.line["seconds"] for event in events[1:]), loading, "from a few steps tried")
 
 
 def in_number(count: int, thing: str) -> str:

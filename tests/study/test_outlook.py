@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import pytest
 
 from disco import memory
 from disco.cli import main
+from disco.computing import choose_device, computing
 from disco.config import compose, load, to_dict
+from disco.engine import render_settings
 from disco.overrides import from_arguments, from_python, is_sweep
 from disco.plan import build_plan
 from disco.study.cells import Job, Sweep, declare
-from disco.study.outlook import in_words, outlook, shape_of
+from disco.study.outlook import in_words, outlook, seconds_of_step, shape_of, tried_step
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +81,7 @@ def test_cells_of_another_shape_are_counted():
     sweep = sweep_of("a red star", "steps=3,30", "seed=0,1")
     for job in sweep.jobs[:2]:
         finish(sweep, job, 1.0)
-    assert "worker, counted, for want of measured ones like 2 of them" in outlook(sweep, 1)
+    assert "worker, from a few steps tried, for want of measured ones like 2 of them" in outlook(sweep, 1)
     for job in sweep.jobs[2:]:
         finish(sweep, job, 1.0)
     assert "time" not in outlook(sweep, 1)
@@ -91,6 +95,33 @@ def test_shapes():
     others = [{"steps": 5}, {"width": 128}, {"cut_overview": 9}, {"cutn_batches": 2}, {"n_batches": 2}]
     others += [{"clip_models": ["embedded_vit"]}, {"use_secondary_model": True}, {"skip_steps": 1}, {"threads": 2}]
     assert len({shape(), *(shape(**given) for given in others)}) == 1 + len(others)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [{"cut_overview": "[1]*500+[20]*500"}, {"sampler": "plms"}, {"batch_size": 2}])
+def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
+    """Within a factor of 1.5, in the processor time of this thread: others are at work here too."""
+    monkeypatch.setattr("disco.engine.time.perf_counter", time.thread_time)
+    plan = build_plan(load(from_python({"prompt": "a red star", "steps": 10, "threads": 1, "metrics": False} | given)))
+    device = choose_device("cpu")
+    arrangement, _ = memory.arrange(plan, device)
+    with computing(plan):
+        step = tried_step(plan, device, arrangement)
+    run = render_settings(plan.settings, quiet=True)
+    assert 1 / 1.5 < step.seconds * len(plan.steps) * len(plan.seeds) / run.seconds < 1.5
+
+
+def test_long_steps_and_missing_files_are_counted(monkeypatch):
+    plan = build_plan(load(from_python({"prompt": "a red star", "steps": 3, "threads": 1})))
+    arrangement = memory.Arrangement("float32")
+    speed = memory.Speed(flops=1e6, moved=1e6, calls=1e6)
+    monkeypatch.setattr(memory, "measure_speed", lambda device, dtype: speed)
+    work = memory.Work(flops=10**7)
+    found = memory.Estimate(parts={}, peak=1, flops=1, work=work)
+    assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
+    monkeypatch.setattr("disco.models.store.find", lambda file: None)
+    quick = replace(found, work=memory.Work(flops=10**6))
+    assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")
 
 
 @pytest.mark.slow
