@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from disco import schedule
 from disco.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.errors import SettingsError
@@ -523,6 +521,8 @@ def single_precision_t(index: int, total: int) -> float:
     At some step counts a whole number comes out just below, so that `int` reads the schedules' next entry: of 240 steps
     the one of index 30 reads entry 875, where t = 125 has entry 874.
     """
+    import numpy as np  # takes a moment, and other plans do without
+
     stride = 1000 // total
     return float(np.float32(index * stride) * np.float32(1000 / (stride * total)))
 
