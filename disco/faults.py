@@ -84,7 +84,7 @@ def notes_on_gradients(lines: Sequence[Mapping[str, Any]]) -> list[str]:
         endless = [line for line in lines if line["clamp_grad"] == clamped and math.inf in line["gradient_rms"]]
         if endless:
             notes.append(
-                f"the gradient's RMS was infinite at {len(endless)} steps, first at step {endless[0]['number']} "
-                f"(null in steps.jsonl): {effect}; scales that large are of no use"
+                f"the gradient's RMS was infinite at {len(endless)} of {len(lines)} steps, first at step "
+                f"{endless[0]['number']} (null in steps.jsonl): {effect}; scales that large are of no use"
             )
     return notes

@@ -325,7 +325,7 @@ def test_guidance_that_leaves_the_range_of_numbers_fails_with_its_cause(toys):
 def test_an_infinite_norm_is_said(toys, tmp_path):
     """The gradient itself is finite, its square is not."""
     run = render("a red star", folder=tmp_path, tv_scale=1e24, **QUICK)
-    assert any("RMS was infinite at 6 steps, first at step 0" in note for note in run.notes)
+    assert any("RMS was infinite at 6 of 6 steps, first at step 0" in note for note in run.notes)
     assert run.steps[0]["gradient_rms"] == [float("inf")] and run.steps[0]["skipped"] == [False]
     assert '"gradient_rms": [null]' in (tmp_path / "steps.jsonl").read_text()
 

@@ -69,9 +69,9 @@ def test_a_picture_is_judged_by_its_own_lines():
 def test_infinite_and_dropped_gradients_are_counted():
     assert notes_on_gradients(lines()) == []
     (clamped,) = notes_on_gradients(lines(rms=(1.0, math.inf, math.inf)))
-    assert "infinite at 2 steps, first at step 1" in clamped and "clamp_grad left nothing" in clamped
+    assert "infinite at 2 of 3 steps, first at step 1" in clamped and "clamp_grad left nothing" in clamped
     (free,) = notes_on_gradients(lines(rms=(math.inf, 1.0, 0.0), clamp_grad=False))
-    assert "infinite at 1 steps, first at step 0" in free and "as it was" in free
+    assert "infinite at 1 of 3 steps, first at step 0" in free and "as it was" in free
     dropped = lines()
     dropped[1]["skipped"] = [True]
     assert notes_on_gradients(dropped) == ["the gradient was not finite 1 times; those steps went unguided"]
