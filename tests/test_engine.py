@@ -330,6 +330,13 @@ def test_an_infinite_norm_is_said(toys, tmp_path):
     assert '"gradient_rms": [null]' in (tmp_path / "steps.jsonl").read_text()
 
 
+def test_a_picture_of_one_colour_fails(toys):
+    """The network sees noise alone, so that the prediction lies far below black."""
+    toys.spoil = lambda noise: noise * 0 + 1e6
+    with pytest.raises(RenderError, match="^picture 0 is #000000 in every pixel: its last prediction lies between -"):
+        render("a red star", **QUICK)
+
+
 def test_the_other_pictures_of_a_run_are_as_they_should(toys):
     fine = render("a red star", n_batches=2, **QUICK)
     toys.spoil = lambda picture: picture * float("nan") if toys.calls > 18 else picture
