@@ -75,7 +75,7 @@ def _switch(help: str) -> Any:
 class ModelConfig:
     """What draws: the diffusion model, the picture's size, the machine."""
 
-    diffusion_model: str = _setting("the UNet that draws, a name of the catalog")
+    diffusion_model: str = _setting("the UNet that draws, a name of the catalog or the path of a file")
     use_secondary_model: bool = _setting("guide through the small secondary model instead of the UNet")
     secondary_model: str = _setting("the small model that guides if use_secondary_model is true")
     randomize_class: bool = _setting("draw a new class at every step, where the model has classes")

@@ -248,6 +248,8 @@ def _size(settings: Settings, notes: list[str]) -> tuple[int, int]:
 
     models = settings.model
     spec = catalog.unet(models.diffusion_model)
+    if note := catalog.about_unet(spec):
+        notes.append(note)
     multiple = spec.multiple
     if models.use_secondary_model:
         multiple = math.lcm(multiple, catalog.secondary(models.secondary_model).multiple)

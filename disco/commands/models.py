@@ -13,7 +13,7 @@ from typing import Any
 from disco.config import Settings, load
 from disco.errors import SettingsError
 from disco.models import catalog, store
-from disco.models.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet
+from disco.models.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet, in_flags, is_path
 from disco.models.download import in_bytes
 from disco.models.places import models_folder
 from disco.models.reach import Reach
@@ -136,7 +136,8 @@ def fetch(words: Sequence[str]) -> int:
 def needed(settings: Settings) -> list[str]:
     """The names of all models that a run with these settings may load."""
     model = settings.model
-    names = [model.diffusion_model, *settings.perceptors.clip_models]
+    own = [] if is_path(model.diffusion_model) else [model.diffusion_model]  # a file is where it is
+    names = [*own, *settings.perceptors.clip_models]
     if model.use_secondary_model:
         names.append(model.secondary_model)
     if settings.init.init_loss == "lpips" and settings.init.init_scale:
@@ -201,10 +202,9 @@ def import_file(words: Sequence[str]) -> int:
         print(f"disco: of the states in the file the averaged one is taken, {average}", file=sys.stderr)
     if isinstance(spec, UNetSpec) and spec.name in custom_names():
         card = models_folder() / f"{spec.name}.json"
-        values = " ".join(f"{name}={str(value).lower()}" for name, value in assumed(spec, given).items())
         print(
-            f"disco: no shape tells, so it is assumed: {values}; where it was trained otherwise, import it again with "
-            f"the flags that differ, or change them in {card}",
+            f"disco: no shape tells, so it is assumed: {in_flags(assumed(spec, given))}; where it was trained "
+            f"otherwise, import it again with the flags that differ, or change them in {card}",
             file=sys.stderr,
         )
         if spec.num_classes is not None:

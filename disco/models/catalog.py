@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from disco.errors import SettingsError
-from disco.models.custom import custom_names, custom_unet
+from disco.models.custom import about_file, custom_names, custom_unet, file_unet, is_path
 from disco.models.diffusion_models import BACKBONES, SECONDARIES, UNETS
 from disco.models.embedded_files import EMBEDDED_FOLDER
 from disco.models.perceptors import PERCEPTORS, SHORT_NAMES, open_clip_perceptor
@@ -71,12 +72,19 @@ def _unknown(kind: str, name: str, names: Sequence[str]) -> SettingsError:
 
 
 def unet(name: str) -> UNetSpec:
-    """The UNet of that name, of the catalog or of a card in the models folder.
+    """The UNet of that name, of the catalog or of a card in the models folder; or that in the file at that path.
 
     Raises `disco.errors.SettingsError` with the nearest names when there is none, and for a card that cannot be used.
     """
-    named = None if any(spec.name == name for spec in UNETS) else custom_unet(name)
-    return named or _find("diffusion model", UNETS, name, custom_names())
+    if any(spec.name == name for spec in UNETS):
+        return _find("diffusion model", UNETS, name)
+    own = custom_unet(name) or (file_unet(name) if is_path(name) else None)
+    return own or _find("diffusion model", UNETS, name, custom_names())
+
+
+def about_unet(spec: UNetSpec) -> str | None:
+    """What a run says of the UNet it draws with; nothing where all is known of it."""
+    return about_file(spec) if Path(spec.weights.name).is_absolute() else None
 
 
 def secondary(name: str) -> SecondarySpec:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from disco.errors import SettingsError
 from disco.models.diffusion_models import CHANNEL_MULT, UNETS
 from disco.models.places import models_folder
 from disco.models.specs import UNetSpec, WeightsFile
+from disco.paths import expanded
 
 #: guided-diffusion's flags that shape a network or its noise, with its defaults (script_util.py).
 FLAGS: dict[str, Any] = {
@@ -243,6 +246,65 @@ def card_of(spec: UNetSpec) -> dict[str, Any]:
         **({} if spec.patch == 1 else {"patch": spec.patch}),
         **({} if spec.refine == 0 else {"refine": spec.refine}),
     }
+
+
+# Files where they lie
+
+
+def is_path(name: str) -> bool:
+    """Whether a diffusion model's name is that of a file somewhere, and none of the catalog or of a card."""
+    return "/" in name or os.sep in name or name.startswith("~") or name.endswith(SUFFIXES)
+
+
+def file_unet(given: str) -> UNetSpec:
+    """The diffusion model in a file outside the models folder, read off its shapes; ~ and relative paths are found.
+
+    It is known by its content: the SHA-256 is that of the file as it is now. Raises `disco.errors.SettingsError` for a
+    file that is missing, is no UNet of guided-diffusion, or needs flags, which a card has to hold.
+    """
+    path = expanded(given).absolute()
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not there"
+        raise SettingsError(f"diffusion_model is {given!r}, which is {kind}; give a file of weights, or a model's name")
+    try:
+        at = path.stat()
+        return _file_unet(given, path, at.st_size, at.st_mtime_ns)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=64)
+def _file_unet(given: str, path: Path, size: int, changed: int) -> UNetSpec:
+    """`file_unet` of a file of that size, changed at that time."""
+    from disco.models.store import hash_of
+    from disco.models.weights import shapes_of  # loads torch, as only files need it
+
+    shapes = shapes_of(path)
+    guess = guess_unet(shapes, given)
+    if guess is None:
+        raise SettingsError(f"{path} is no diffusion model: {what_they_are(shapes)}")
+    if not heads_are_known(guess):
+        raise SettingsError(
+            f"{path}: how many heads its attention has is in no shape, and no published model is like it; import it "
+            f"with them: {importing(given)} num_heads=N, or num_head_channels=N"
+        )
+    return replace(guess, weights=WeightsFile(str(path), hash_of(path)))
+
+
+def importing(given: str) -> str:
+    """What to type to give a file a card, and with it flags."""
+    return f"disco models import {shlex.quote(given)} {shlex.quote(Path(given).stem)}"
+
+
+def about_file(spec: UNetSpec) -> str:
+    """The note on a run with a file that has no card."""
+    values, otherwise = in_flags(assumed(spec)), f"{importing(spec.name)} flag=value"
+    return f"no shape of {spec.name} tells, so it is assumed: {values}; to say otherwise: {otherwise}"
+
+
+def in_flags(values: Mapping[str, Any]) -> str:
+    """Values by their flags, as they are typed."""
+    return " ".join(f"{name}={str(value).lower()}" for name, value in values.items())
 
 
 # Flags that are given beside a file

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,9 +13,16 @@ from guided_diffusion.script_util import create_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import disco
+from disco.config import from_dict, load
 from disco.errors import SettingsError
-from disco.models import catalog, custom, embedded_networks, unet
+from disco.models import catalog, custom, embedded_networks, store, unet
 from disco.models.unet import UNet, load_unet, state_for_file
+from disco.models.weights import load_state
+from disco.outputs import read_record
+from disco.overrides import from_python
+from disco.plan import build_plan
+from disco.study.cells import retrained
 
 #: Disco Diffusion's cell for custom models.
 DISCOS_CELL = {
@@ -120,6 +129,90 @@ def test_a_card_that_is_none_is_refused(folder):
 def test_a_name_cannot_leave_the_folder(folder):
     (folder.parent / "outside.json").write_text("{}")
     assert custom.custom_unet("../outside") is None
+
+
+# Files where they lie
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A small UNet of guided-diffusion's, in a folder of its own that is the working directory and the home."""
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
+    return written(place / "mine.pt")
+
+
+def written(path, seed=0, **flags):
+    torch.manual_seed(seed)
+    flags = {"channel_mult": "1,2", "num_heads": 2, "learn_sigma": True} | flags
+    torch.save(create_model(64, 32, 1, **flags).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("given", ["mine.pt", "./mine.pt", "~/mine.pt", "../elsewhere/mine.pt", "{}"])
+def test_a_file_draws_where_it_lies(file, given):
+    given = given.format(file)
+    spec = catalog.unet(given)
+    assert (spec.name, spec.num_channels, spec.channel_mult, spec.learn_sigma) == (given, 32, (1, 2), True)
+    assert spec.weights.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert store.weights_path(spec).samefile(file)
+    assert store.known_hash(spec, file) == spec.weights.sha256
+    loaded = load_unet(spec, "cpu")
+    assert torch.equal(loaded.net.time_embed[0].weight, load_state(file)["time_embed.0.weight"])
+    assert not (file.parent.parent / "models").exists(), "nothing is copied"
+
+
+def test_a_file_that_changed_is_another_network(file):
+    first = catalog.unet("mine.pt")
+    written(file, seed=1)
+    os.utime(file, (1, 1))
+    second = catalog.unet("mine.pt")
+    assert first != second and replace(first, weights=second.weights) == second
+    with pytest.raises(SettingsError, match="damaged or another file"):
+        load_unet(first, "cpu")
+
+
+def test_a_file_that_cannot_draw_is_refused_in_a_line(file):
+    (file.parent / "rubbish.pt").write_bytes(b"rubbish")
+    torch.save({"a": torch.zeros(3)}, file.parent / "other.pt")
+    written(file.parent / "three.pt", channel_mult="1,3", resblock_updown=True, use_scale_shift_norm=True)
+    said = {
+        "nowhere/a.pt": "which is not there; give a file of weights, or a model's name",
+        "~/nowhere": "which is not there",
+        str(file.parent): "which is a folder",
+        "~nobody_at_all/a.pt": "the home folder of nobody",
+        "rubbish.pt": "rubbish.pt cannot be read as weights",
+        "other.pt": "is no diffusion model: they are not of a UNet of guided-diffusion",
+        "three.pt": "import it with them: disco models import three.pt three num_heads=N",
+    }
+    for name, line in said.items():
+        with pytest.raises(SettingsError, match=line) as refused:
+            catalog.unet(name)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_run_says_what_it_assumes_of_a_file(file):
+    plan = build_plan(load(from_python({"prompt": "a star", "diffusion_model": "mine.pt", "steps": 2})))
+    (note,) = (note for note in plan.notes if "assumed" in note)
+    assert "noise_schedule=linear" in note and "disco models import mine.pt mine flag=value" in note
+    assert catalog.about_unet(catalog.unet("embedded")) is None
+
+
+def test_the_record_of_a_run_knows_a_file_by_its_content(file, tmp_path):
+    disco.render("a star", folder=tmp_path / "run", diffusion_model="mine.pt", steps=2, width=32, height=32)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    for name in ("run.json", "image_0.png"):
+        record = read_record(tmp_path / "run" / name)
+        assert record["weights"]["mine.pt"] == sha256
+    settings = from_dict(read_record(tmp_path / "run" / "run.json")["settings"])
+    assert list(retrained(settings, {"mine.pt": sha256})) == []
+    assert list(retrained(settings, {"mine.pt": "0" * 64})) == ["mine.pt"]
+
+
+# Shapes
 
 
 flags = st.fixed_dictionaries(
