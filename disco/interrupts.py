@@ -55,6 +55,11 @@ def stoppable(before: Callable[[], object] | None = None, signals: Sequence[int]
         for number in mine:
             signal.signal(number, handler)
         yield
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Stopped) or handler.number is None:
+            raise
+        # What waits in C may raise Python's own in the place of ours, as Ray does.
+        raise Stopped(str(interrupt), handler.number) from interrupt
     finally:
         for number, old in mine.items():
             signal.signal(number, old)
@@ -68,6 +73,7 @@ class _Handler:
         self._before, self._hook = before, sys.unraisablehook
         self._outermost: _Handler = self if outer is None else outer._outermost
         self._asked = -math.inf  # when, of the outermost
+        self.number: int | None = None  # of the signal that was heeded
 
     def __call__(self, number: int, frame: Any) -> None:
         now = time.monotonic()
@@ -77,6 +83,7 @@ class _Handler:
         if self._before is not None:
             self._before()
             self._outermost._asked = time.monotonic()  # it may have taken a while
+        self.number = number
         raise Stopped(number=number)
 
     def unraisable(self, lost: Any) -> None:

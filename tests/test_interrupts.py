@@ -35,6 +35,18 @@ def test_pythons_own_interrupt_counts_as_ctrl_c():
     assert exit_code(KeyboardInterrupt()) == 130
 
 
+def test_which_signal_it_was_is_not_forgotten_where_another_interrupt_takes_its_place():
+    with pytest.raises(Stopped, match="of a library") as caught, stoppable():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("of a library") from None
+    assert caught.value.number == signal.SIGTERM
+    with pytest.raises(KeyboardInterrupt) as caught, stoppable():
+        raise KeyboardInterrupt  # no signal
+    assert not isinstance(caught.value, Stopped)
+
+
 def test_what_was_ignored_stays_ignored():
     """As nohup has it."""
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from disco.interrupts import ENDING, GRACE, Stopped, stop_main_thread, stoppable
+from disco.interrupts import ENDING, GRACE, stop_main_thread, stoppable
 from disco.stdio import steady_streams
 from disco.study.locks import WORK, lock_of
 
@@ -46,12 +46,6 @@ def commanding(folder: Path, session: str, grace: float = GRACE) -> Iterator[Non
     try:
         with stoppable(dismiss):
             yield
-    except SystemExit as ended:
-        # Ray puts its own handler of SIGTERM in the place of ours; it exits with the signal's number.
-        if ended.code != signal.SIGTERM:
-            raise
-        dismiss()
-        raise Stopped(number=signal.SIGTERM) from None
     finally:
         lock.release()
         for file in (folder / WORK).glob(f"*-{session}*.lock"):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from disco.config import hydra_at_hand
 from disco.errors import SettingsError
@@ -126,12 +126,22 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
         workers = workers_of(config, walk.jobs, walk.most())
         walk = replace(walk, workers=workers, apart=apart, elsewhere=elsewhere)
         launcher = Plugins.instance().instantiate_launcher(context, walk, config)
+    if _is(config, "RayLauncher"):
+        _start_ray(launcher)
     try:
         with commanding(walk.folder, walk.session) if elsewhere else nullcontext():
             returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
     except Exception as error:  # a worker that is killed takes its launcher along
         return [one_line(error)]
     return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
+
+
+def _start_ray(launcher: Any) -> None:
+    """What Hydra's launcher does first, before our handlers: Ray puts its own for SIGTERM in the place of any."""
+    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
+
+    launcher.ray_cfg.init.setdefault("object_store_memory", 78643200)  # as the launcher has it
+    start_ray(launcher.ray_cfg.init)
 
 
 def workers_of(config: DictConfig, jobs: Sequence[Job], most: int) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from disco.interrupts import Stopped
 from disco.study.crew import commanding
 from disco.study.locks import WORK
 
@@ -163,15 +162,6 @@ def test_a_command_that_ends_leaves_nothing_and_stops_nobody(tmp_path):
     with commanding(tmp_path, "s"):
         (tmp_path / WORK / "cell.lock").touch()
     assert [path.name for path in (tmp_path / WORK).iterdir()] == ["cell.lock"]
-
-
-def test_a_launcher_s_own_handler_of_sigterm(tmp_path):
-    """Ray's exits with the number of the signal."""
-    with pytest.raises(Stopped) as caught, commanding(tmp_path, "s"):
-        sys.exit(signal.SIGTERM)
-    assert caught.value.number == signal.SIGTERM
-    with pytest.raises(SystemExit), commanding(tmp_path, "s"):
-        sys.exit(2)
 
 
 def test_slurm_s_sigterm_is_left_to_submitit(start, tmp_path):
