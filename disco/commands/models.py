@@ -15,7 +15,7 @@ from disco.errors import SettingsError
 from disco.models import catalog, store
 from disco.models.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet, in_flags, is_path
 from disco.models.download import in_bytes
-from disco.models.places import models_folder
+from disco.models.places import listed, models_folder, trouble
 from disco.models.reach import Reach
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
 from disco.overrides import ASSIGNMENT, from_arguments
@@ -67,7 +67,7 @@ def list_models(words: Sequence[str]) -> int:
             raise SettingsError(f"no model has {' and '.join(map(repr, words))} in its name; see disco models list")
     table(["name", "kind", "size", "here", "licence", "where"], map(row, specs))
     if not words:
-        print(f"\nFiles are kept in {models_folder()}. Every ARCHITECTURE:TAG of open_clip is a name too:")
+        print(f"\nFiles are kept in {models_folder()}{trouble()}. Every ARCHITECTURE:TAG of open_clip is a name too:")
         print("disco models list laion shows those with the word in their name.")
     return 0
 
@@ -168,7 +168,7 @@ def files_here() -> list[tuple[str, WeightsFile, Path]]:
     specs = catalog.networks()
     found = [(spec.name, spec.weights.form_at(path), path) for spec in specs if (path := store.find(spec.weights))]
     known = {path for *_, path in found}
-    others = sorted(set(models_folder().glob("*")) - known)
+    others = sorted(set(listed("*")) - known)
     return found + [(path.name, WeightsFile(path.name), path) for path in others if path.suffix in SUFFIXES]
 
 

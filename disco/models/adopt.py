@@ -17,7 +17,7 @@ from disco.models import catalog, store
 from disco.models.clip import build_clip
 from disco.models.custom import SUFFIXES, custom_unet, from_card, guess_unet, stated, what_they_are
 from disco.models.download import check_room
-from disco.models.places import models_folder
+from disco.models.places import is_there, models_folder
 from disco.models.secondary import build_secondary
 from disco.models.specs import BackboneSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
 from disco.models.unet import UNet, state_for_file
@@ -39,7 +39,12 @@ def adopt(path: Path, name: str | None = None, flags: Mapping[str, Any] | None =
     try:
         return _adopt(path, name, flags or {})
     except OSError as error:  # unreadable there, or nothing can be written here
-        raise SettingsError(f"{path} cannot be taken into {models_folder()}: {error.strerror}") from error
+        if error.filename is not None and Path(error.filename) == path:
+            raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+        raise SettingsError(
+            f"{path} cannot be taken into {models_folder()}: {error.strerror}; make it a folder that can be written "
+            "into, or name another in the environment variable DISCO_MODELS"
+        ) from error
 
 
 def _adopt(path: Path, name: str | None, flags: Mapping[str, Any]) -> tuple[NetworkSpec, Path]:
@@ -66,7 +71,7 @@ def recognise(sha256: str) -> NetworkSpec | None:
 
 def known(name: str) -> NetworkSpec | None:
     """The network of the catalog by that name, or by a short one; None if there is none."""
-    if (models_folder() / f"{name}.json").is_file():
+    if is_there(models_folder() / f"{name}.json"):
         return None  # a card, which is the user's own
     try:
         return catalog.network(name)

@@ -20,7 +20,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models.diffusion_models import CHANNEL_MULT, UNETS
-from disco.models.places import models_folder
+from disco.models.places import is_there, listed, models_folder
 from disco.models.specs import UNetSpec, WeightsFile
 from disco.paths import expanded
 
@@ -67,13 +67,13 @@ SUFFIXES = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
 
 def custom_names() -> list[str]:
     """The names of all cards in the models folder."""
-    return sorted(path.stem for path in models_folder().glob("*.json"))
+    return sorted(path.stem for path in listed("*.json"))
 
 
 def custom_unet(name: str) -> UNetSpec | None:
     """The diffusion model of that card; None if there is no such card, `SettingsError` if it cannot be used."""
     path = models_folder() / f"{name}.json"
-    if Path(name).name != name or not path.is_file():
+    if Path(name).name != name or not is_there(path):
         return None
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -216,7 +216,7 @@ def _numbers(key: str, value: Any) -> tuple[float, ...]:
 
 def _file(name: str, card: Mapping[str, Any]) -> WeightsFile:
     """The file that a card speaks of: the one it names, else the one that has its name."""
-    there = [f"{name}{suffix}" for suffix in SUFFIXES if (models_folder() / f"{name}{suffix}").is_file()]
+    there = [f"{name}{suffix}" for suffix in SUFFIXES if is_there(models_folder() / f"{name}{suffix}")]
     file = str(card.get("file", there[0] if there else f"{name}.pt"))
     if Path(file).name != file:
         raise SettingsError(f"file is {file!r}, but must be the name of a file in the models folder")

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from disco.errors import SettingsError
 from disco.models.download import Failed, Part, Wrong, download
 from disco.models.embedded_files import EMBEDDED_FOLDER
-from disco.models.places import models_folder
+from disco.models.places import is_there, models_folder, trouble
 from disco.models.reach import Reach
 from disco.models.specs import NetworkSpec, WeightsFile
 
@@ -45,7 +45,7 @@ def find(file: WeightsFile) -> Path | None:
     """
     for form in file.forms:
         path = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
-        if path.is_file():
+        if is_there(path):
             return path
     return next((path for form in file.forms for path in elsewhere(form)), None)
 
@@ -64,7 +64,7 @@ def elsewhere(form: WeightsFile) -> Iterator[Path]:
             if isinstance(cached, str):
                 paths.append(Path(cached))
     for path in paths:
-        if path.is_file() and form.size in (None, path.stat().st_size):
+        if is_there(path) and form.size in (None, path.stat().st_size):
             yield path
 
 
@@ -99,7 +99,7 @@ def check_here(specs: Sequence[NetworkSpec]) -> None:
     fetchable = [shlex.quote(s.name) for s in missing if any(form.addresses for form in s.weights.forms)]
     fetching = f"fetch them with: disco models fetch {' '.join(fetchable)}; or " if fetchable else ""
     raise SettingsError(
-        f"{', '.join(names)}: the weights are not in {models_folder()}; {fetching}put the published "
+        f"{', '.join(names)}: the weights are not in {models_folder()}{trouble()}; {fetching}put the published "
         f"{'file' if len(files) == 1 else 'files'} there as {', '.join(files)}, or name the folder that holds "
         f"{'it' if len(files) == 1 else 'them'} in the environment variable DISCO_MODELS"
     )
@@ -260,7 +260,7 @@ def right(file: WeightsFile) -> Path | None:
     for form in file.forms:
         own = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
         for path in (own, *elsewhere(form)):
-            if path.is_file() and is_right(form, path):
+            if is_there(path) and is_right(form, path):
                 return path
     return None
 
