@@ -566,7 +566,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
         text = _png_text(file) if is_png else _json_text(file)
         record = json.loads(text)
     except OSError as error:
-        advice = "; give the run.json in it, or one of its pictures" if file.is_dir() else ""
+        advice = "; give the run.json in it, or one of its pictures" if os.path.isdir(file) else ""
         raise SettingsError(f"{str(path)!r} cannot be read: {error.strerror or error}{advice}") from error
     except (ValueError, RecursionError) as error:
         kind = None if is_png else _kind_of(file, head)

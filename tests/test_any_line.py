@@ -111,7 +111,9 @@ def test_any_path_of_a_setting(path, what, capsys):
 
 
 @FEW
-@given(path=PATHS, what=st.sampled_from([["report"], ["diff", "x"], ["replay"], ["a star", "--config-dir"]]))
+@given(
+    path=PATHS, what=st.sampled_from([["report"], ["resume"], ["diff", "x"], ["replay"], ["a star", "--config-dir"]])
+)
 def test_any_path_of_a_word(path, what, capsys):
     check(capsys, *what, path)
 

@@ -96,6 +96,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "--config-dir", "x" * 256], "which is no folder"),
         (["a star", "--config-dir", "~nobody.such"], "home folder of nobody"),
         (["report", "x" * 256], "is no folder"),
+        (["resume", "x" * 256], "holds no run that could be resumed"),
         (["diff", "x" * 256, "y"], "there is no such file or folder"),
         (["replay", "x" * 256], "File name too long"),
         (["replay", "~nobody.such"], "home folder of nobody"),

@@ -7,6 +7,7 @@ what it would hold had the run not stopped. A study goes on with the command tha
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def run(words: list[str]) -> int:
     if len(words) != 1 or words[0].startswith("-"):
         raise SettingsError(f"resume takes one folder: {USAGE}")
     folder = expanded(words[0])
-    if not (folder / "run.json").exists():
+    if not os.path.exists(folder / "run.json"):
         raise SettingsError(f"{words[0]!r} holds no run that could be resumed, {_instead(folder)}")
     from disco.engine import resume  # imports torch
 
