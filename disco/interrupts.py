@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 #: What asks a process to end: Ctrl-C, `kill` and schedulers, a terminal that closes. Windows lacks the last.
@@ -21,6 +22,10 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 #: Seconds in which a process that was asked to end keeps what it has, deaf to being asked again: a terminal sends
 #: Ctrl-C to a command and its workers alike, and the command tells its workers once more.
 GRACE = 20.0
+
+
+#: Seconds until a signal is sent once more that came at a bad time.
+AGAIN = 0.01
 
 
 class Stopped(KeyboardInterrupt):
@@ -75,9 +80,12 @@ class _Handler:
         self._asked = -math.inf  # when, of the outermost
         self.number: int | None = None  # of the signal that was heeded
 
-    def __call__(self, number: int, frame: Any) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if now - self._outermost._asked < GRACE:
+            return
+        if _importing(frame):  # it would leave half a module, over which others trip
+            self._ask_again(number)
             return
         self._outermost._asked = now
         if self._before is not None:
@@ -92,9 +100,22 @@ class _Handler:
             self._hook(lost)
             return
         self._outermost._asked = -math.inf
-        again = threading.Timer(0.01, signal_main_thread, [lost.exc_value.number])
+        self._ask_again(lost.exc_value.number)
+
+    def _ask_again(self, number: int) -> None:
+        """The same signal once more, in a moment."""
+        again = threading.Timer(AGAIN, signal_main_thread, [number])
         again.daemon = True
         again.start()
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where a signal arrived."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def stop_main_thread() -> None:

@@ -35,6 +35,21 @@ def test_pythons_own_interrupt_counts_as_ctrl_c():
     assert exit_code(KeyboardInterrupt()) == 130
 
 
+def test_an_import_comes_to_its_end_first(tmp_path, monkeypatch):
+    """Else a module would be left half done, and whoever catches everything would go on with it."""
+    (tmp_path / "imported_whole.py").write_text(
+        "import signal, time\n"
+        "try:\n    signal.raise_signal(signal.SIGINT)\n    time.sleep(0.05)\nexcept BaseException:\n    pass\n"
+        "whole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped), stoppable():
+        import imported_whole
+
+        wait()
+    assert imported_whole.whole
+
+
 def test_which_signal_it_was_is_not_forgotten_where_another_interrupt_takes_its_place():
     with pytest.raises(Stopped, match="of a library") as caught, stoppable():
         try:

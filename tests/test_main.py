@@ -12,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and streams as Unix has them")
 
 
-def test_ctrl_c_before_anything_is_imported():
-    """A signal in the middle of the first import."""
+def test_ctrl_c_before_anything_is_imported(tmp_path: Path):
+    """A signal in the middle of the first import: it is heeded after it."""
     program = """
 import signal, sys
 class Finder:
@@ -22,11 +22,11 @@ class Finder:
             signal.raise_signal(signal.SIGINT)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Finder())
-sys.argv = ["disco", "--version"]
+sys.argv = ["disco", "a red star", "steps=1000"]
 from disco.__main__ import main
 sys.exit(main())
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "disco: interrupted\n")
 
 
