@@ -21,6 +21,7 @@ from PIL import Image
 
 from disco.errors import SettingsError
 from disco.images import decoded, packed, read_file
+from disco.models.custom import is_path
 from disco.models.download import Failed, download
 from disco.models.places import models_folder
 from disco.models.store import forbidden
@@ -32,7 +33,7 @@ KEPT = "inputs"
 #: What of a hash is shown.
 SHOWN = 12
 
-#: By setting (bare) and path as given: the SHA-256.
+#: By setting (bare) and path as given: the SHA-256 of a picture, or of a diffusion model.
 Hashes = Mapping[tuple[str, str], str]
 
 #: The most bytes that are fetched for a picture.
@@ -207,8 +208,22 @@ def hashes_of(inputs: Sequence[InputPicture]) -> dict[tuple[str, str], str]:
 
 
 def hashes_in(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """Which pictures a run took in, by its record; nothing of what an older version did not write."""
-    return {(entry["setting"], entry["given"]): entry["sha256"] for entry in _entries(record)}
+    """Which files a run took in, by its record: pictures, and a diffusion model that was named by its path.
+
+    Nothing of what an older version did not write.
+    """
+    pictures = {(entry["setting"], entry["given"]): entry["sha256"] for entry in _entries(record)}
+    return pictures | _unet_in(record)
+
+
+def _unet_in(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    try:
+        given = record["settings"]["model"]["diffusion_model"]
+        sha256 = record["weights"][given]
+    except (LookupError, TypeError):  # a record that anyone may have changed, or an older one
+        return {}
+    named = isinstance(given, str) and is_path(given) and re.fullmatch("[0-9a-f]{64}", str(sha256))
+    return {("diffusion_model", given): sha256} if named else {}
 
 
 def _entries(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -230,11 +245,13 @@ def with_content(values: Mapping[str, Any], hashes: Hashes) -> dict[str, Any]:
 
 
 def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """Settings by full name, the pictures among them called as `names` has them; they may be anything."""
+    """Settings by full name, the files among them called as `names` has them; they may be anything."""
     found = dict(values)
-    init, prompts = values.get("init.init_image"), values.get("image_prompts")
-    if isinstance(init, str):
-        found["init.init_image"] = names.get(("init_image", init), init)
+    prompts = values.get("image_prompts")
+    for name in ("init.init_image", "model.diffusion_model"):
+        given = values.get(name)
+        if isinstance(given, str):
+            found[name] = names.get((name.rpartition(".")[2], given), given)
     if isinstance(prompts, list | tuple):
         found["image_prompts"] = [_prompt_called(text, names) for text in prompts]
     return found

@@ -41,6 +41,7 @@ from disco.config import (
 )
 from disco.errors import SettingsError
 from disco.inputs import Hashes, hashes_in, hashes_of, remember_fetched
+from disco.models.custom import is_path
 from disco.outputs import is_whole, read_record, replace_file
 from disco.overrides import from_arguments, full_name, quoted
 from disco.plan import Plan, build_plan, inputs_of
@@ -259,20 +260,34 @@ def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None)
     Raises SettingsError for a picture that cannot be read.
     """
     tree = to_dict(settings)
-    inputs = hashes_of(inputs_of(settings)) if inputs is None else inputs
+    inputs = (hashes_of(inputs_of(settings)) if inputs is None else dict(inputs)) | unet_file_of(settings)
     values = tuple(_value(tree, override) for override in own)
     return Job(key_of(settings, inputs), values, tuple(own), settings, inputs)
 
 
 def check_inputs(job: Job) -> None:
-    """Refuse a cell whose pictures are others by now than when it was declared; fetched ones are taken as they were."""
+    """Refuse a cell whose files are others by now than when it was declared; fetched ones are taken as they were."""
     remember_fetched(job.inputs)
-    for given, sha256 in hashes_of(inputs_of(job.settings)).items():
+    for given, sha256 in (hashes_of(inputs_of(job.settings)) | unet_file_of(job.settings)).items():
         if job.inputs.get(given, sha256) != sha256:
             setting, path = given
-            raise SettingsError(
-                f"{setting}={path!r} is another picture than when the study was declared; give the command again"
-            )
+            another = f"is another {_kind(setting)} than when the study was declared"
+            raise SettingsError(f"{setting}={path!r} {another}; give the command again")
+
+
+def unet_file_of(settings: Settings) -> dict[tuple[str, str], str]:
+    """The diffusion model that settings name by its path, known by its content; nothing where they name one by name."""
+    given = settings.model.diffusion_model
+    if not is_path(given):
+        return {}
+    from disco.models import catalog, store
+
+    spec = catalog.unet(given)
+    return {("diffusion_model", given): store.known_hash(spec, store.weights_path(spec))}
+
+
+def _kind(setting: str) -> str:
+    return "file" if setting == "diffusion_model" else "picture"
 
 
 def sweep_of(config: DictConfig, settings: Sequence[str], jobs: Sequence[Job], notes: Sequence[str] = ()) -> Sweep:
@@ -432,7 +447,7 @@ def _other_picture(folder: Path, job: Job) -> str | None:
     except SettingsError:
         return None
     changed = [given for given, sha256 in job.inputs.items() if rendered.get(given, sha256) != sha256]
-    return f"another picture at {changed[0][0]}={changed[0][1]!r}" if changed else None
+    return f"another {_kind(changed[0][0])} at {changed[0][0]}={changed[0][1]!r}" if changed else None
 
 
 def _union(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:

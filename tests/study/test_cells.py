@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from guided_diffusion.script_util import create_model
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -232,6 +236,32 @@ def test_pictures_of_an_axis_that_were_changed_are_not_mixed():
     check_inputs(second.jobs[1])
 
 
+def test_a_diffusion_model_by_its_path_counts_by_its_content(tmp_path, monkeypatch):
+    """Wherever it lies it makes the same cell; another file there makes another, and is no axis value of this study."""
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
+    Path("there").mkdir()
+    unet_file("a.pt", 0)
+    shutil.copy("a.pt", "there/b.pt")
+    sizes = ("width=32", "height=32", "seed=0")
+    (job,) = sweep_of("a star", "diffusion_model=a.pt", *sizes).jobs
+    (moved,) = sweep_of("a star", "diffusion_model=there/b.pt", *sizes).jobs
+    assert job.key == moved.key
+    check_inputs(job)
+    run_folder(tmp_path / "run", job.settings, weights={"a.pt": job.inputs["diffusion_model", "a.pt"]})
+    assert is_finished(tmp_path / "run", job.key)
+    unet_file("a.pt", 1)
+    os.utime("a.pt", (1, 1))
+    assert sweep_of("a star", "diffusion_model=a.pt", *sizes).jobs[0].key != job.key
+    with pytest.raises(SettingsError, match="diffusion_model='a.pt' is another file than when the study was declared"):
+        check_inputs(job)
+
+
+def unet_file(path, seed):
+    torch.manual_seed(seed)
+    flags = dict(channel_mult="1,2", num_heads=2, learn_sigma=True)
+    torch.save(create_model(64, 32, 1, **flags).state_dict(), path)
+
+
 def test_the_folder_is_the_commands_own():
     first = sweep_of("a star", "clamp_max=0.1,0.2", "seed=0,1")
     assert first.folder.parent == Path("runs/disco").absolute()
@@ -301,11 +331,17 @@ def test_a_study_that_is_not_there():
 
 
 def run_folder(
-    folder: Path, settings: Settings, status: str = "finished", pictures: int = 1, inputs: Hashes | None = None
+    folder: Path,
+    settings: Settings,
+    status: str = "finished",
+    pictures: int = 1,
+    inputs: Hashes | None = None,
+    weights: dict[str, str] | None = None,
 ) -> Path:
     folder.mkdir(parents=True)
     seeds = list(range(settings.n_batches))
     record: dict[str, Any] = {"settings": to_dict(settings), "status": status, "seeds": seeds}
+    record["weights"] = weights or {}
     record["inputs"] = [
         {"setting": setting, "given": path, "sha256": digest} for (setting, path), digest in (inputs or {}).items()
     ]
