@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from disco.errors import SettingsError
+from disco.errors import RenderError, SettingsError
 
 # Threads that share an operation wait for one another awake, GNU OpenMP's for 300,000 turns and LLVM's for 200 ms. On a
 # core that somebody else wants, that is time in which nothing gets on. Read when torch is loaded, so said before it.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["SettingsError", "__version__", "render", "resume"]
+__all__ = ["RenderError", "SettingsError", "__version__", "render", "resume"]
 
 
 def __getattr__(name: str) -> Any:

@@ -407,6 +407,6 @@ def test_the_package_offers_what_it_says() -> None:
     import disco.engine
 
     assert disco.render is disco.engine.render
-    assert disco.SettingsError is SettingsError
+    assert disco.SettingsError is SettingsError and disco.RenderError is RenderError
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = disco.nothing
