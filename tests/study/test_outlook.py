@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from disco import memory
 from disco.cli import main
@@ -57,7 +58,7 @@ def sweep_of(*arguments: str) -> Sweep:
 def finish(sweep: Sweep, job: Job, seconds: float) -> None:
     folder = sweep.folder / job.key
     folder.mkdir(parents=True)
-    (folder / "image_0.png").touch()
+    Image.new("RGB", (8, 8)).save(folder / "image_0.png")
     record = {"settings": to_dict(job.settings), "seeds": [0], "status": "finished", "seconds": seconds}
     (folder / "run.json").write_text(json.dumps(record))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from disco.cli import main
 from disco.config import Settings, by_path, to_dict
@@ -43,7 +44,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         record: dict[str, Any] = {"settings": to_dict(settings), "seeds": [settings.seed], "status": "finished"}
         record |= {"metrics": [{"contrast": contrast, "seen": "cat", "judge": None}], "seconds": 2.0}
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "image_0.png").touch()
+        Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         (folder / "run.json").write_text(json.dumps(record))
 
     monkeypatch.setattr(disco.engine, "render_settings", render_settings)
