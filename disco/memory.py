@@ -47,7 +47,7 @@ BLOCK = {"cuda": 512, "cpu": 64}
 #: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured. Where
 #: numbers take two bytes, oneDNN keeps that much more on the CPU, whatever the picture's size: its code for each shape.
 LIBRARIES = {"cuda": 64 * 2**20, "cpu": 8 * 2**20}
-HALF_LIBRARIES = {"cpu": 32 * 2**20}
+HALF_LIBRARIES = {"cpu": 56 * 2**20}
 
 #: malloc hands smaller blocks than these (bytes) out of a heap with holes; measured from the second step on, the heap
 #: is larger than what is in use by this factor, more where numbers take two bytes. Larger blocks come from the system
