@@ -29,7 +29,7 @@ from disco.kernels.looks import recolour
 from torch import Tensor
 
 from disco.guidance.cutouts import SCHEDULED, Cutouts, draw_looks, greying, inner_boxes, overview_box, rotation
-from disco.plan import Cuts
+from disco.planning.plan import Cuts
 
 #: The picture's height and width, the resolution, and how many perceptors look at it: the two of the embedded models.
 CASES = {"embedded": (64, 64, 32, 2), "large": (768, 1280, 224, 1)}

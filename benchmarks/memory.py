@@ -5,7 +5,7 @@
 measured: on the CPU what the process grew by at most while it walked three steps, counted from a moment at which the
 libraries were loaded and had computed something small, and the networks were not (the pages of a file that is mapped
 while they load are left out: the system takes them back when it needs them); on cuda what its allocator handed out at
-most. planned: what `disco.memory` says without having any of it. seconds: of the step. The published
+most. planned: what `disco.resources.memory` says without having any of it. seconds: of the step. The published
 architectures are filled with random numbers, in a folder that is removed again. --limit holds every run to that size
 (the setting memory_limit, on cuda the allocator's limit too) and says how it was arranged, or refused.
 """
@@ -63,12 +63,13 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     """What the fresh process plans and measures."""
     import torch
 
-    from disco import engine, memory
-    from disco.config import load
     from disco.errors import SettingsError
     from disco.models.specs import WeightsFile
-    from disco.overrides import from_arguments
-    from disco.plan import build_plan
+    from disco.planning.plan import build_plan
+    from disco.resources import memory
+    from disco.run import engine
+    from disco.settings.config import load
+    from disco.settings.overrides import from_arguments
 
     # The files hold random numbers, which have no hash to be held against.
     WeightsFile.form_at = lambda file, path: dataclasses.replace(file, sha256=None)  # type: ignore[method-assign]
@@ -112,7 +113,8 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
 
 def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
     """Load the networks and walk the step with the most cuts three times; the last one's seconds."""
-    from disco import engine, memory
+    from disco.resources import memory
+    from disco.run import engine
 
     most = max(plan.steps, key=lambda step: memory.number_of(step.cuts))
     step = dataclasses.replace(memory.heaviest(plan), cuts=most.cuts)
@@ -124,7 +126,7 @@ def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
 
 def start_measuring(torch: Any, device: Any) -> int:
     """Forget the peak so far; what the process holds now."""
-    from disco import engine
+    from disco.run import engine
 
     gc.collect()
     if device.type == "cuda":
@@ -142,9 +144,9 @@ def write_random_weights(folder: Path) -> None:
     from safetensors.torch import save_file
 
     from disco.models import catalog
-    from disco.models.clip import build_clip
-    from disco.models.secondary import build_secondary
-    from disco.models.unet import UNet
+    from disco.models.networks.clip import build_clip
+    from disco.models.networks.secondary import build_secondary
+    from disco.models.networks.unet import UNet
 
     def fill(network: Any) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(0)

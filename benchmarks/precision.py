@@ -32,7 +32,7 @@ NEARLY = 0.1
 
 def prompts(count: int) -> list[str]:
     """Every subject in turn; colours and places drawn, the same ones at every call."""
-    from disco.models.words import COLOURS, PLACE_PHRASES, SUBJECTS, a
+    from disco.world.words import COLOURS, PLACE_PHRASES, SUBJECTS, a
 
     chance = random.Random(0)
     places = [phrases[0] for phrases in PLACE_PHRASES.values()]
@@ -52,7 +52,7 @@ def render_one(job: tuple[str, int, str], steps: int, device: str) -> tuple[Any,
 
 
 def compare(count: int, steps: int, precisions: tuple[str, str], jobs: int, device: str) -> dict[str, Any]:
-    from disco.metrics import distance
+    from disco.critics.metrics import distance
 
     texts = prompts(count)
     work = [(text, seed, precision) for seed, text in enumerate(texts) for precision in precisions]

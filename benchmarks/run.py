@@ -24,9 +24,9 @@ PROMPT = "a red star over the sea"
 
 def picture(arguments: list[str]) -> dict[str, float]:
     """Render once, into memory."""
-    from disco.config import load
-    from disco.engine import render_settings
-    from disco.overrides import from_arguments
+    from disco.run.engine import render_settings
+    from disco.settings.config import load
+    from disco.settings.overrides import from_arguments
 
     run = render_settings(load(from_arguments(arguments)), quiet=True)
     steps = [line["seconds"] for line in run.steps]
@@ -38,7 +38,7 @@ def inside(arguments: list[str]) -> dict[str, Any]:
     start = time.perf_counter()
     import torch
 
-    import disco.engine  # noqa: F401
+    import disco.run.engine  # noqa: F401
 
     imported = time.perf_counter() - start
     figures = {"import": imported, "cold": picture(arguments), "warm": picture(arguments)}
@@ -49,8 +49,8 @@ def threads(arguments: list[str]) -> int:
     """How many threads compute these settings."""
     import torch
 
-    from disco.config import load
-    from disco.overrides import from_arguments
+    from disco.settings.config import load
+    from disco.settings.overrides import from_arguments
 
     return load(from_arguments(arguments)).model.threads or torch.get_num_threads()
 

@@ -38,18 +38,27 @@ from cutouts import loop  # the cuts one by one, beside this file
 from neighbours import compare, serve
 from torch import Tensor, nn
 
-from disco.computing import choose_compile, choose_device, choose_kernels, computing, in_precision, side_by_side
-from disco.config import load
-from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.diffusion import Diffusion
-from disco.engine import FILES, Loaders, Networks, load_networks, view_of
+from disco.diffusion.levels import Diffusion
+from disco.diffusion.noise import ImageNoise
 from disco.guidance.gradient import CallAll, Guidance, View, number_of, one_by_one
-from disco.memory import Ledger, candidates
-from disco.models import catalog, clip, secondary, store, unet, weights
-from disco.noise import ImageNoise
-from disco.overrides import from_arguments
-from disco.plan import Plan, Step, build_plan
-from disco.samplers import ddim, guided_eps
+from disco.models import catalog
+from disco.models.files import store, weights
+from disco.models.networks import clip, secondary, unet
+from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.planning.plan import Plan, Step, build_plan
+from disco.resources.computing import (
+    choose_compile,
+    choose_device,
+    choose_kernels,
+    computing,
+    in_precision,
+    side_by_side,
+)
+from disco.resources.memory import Ledger, candidates
+from disco.run.engine import FILES, Loaders, Networks, load_networks, view_of
+from disco.samplers.base import ddim, guided_eps
+from disco.settings.config import load
+from disco.settings.overrides import from_arguments
 
 PROMPT = "a red star over the sea"
 

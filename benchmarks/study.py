@@ -41,21 +41,21 @@ def inside(arguments: list[str], times: Path) -> int:
     """The command, with a clock on each of its parts."""
     seconds: dict[str, float] = {}
     start = time.perf_counter()
-    import disco.cli
-    import disco.engine
+    import disco.cli.main
+    import disco.run.engine
     import disco.study.cells
     import disco.study.report
 
     seconds["import"] = time.perf_counter() - start
     for module, function, name in (
-        (disco.engine, "load_networks", "load"),
-        (disco.engine, "assess", "measure"),
-        (disco.engine, "render_settings", "cells"),
+        (disco.run.engine, "load_networks", "load"),
+        (disco.run.engine, "assess", "measure"),
+        (disco.run.engine, "render_settings", "cells"),
         (disco.study.cells, "declare", "check"),
         (disco.study.report, "write_report", "report"),
     ):
         setattr(module, function, timed(seconds, name, getattr(module, function)))
-    code = disco.cli.main(arguments)
+    code = disco.cli.main.main(arguments)
     times.write_text(json.dumps(seconds))
     return code
 

@@ -17,7 +17,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("KMP_BLOCKTIME", "1")
 
 if TYPE_CHECKING:
-    from disco.engine import render, resume
+    from disco.run.engine import render, resume
 
     __version__: str
 
@@ -27,11 +27,11 @@ __all__ = ["RenderError", "SettingsError", "__version__", "render", "resume"]
 def __getattr__(name: str) -> Any:
     # Only when asked for: rendering imports torch, which takes longer than refusing a bad setting should.
     if name in ("render", "resume"):
-        from disco import engine
+        from disco.run import engine
 
         return getattr(engine, name)
     if name == "__version__":
-        from importlib.metadata import version
+        from disco.version import version
 
-        return version("disco-engine")
+        return version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

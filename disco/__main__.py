@@ -9,19 +9,19 @@ from __future__ import annotations
 import signal
 import sys
 
-from disco.interrupts import ENDING, exit_code, stoppable
-from disco.stdio import steady_streams, unwritten
+from disco.run.interrupts import ENDING, exit_code, stoppable
+from disco.run.stdio import steady_streams, unwritten
 
 
 def main() -> int:
-    """Run the command line of this process; its exit code, as `disco.cli.main` gives it.
+    """Run the command line of this process; its exit code, as `disco.cli.main.main` gives it.
 
     1 where standard output could not be written, but for a reader who has gone.
     """
     steady_streams()
     try:
         with stoppable():
-            from disco.cli import main as command
+            from disco.cli.main import main as command
 
             code = command()
     except KeyboardInterrupt as interrupt:

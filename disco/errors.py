@@ -10,7 +10,7 @@ class SettingsError(ValueError):
 
     The message is one clear line: which setting, what was given, what is allowed, what to do. The command line
     prints it as it stands and exits with code 2; nothing has been rendered, and no model loaded, when it is raised
-    from `disco.plan.build_plan` or anything before it.
+    from `disco.planning.plan.build_plan` or anything before it.
     """
 
     def __init__(self, message: str) -> None:

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from disco import cli
-from disco.cli import main
-from disco.config import groups, specs
+from disco.cli import main as cli
+from disco.cli.main import main
+from disco.settings.config import groups, specs
 
 FEW = settings(
     max_examples=max(5, settings.default.max_examples // 20),  # each composes a configuration

@@ -13,15 +13,15 @@ from disco.kernels.cutouts import crop_resize
 from torch import Tensor, nn
 from torchvision.transforms import functional as TF
 
-from disco import engine
-from disco.config import load
-from disco.diffusion import Diffusion
+from disco.diffusion.levels import Diffusion
+from disco.diffusion.noise import ImageNoise, normal
 from disco.guidance.cutouts import inner_boxes
 from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
-from disco.noise import ImageNoise, normal
-from disco.overrides import from_python
-from disco.plan import Plan, build_plan
+from disco.planning.plan import Plan, build_plan
+from disco.run import engine
+from disco.settings.config import load
+from disco.settings.overrides import from_python
 
 CPU, R, STEPS = torch.device("cpu"), 16, 20
 #: Every value of these schedules is its own entry's, so that a level read wrongly shows.

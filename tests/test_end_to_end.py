@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco import engine
-from disco.cli import main
+from disco.cli.main import main
+from disco.run import engine
 from disco.study.results import read_study
 
 pytestmark = pytest.mark.slow

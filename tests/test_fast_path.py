@@ -11,15 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import functional as TF
 
-from disco import engine
-from disco.config import load
-from disco.diffusion import Diffusion
+from disco.diffusion.levels import Diffusion
+from disco.diffusion.noise import ImageNoise, normal
 from disco.guidance.cutouts import inner_boxes
-from disco.memory import Arrangement
-from disco.models import catalog, clip, store, unet, weights
-from disco.noise import ImageNoise, normal
-from disco.overrides import from_python
-from disco.plan import Plan, Step, build_plan
+from disco.models import catalog
+from disco.models.files import store, weights
+from disco.models.networks import clip, unet
+from disco.planning.plan import Plan, Step, build_plan
+from disco.resources.memory import Arrangement
+from disco.run import engine
+from disco.settings.config import load
+from disco.settings.overrides import from_python
 
 CPU = torch.device("cpu")
 SETTINGS = dict(

@@ -6,71 +6,34 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: The parts from the ground up. A part imports earlier lines only, so the parts of one line do not know one another.
-LAYERS = (
-    {"errors", "interrupts", "stdio"},
-    {"paths"},
-    {"images", "schedule", "prompts", "models", "metrics", "extras"},
-    {"config", "inputs", "legacy"},
-    {"overrides", "plan"},
-    {"diffusion", "noise", "outputs", "judge", "config_files", "faults"},
-    {"guidance", "samplers", "follow"},
-    {"denoiser"},
-    {"memory", "computing"},
-    {"engine"},
-    {"study"},
-    {"commands"},
-    {"cli", "training"},
-    {"__main__"},
+#: The rooms from the ground up. A room imports earlier ones only.
+ROOMS = (
+    *("version", "errors", "settings", "diffusion", "samplers", "world"),
+    *("models.places", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
+    *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "study", "cli", "training"),
+    *("__init__", "__main__"),
 )
 
 #: The plan asks the models for their names and tokenizers; what pulls and what steps does not know them at all.
-STRANGERS = {"models", "guidance", "samplers"}
+STRANGERS = {"samplers", "guidance"}
 
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
-    *(
-        "errors",
-        "interrupts",
-        "stdio",
-        "images",
-        "schedule",
-        "prompts",
-        "models.catalog",
-        "config",
-        "overrides",
-        "plan",
-        "outputs",
-        "cli",
-    ),
-    *("config_files", "extras", "inputs", "metrics", "models.store", "models.download", "models.words"),
-    *("conf", "kernels", "legacy", "paths"),
-    *(
-        "study.results",
-        "study.measure",
-        "study.sweeps",
-        "study.cells",
-        "study.outlook",
-        "study.search",
-        "study.worker",
-        "study.sweeper",
-    ),
-    *(
-        "study.crew",
-        "study.devices",
-        "study.report",
-        "study.compare",
-        "commands.report",
-        "commands.resume",
-        "commands.diff",
-        "commands.models",
-    ),
+    *("cli.commands.diff", "cli.commands.models", "cli.commands.report", "cli.commands.resume", "cli.main"),
+    *("conf", "critics.metrics", "errors", "kernels", "models.catalog", "models.files.download"),
+    *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
+    *("run.interrupts", "run.outputs", "run.stdio", "settings.config", "settings.config_files"),
+    *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
+    *("study.cells", "study.compare", "study.crew", "study.devices", "study.measure", "study.outlook"),
+    *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
+    *("world.words"),
 )
 
 
@@ -116,31 +79,59 @@ def imported(source: Path) -> set[str]:
     return names
 
 
-def part_of(module: str) -> str | None:
-    """disco.models.unet.UNet -> models; None for what belongs to no layer: disco itself, conf, kernels, others."""
-    top, _, inner = module.partition(".")
-    part = inner.partition(".")[0]
-    return part if top == "disco" and any(part in layer for layer in LAYERS) else None
+def room_of(module: str) -> str | None:
+    """disco.models.files.store.find -> models.files; None for what is no room of ours: conf, kernels, other packages.
+
+    What a package hands on by its own name (`from disco.models import catalog`) is the room of that name.
+    """
+    top, *inner = module.split(".")
+    if top != "disco" or inner[:1] in (["conf"], ["kernels"]):
+        return None
+    longer, shorter = ".".join(inner[:2]), ".".join(inner[:1])
+    return longer if longer in ROOMS else shorter or "__init__"
+
+
+#: Packages without code of their own are no rooms; neither is what only says what a folder holds.
+FACES = ("models", "models.__init__")
 
 
 def module_of(source: Path) -> str:
     return ".".join(source.relative_to(ROOT).with_suffix("").parts)
 
 
-def test_every_module_has_its_layer():
-    lost = [module for source in sources("disco") if part_of(module := module_of(source)) is None]
-    assert lost == ["disco.__init__"]
+def modules() -> dict[str, Path]:
+    """Every module of disco by its name; a package goes by its own."""
+    return {module_of(source).removesuffix(".__init__"): source for source in sources("disco")}
+
+
+def imports_of(source: Path) -> set[str]:
+    """The modules of disco that a file imports, wherever in it."""
+    known = modules()
+
+    def module(name: str) -> str | None:
+        while name and name not in known:
+            name = name.rpartition(".")[0]
+        return name or None
+
+    return {found for name in imported(source) if room_of(name) and (found := module(name))}
+
+
+def test_every_module_has_its_room():
+    assert {room_of(module_of(source)) for source in sources("disco")} - {*FACES} == {*ROOMS}
 
 
 @pytest.mark.parametrize("source", sources("disco"), ids=module_of)
 def test_arrows_run_one_way(source):
-    rank = {part: number for number, layer in enumerate(LAYERS) for part in layer}
-    own = part_of(module_of(source))
-    if own is None:
-        return
-    others = {part for module in imported(source) if (part := part_of(module))} - {own}
-    assert [part for part in sorted(others) if rank[part] >= rank[own]] == []
-    assert own not in STRANGERS or not others & STRANGERS
+    own = room_of(module_of(source))
+    others = {room for module in imported(source) if (room := room_of(module)) and room not in FACES} - {own}
+    assert own in FACES or [room for room in sorted(others) if ROOMS.index(room) >= ROOMS.index(own)] == []
+    assert own not in STRANGERS or not others & {"models.files", "models.catalog", "models.networks"}
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    # A package's own file is read before what lies in it, so that alone ties no circle.
+    graph = {name: imports_of(source) - {name} for name, source in modules().items()}
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("source", sources("kernels"), ids=module_of)
@@ -149,9 +140,11 @@ def test_kernels_know_nothing_of_disco(source):
 
 
 def test_the_arrows_test_can_fail(tmp_path):
-    (tmp_path / "bad.py").write_text("def f():\n    from disco.guidance import losses\n    import disco.models.unet\n")
-    assert {part_of(module) for module in imported(tmp_path / "bad.py")} == {"guidance", "models"}
-    assert part_of("torch") is part_of("disco") is part_of("disco.conf") is None
+    (tmp_path / "bad.py").write_text(
+        "def f():\n    from disco.guidance import losses\n    import disco.models.networks.unet\n"
+    )
+    assert {room_of(module) for module in imported(tmp_path / "bad.py")} == {"guidance", "models.networks"}
+    assert room_of("torch") is room_of("disco.conf") is None and room_of("disco") == "__init__"
 
 
 def test_settings_are_refused_without_torch():

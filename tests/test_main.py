@@ -18,7 +18,7 @@ def test_ctrl_c_before_anything_is_imported(tmp_path: Path):
 import signal, sys
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "disco.cli":
+        if name == "disco.cli.main":
             signal.raise_signal(signal.SIGINT)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Finder())

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from disco.config import groups, load, settings_table, specs
 from disco.models import catalog
-from disco.overrides import from_arguments, full_name
+from disco.settings.config import groups, load, settings_table, specs
+from disco.settings.overrides import from_arguments, full_name
 from disco.training.__main__ import arguments as training_arguments
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ from torch import Tensor
 from disco.kernels.colour import LUMA, grey, greyness
 from disco.kernels.cutouts import crop_resize, warp
 from disco.kernels.looks import recolour
-from disco.plan import Cuts
+from disco.planning.plan import Cuts
 
 #: Chance of a mirrored cut, and the standard deviation of the noise laid over it between its other changes.
 FLIP = 0.5

@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from disco.diffusion import Diffusion
+from disco.diffusion.levels import Diffusion
 from disco.guidance.cutouts import Cutouts, whole_box
 from disco.guidance.losses import spherical_distance
 from disco.guidance.perceptor import Perceptor
 from disco.kernels.losses import picture_losses
 from disco.kernels.sphere import spherical_pull
-from disco.plan import Cuts, Step
+from disco.planning.plan import Cuts, Step
 
 #: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
 InitLoss = Callable[[Tensor], Tensor]
@@ -35,7 +35,7 @@ CallAll = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 
 
 def one_by_one(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """Call functions in turn; `disco.computing.side_by_side` calls them at once."""
+    """Call functions in turn; `disco.resources.computing.side_by_side` calls them at once."""
     return [call() for call in calls]
 
 

@@ -13,15 +13,16 @@ from typing import Any
 import torch
 
 from disco.errors import SettingsError
-from disco.models import catalog, store
-from disco.models.clip import build_clip
-from disco.models.custom import SUFFIXES, custom_unet, from_card, guess_unet, stated, what_they_are
-from disco.models.download import check_room
+from disco.models import catalog
+from disco.models.catalog.custom import SUFFIXES, custom_unet, from_card, guess_unet, stated, what_they_are
+from disco.models.files import store
+from disco.models.files.download import check_room
+from disco.models.files.weights import compare, shapes_of
+from disco.models.networks.clip import build_clip
+from disco.models.networks.secondary import build_secondary
+from disco.models.networks.unet import UNet, state_for_file
 from disco.models.places import is_there, models_folder
-from disco.models.secondary import build_secondary
 from disco.models.specs import BackboneSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
-from disco.models.unet import UNet, state_for_file
-from disco.models.weights import compare, shapes_of
 
 
 def adopt(path: Path, name: str | None = None, flags: Mapping[str, Any] | None = None) -> tuple[NetworkSpec, Path]:

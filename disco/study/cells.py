@@ -28,8 +28,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import disco
-from disco.config import (
+from disco.errors import SettingsError
+from disco.models.catalog.custom import is_path
+from disco.planning.inputs import Hashes, hashes_in, hashes_of, remember_fetched
+from disco.planning.plan import Plan, build_plan, inputs_of
+from disco.run.outputs import is_whole, read_record, replace_file
+from disco.settings.config import (
     Settings,
     by_path,
     compose,
@@ -39,12 +43,7 @@ from disco.config import (
     to_settings,
     without_hydra,
 )
-from disco.errors import SettingsError
-from disco.inputs import Hashes, hashes_in, hashes_of, remember_fetched
-from disco.models.custom import is_path
-from disco.outputs import is_whole, read_record, replace_file
-from disco.overrides import from_arguments, full_name, quoted
-from disco.plan import Plan, build_plan, inputs_of
+from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.results import STUDY_FILE, Axis, identity, known_by
 from disco.study.sweeps import (
     check_axes,
@@ -57,6 +56,7 @@ from disco.study.sweeps import (
     name_in,
     parsed,
 )
+from disco.version import version
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -164,7 +164,8 @@ def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
 
     hashes: SHA-256 of each when it was rendered. A file that is not here tells nothing.
     """
-    from disco.models import catalog, store
+    from disco.models import catalog
+    from disco.models.files import store
 
     for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models):
         path = store.find(spec.weights)
@@ -280,7 +281,8 @@ def unet_file_of(settings: Settings) -> dict[tuple[str, str], str]:
     given = settings.model.diffusion_model
     if not is_path(given):
         return {}
-    from disco.models import catalog, store
+    from disco.models import catalog
+    from disco.models.files import store
 
     spec = catalog.unet(given)
     return {("diffusion_model", given): store.known_hash(spec, store.weights_path(spec))}
@@ -428,7 +430,7 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
     for axis, old in zip(axes, present["axes"], strict=False):
         axis["values"] = _union(axis["values"], old["values"])
     declaration = {
-        "version": disco.__version__,
+        "version": version(),
         "name": sweep.name,
         "description": sweep.description,
         "command": list(command),

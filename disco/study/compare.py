@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from disco import metrics
+from disco.critics import metrics
 from disco.errors import SettingsError
-from disco.images import open_image
-from disco.inputs import hashes_in, with_content
-from disco.outputs import replace_file
-from disco.paths import expanded
+from disco.planning.images import open_image
+from disco.planning.inputs import hashes_in, with_content
+from disco.run.outputs import replace_file
+from disco.settings.paths import expanded
 from disco.study.pictures import read_picture
 from disco.study.results import Cell, Picture, identity, known_by, read_study
 from disco.study.words import in_words, label
@@ -31,7 +31,7 @@ class Distance:
     """How far two pictures of one size are apart, over all pixels and their three values of 0 to 255.
 
     absolute: mean |a - b|. rms: sqrt(mean (a - b)^2). changed: share of the pixels that differ at all, 0 to 1.
-    perceptual: as `disco.metrics.distance` has it, 0 = the same; None for pictures too small for it.
+    perceptual: as `disco.critics.metrics.distance` has it, 0 = the same; None for pictures too small for it.
     """
 
     absolute: float

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from disco.interrupts import ENDING, GRACE, stop_main_thread, stoppable
-from disco.stdio import steady_streams
+from disco.run.interrupts import ENDING, GRACE, stop_main_thread, stoppable
+from disco.run.stdio import steady_streams
 from disco.study.locks import WORK, lock_of
 
 #: Seconds from one look at the command's lock to the next.

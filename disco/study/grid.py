@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from disco.outputs import beside
+from disco.run.outputs import beside
 from disco.study.pictures import read_picture, size_of
 from disco.study.results import Axis, Study
 from disco.study.tiles import RUN, Arrangement, Tile, Tiles, arrange, tiles_of

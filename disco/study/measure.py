@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image
 
-from disco.config import METRIC_NAMES
+from disco.critics.metrics import METRICS, distance, measure
 from disco.errors import SettingsError
-from disco.images import open_image
-from disco.metrics import METRICS, distance, measure
-from disco.outputs import read_record, write_record
-from disco.prompts import Prompt, parse_stages
+from disco.planning.images import open_image
+from disco.planning.prompts import Prompt, parse_stages
+from disco.run.outputs import read_record, write_record
+from disco.settings.config import METRIC_NAMES
 from disco.study.locks import WORK, held
 from disco.study.results import Cell, Picture, Study, identity, read_study
 
@@ -77,7 +77,7 @@ def _measured(picture: Picture, cell: Cell, notes: list[str]) -> Picture:
         return picture
     found: dict[str, Any] = dict(measure(image, [name for name in lacking if name in METRICS]))
     if "judge" in lacking:
-        from disco.judge import assess
+        from disco.critics.judge import assess
 
         found |= assess(image, ["judge"], _last_prompts(cell.settings), str(cell.settings.get("model.diffusion_model")))
     return replace(picture, metrics={**picture.metrics, **found})

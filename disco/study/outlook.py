@@ -2,7 +2,7 @@
 
 Seconds of cells that are done, here or in a narrower grid of the same study, tell most; they go for cells of the same
 shape, which is all that the work depends on. For other shapes a few steps are tried; where those would take long, or
-the models are not here, the work is counted (`disco.memory`).
+the models are not here, the work is counted (`disco.resources.memory`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from disco.errors import SettingsError
-from disco.outputs import read_record
-from disco.plan import Plan, Step, build_plan
+from disco.planning.plan import Plan, Step, build_plan
+from disco.run.outputs import read_record
 from disco.study.cells import Job, Sweep, is_done
 
 if TYPE_CHECKING:
     import torch
 
-    from disco.memory import Arrangement, Estimate
+    from disco.resources.memory import Arrangement, Estimate
 
 #: How many cells are listed before they are only counted.
 LISTED = 8
@@ -82,7 +82,7 @@ def looks_of(step: Step) -> int:
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:
     """Lines on time and memory."""
-    from disco.memory import in_words as in_bytes
+    from disco.resources.memory import in_words as in_bytes
 
     measured: dict[Any, list[float]] = {}
     for job in done:
@@ -108,8 +108,8 @@ def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int)
 
 def _arranged(plans: Mapping[Any, Plan]) -> dict[Any, tuple[Arrangement, Estimate | None]]:
     """How runs are laid out, by their layouts, and what they take; of those that fit anyway, the heaviest alone."""
-    from disco.computing import choose_device
-    from disco.memory import arrange, estimate
+    from disco.resources.computing import choose_device
+    from disco.resources.memory import arrange, estimate
 
     devices = {layout: choose_device(plan.settings.model.device) for layout, plan in plans.items()}
     arranged = {layout: arrange(plan, devices[layout]) for layout, plan in plans.items()}
@@ -138,10 +138,10 @@ class StepTime(NamedTuple):
 
 def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None) -> StepTime:
     """How long the mean step of a run takes: a few are tried, or their work is counted where that would take long."""
-    from disco.computing import choose_compile, choose_device, computing
-    from disco.engine import specs_of
-    from disco.memory import measure_speed, seconds
-    from disco.models.store import check_here
+    from disco.models.files.store import check_here
+    from disco.resources.computing import choose_compile, choose_device, computing
+    from disco.resources.memory import measure_speed, seconds
+    from disco.run.engine import specs_of
 
     device = choose_device(plan.settings.model.device)
     with computing(plan):
@@ -158,7 +158,7 @@ def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None
 
 def tried_step(plan: Plan, device: torch.device, arrangement: Arrangement) -> StepTime:
     """The mean step of a run: each part of the run takes what its middle step does, which is computed here."""
-    from disco.engine import load_networks, walk
+    from disco.run.engine import load_networks, walk
 
     started = time.perf_counter()
     networks = load_networks(plan, device, arrangement)

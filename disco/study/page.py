@@ -27,12 +27,12 @@ from urllib.parse import quote
 
 from PIL import Image
 
-import disco
-from disco.outputs import replace_file
+from disco.run.outputs import replace_file
 from disco.study.pictures import partials_of, read_picture
 from disco.study.results import NO_AXES, Axis, Cell, Picture, Study, identity
 from disco.study.tiles import Tile, arrange, tiles_of
 from disco.study.words import held_facts, in_words, label, replay_command, short_labels
+from disco.version import version
 
 PAGE_FILE = "index.html"
 
@@ -97,7 +97,7 @@ def page_data(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "description": study.description,
-        "version": disco.__version__,
+        "version": version(),
         "command": _command(study.command),
         "axes": [_axis(axis) for axis in tiles.axes],
         "repeats": tiles.repeats,

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from disco.errors import SettingsError
-from disco.images import open_image
+from disco.planning.images import open_image
 from disco.study.results import Picture
 
 #: A run has at most a thousand steps; older ones were told apart by whole percents.
@@ -37,7 +37,7 @@ def partials_of(picture: Picture) -> list[Partial]:
 
 
 def read_picture(path: Path) -> Image.Image | None:
-    """The picture as RGB; None where it is missing, damaged or too large for this program (see `disco.images`)."""
+    """The picture as RGB (see `disco.planning.images`); None where it is missing, damaged or too large."""
     try:
         return open_image(path, "picture")
     except SettingsError:

@@ -1,7 +1,8 @@
 """A study as its folder has it: the axes, every cell's pictures and numbers, and the table results.csv.
 
-A study folder holds a run folder a cell (see `disco.outputs`). study.json says which axes and cells were meant; where
-there is none, the run folders found are the cells, and the settings that differ are the axes. Nothing that lies in the
+A study folder holds a run folder a cell (see `disco.run.outputs`). study.json says which axes and cells were meant;
+where there is none, the run folders found are the cells, and the settings that differ are the axes. Nothing that lies
+in the
 folder can stop the reading: what is missing, damaged or foreign becomes a marked cell or a note.
 """
 
@@ -17,11 +18,11 @@ from dataclasses import MISSING, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from disco.config import groups, specs
 from disco.errors import SettingsError
-from disco.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
-from disco.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
-from disco.paths import expanded
+from disco.planning.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
+from disco.run.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
+from disco.settings.config import groups, specs
+from disco.settings.paths import expanded
 
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
@@ -55,8 +56,8 @@ class Axis:
 class Picture:
     """A finished picture: its number in the run, its seed, where it lies, and what was measured of it.
 
-    seed: None where the record is too damaged to say. metrics: by their names in `disco.metrics`; None where a metric
-    has no value for this picture.
+    seed: None where the record is too damaged to say. metrics: by their names in `disco.critics.metrics`; None where a
+    metric has no value for this picture.
     """
 
     number: int

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 from disco.errors import SettingsError
-from disco.inputs import hashes_of
-from disco.outputs import read_record
-from disco.overrides import is_sweep
-from disco.plan import metrics_of
+from disco.planning.inputs import hashes_of
+from disco.planning.plan import metrics_of
+from disco.run.outputs import read_record
+from disco.settings.overrides import is_sweep
 from disco.study.cells import (
     Composer,
     Job,

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from disco.config import hydra_at_hand
 from disco.errors import SettingsError
-from disco.overrides import quoted
+from disco.settings.config import hydra_at_hand
+from disco.settings.overrides import quoted
 from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
 from disco.study.crew import commanding
 from disco.study.devices import gpus

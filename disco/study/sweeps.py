@@ -17,9 +17,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 
-from disco.config import group_options, specs
 from disco.errors import SettingsError
-from disco.overrides import quoted
+from disco.settings.config import group_options, specs
+from disco.settings.overrides import quoted
 from disco.study.results import NO_AXES
 
 #: More than this is hardly meant: each cell is checked before the first is rendered, and has a folder of its own.

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from disco.config import by_path, load, specs
 from disco.errors import SettingsError
-from disco.overrides import from_arguments, quoted
+from disco.settings.config import by_path, load, specs
+from disco.settings.overrides import from_arguments, quoted
 from disco.study.results import NO_AXES, Study
 
 #: Said of every study, even where they are the defaults.

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import disco
 from disco.errors import RenderError, SettingsError
-from disco.interrupts import Stopped
-from disco.outputs import RunFolder, clear_run, read_record, replace_file
+from disco.run.interrupts import Stopped
+from disco.run.outputs import RunFolder, clear_run, read_record, replace_file
 from disco.study.cells import Job, check_inputs, is_finished
 from disco.study.crew import serving
 from disco.study.devices import a_gpu_of_its_own
 from disco.study.locks import GLANCE, WORK, held
+from disco.version import version
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Walk:
             return True
 
     def render_into(self, job: Job, folder: Path) -> None:
-        from disco.engine import render_settings
+        from disco.run.engine import render_settings
 
         def tell(note: str) -> None:
             print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)
@@ -128,7 +128,7 @@ def record_failure(job: Job, folder: Path, error: BaseException) -> None:
     try:
         if not (folder / "run.json").exists():
             out = RunFolder(folder)
-            out.start({"version": disco.__version__, "settings": job.settings})
+            out.start({"version": version(), "settings": job.settings})
             out.finish("failed", error=one_line(error))
         if not isinstance(error, (SettingsError, RenderError, OSError)):
             (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))

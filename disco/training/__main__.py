@@ -13,7 +13,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.custom import command_for
+from disco.models.catalog.custom import command_for
 from disco.training.world import sheets
 
 #: Pictures a step, on a CPU and on a GPU.
@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
         for file, digest in export.export(options.runs).items():
             print(digest, file)
     elif options.command == "finetune":
-        from disco.computing import choose_device
+        from disco.resources.computing import choose_device
         from disco.training import finetune
 
         given = {key: value for key, value in vars(options).items() if key not in ("command", "runs")}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disco.models.clip import WordTokenizer
+from disco.models.networks.clip import WordTokenizer
 from disco.training import loop, pictures, world
 from disco.training.pictures import EVEN, Shares
 

@@ -23,22 +23,21 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-import disco
-from disco.denoiser import GuidedDenoiser, UNetDenoiser
-from disco.diffusion import NETWORK_STEPS, Diffusion
-from disco.engine import memory_of_process
-from disco.judge import Perceptor, Reader
+from disco.critics.judge import Perceptor, Reader
+from disco.diffusion.levels import NETWORK_STEPS, Diffusion
 from disco.models import catalog
-from disco.models.clip import load_perceptor
-from disco.models.unet import load_unet
-from disco.models.words import PLACE_PHRASES, a
-from disco.plan import Step
-from disco.samplers import ladder, sample
+from disco.models.networks.clip import load_perceptor
+from disco.models.networks.unet import load_unet
+from disco.pipeline.denoiser import GuidedDenoiser, UNetDenoiser
+from disco.planning.plan import Step
+from disco.run.engine import memory_of_process, render
+from disco.samplers.base import ladder, sample
 from disco.training import pictures, world
 from disco.training.data import Bank, rival
 from disco.training.pictures import Shares
 from disco.training.scores import ASKED, Score, chance, confusion, frechet_distance, score_table, scores, table
 from disco.training.unet import SHARES
+from disco.world.words import PLACE_PHRASES, a
 
 TEST_SEED, OTHER_SEED = 1010, 1011
 #: Of how many sentences a label's embedding is the mean.
@@ -224,7 +223,7 @@ def words_held_out(subject: str, colour: str, place: str) -> bool:
 
 
 def render_one(text: str, seed: int, settings: dict[str, Any]) -> np.ndarray:
-    return np.asarray(disco.render(text, seed=seed, **settings).pictures[0].image.convert("RGB"))
+    return np.asarray(render(text, seed=seed, **settings).pictures[0].image.convert("RGB"))
 
 
 def rendered(texts: list[str], jobs: int, **settings: Any) -> np.ndarray:
@@ -254,7 +253,7 @@ def _cost(text: str, count: int, device: str, settings: dict[str, Any]) -> dict[
     seconds, held = [], []
     for seed in range(count + 1):
         clock = time.perf_counter()
-        disco.render(text, seed=seed, device=device, **settings)
+        render(text, seed=seed, device=device, **settings)
         seconds.append(time.perf_counter() - clock)
         with suppress(OSError):  # no Linux. What getrusage tells begins with what the parent held.
             held.append(memory_of_process("VmHWM"))

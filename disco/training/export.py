@@ -8,12 +8,13 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from disco.models import catalog, embedded_networks
+from disco.models import catalog
+from disco.models.catalog import embedded_networks
 from disco.models.embedded_files import VOCABULARY
+from disco.models.files.store import sha256_of
+from disco.models.files.weights import halved
+from disco.models.networks.unet import state_for_file
 from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
-from disco.models.store import sha256_of
-from disco.models.unet import state_for_file
-from disco.models.weights import halved
 from disco.training import loop, world
 
 NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (

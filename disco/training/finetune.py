@@ -18,13 +18,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from disco.errors import SettingsError
-from disco.images import open_image
 from disco.models import catalog
-from disco.models.custom import card_of, custom_names
+from disco.models.catalog.custom import card_of, custom_names
+from disco.models.files.store import weights_path
+from disco.models.files.weights import load_state
+from disco.models.networks.unet import UNet, fill_unet, state_for_file
 from disco.models.places import models_folder
-from disco.models.store import weights_path
-from disco.models.unet import UNet, fill_unet, state_for_file
-from disco.models.weights import load_state
+from disco.planning.images import open_image
 from disco.training import loop
 from disco.training.objective import Objective, random_times
 

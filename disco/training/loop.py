@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from disco.models.weights import halved
+from disco.models.files.weights import halved
 from disco.training.curves import draw_curves
 from disco.training.muon import Muon, is_matrix
 

@@ -17,7 +17,7 @@ import torch
 from guided_diffusion.losses import discretized_gaussian_log_likelihood, normal_kl
 from torch import Tensor
 
-from disco.diffusion import NETWORK_STEPS, Diffusion
+from disco.diffusion.levels import NETWORK_STEPS, Diffusion
 from disco.models.catalog import UNetSpec
 
 

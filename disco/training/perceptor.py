@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from disco.models import clip, embedded_networks
-from disco.models.catalog import PerceptorSpec
+from disco.models.catalog import PerceptorSpec, embedded_networks
+from disco.models.networks import clip
 from disco.training import loop, secondary, world
 from disco.training.data import Options, captioned
 from disco.training.labels import label_heads, label_loss

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disco.models import embedded_networks
-from disco.models.secondary import build_secondary
+from disco.models.catalog import embedded_networks
+from disco.models.networks.secondary import build_secondary
 from disco.training import loop
 from disco.training.data import Options, mirrored, stratified
 from disco.training.unet import DATA_SEED

@@ -31,9 +31,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from disco.models import embedded_networks
+from disco.models.catalog import embedded_networks
+from disco.models.networks.unet import UNet
 from disco.models.specs import UNetSpec
-from disco.models.unet import UNet
 from disco.training import loop
 from disco.training.data import Options, mirrored
 from disco.training.labels import label_heads, label_loss
@@ -86,7 +86,7 @@ def decisive(t: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def train(options: Options, name: str = "embedded") -> loop.Trained:
-    """Train the UNet of that name of `disco.models.embedded_networks`."""
+    """Train the UNet of that name of `disco.models.catalog.embedded_networks`."""
     spec = embedded_networks.unet(name)
     scenes, images = options.drawn(DATA_SEED, spec.image_size, SHARES)
     covers = options.covers(DATA_SEED, spec.image_size, SHARES)

@@ -35,7 +35,7 @@ from disco.guidance.cutouts import (
     random_boxes,
     random_cuts,
 )
-from disco.plan import Cuts
+from disco.planning.plan import Cuts
 
 torch.set_num_threads(1)
 

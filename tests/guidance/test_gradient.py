@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from disco.computing import side_by_side
-from disco.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.diffusion import Diffusion
+from disco.diffusion.levels import Diffusion
+from disco.diffusion.noise import ImageNoise
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, View, clamp_rms, drop_non_finite, likeness, root_mean_square
 from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
 from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
-from disco.models.secondary import build_secondary
-from disco.models.unet import UNet
-from disco.noise import ImageNoise
-from disco.plan import Cuts, Step
+from disco.models.networks.secondary import build_secondary
+from disco.models.networks.unet import UNet
+from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.planning.plan import Cuts, Step
+from disco.resources.computing import side_by_side
 
 SIDE = 24
 DIFFUSION = Diffusion.spaced(50)

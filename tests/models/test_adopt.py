@@ -13,13 +13,15 @@ from safetensors.torch import save_file
 
 from disco.errors import SettingsError
 from disco.models import adopt as module
-from disco.models import catalog, perceptors, store
+from disco.models import catalog
 from disco.models.adopt import adopt
-from disco.models.clip import build_clip
-from disco.models.custom import assumed
+from disco.models.catalog import perceptors
+from disco.models.catalog.custom import assumed
+from disco.models.files import store
+from disco.models.files.weights import load_state
+from disco.models.networks.clip import build_clip
+from disco.models.networks.unet import UNet, load_unet, state_for_file
 from disco.models.specs import WeightsFile
-from disco.models.unet import UNet, load_unet, state_for_file
-from disco.models.weights import load_state
 
 
 @pytest.fixture(autouse=True)

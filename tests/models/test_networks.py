@@ -8,9 +8,10 @@ from guided_diffusion.script_util import create_model
 from torch.nn import functional as F
 
 from disco.errors import SettingsError
-from disco.models import catalog, unet
-from disco.models.secondary import FourierFeatures, SecondaryDiffusionImageNet2, load_secondary
-from disco.models.unet import UNet, load_unet
+from disco.models import catalog
+from disco.models.networks import unet
+from disco.models.networks.secondary import FourierFeatures, SecondaryDiffusionImageNet2, load_secondary
+from disco.models.networks.unet import UNet, load_unet
 
 
 @pytest.mark.parametrize("size", [(64, 64), (48, 96)])

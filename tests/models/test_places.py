@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from disco.commands import models as command
+from disco.cli.commands import models as command
 from disco.errors import SettingsError
-from disco.models import catalog, store
+from disco.models import catalog
+from disco.models.files import store
 from disco.models.places import is_there, listed, trouble
 
 #: As root is, who may enter any folder, and without that right.
@@ -39,7 +40,8 @@ def test_a_file_in_its_place_is_told_to_who_needs_the_folder(a_file, capsys):
 SAYING = """
 import sys
 from disco.errors import SettingsError
-from disco.models import adopt, catalog, store
+from disco.models import adopt, catalog
+from disco.models.files import store
 from pathlib import Path
 
 store.check_here([catalog.unet("embedded")])

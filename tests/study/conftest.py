@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco.config import load, specs, to_dict
-from disco.overrides import from_python
+from disco.settings.config import load, specs, to_dict
+from disco.settings.overrides import from_python
 from disco.study.results import Study, read_study
 
 

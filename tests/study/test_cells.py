@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from disco.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
 from disco.errors import SettingsError
-from disco.inputs import Hashes
 from disco.models import catalog
-from disco.overrides import from_arguments, from_python, is_sweep
-from disco.plan import metrics_of
+from disco.planning.inputs import Hashes
+from disco.planning.plan import metrics_of
+from disco.settings.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
+from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import (
     Sweep,
     axes_of,

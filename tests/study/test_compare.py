@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco import metrics
-from disco.cli import main
+from disco.cli.main import main
+from disco.critics import metrics
 from disco.errors import SettingsError
 from disco.study.compare import compare, distance, in_text, read_run
 

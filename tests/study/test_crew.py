@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no signals to
 HEAD = """
 import os, subprocess, sys, time
 from pathlib import Path
-from disco.interrupts import Stopped, stoppable
+from disco.run.interrupts import Stopped, stoppable
 from disco.study.crew import commanding, serving
 folder = Path(sys.argv[1])
 """

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco.config import load, to_dict
-from disco.metrics import METRICS, distance, measure
-from disco.overrides import from_python
+from disco.critics.metrics import METRICS, distance, measure
+from disco.settings.config import load, to_dict
+from disco.settings.overrides import from_python
 from disco.study.locks import lock_of
 from disco.study.measure import complete, with_distances
 from disco.study.results import read_study

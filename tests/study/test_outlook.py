@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from disco import memory
-from disco.cli import main
-from disco.computing import choose_device, computing
-from disco.config import compose, load, to_dict
-from disco.engine import render_settings
-from disco.overrides import from_arguments, from_python, is_sweep
-from disco.plan import build_plan
+from disco.cli.main import main
+from disco.planning.plan import build_plan
+from disco.resources import memory
+from disco.resources.computing import choose_device, computing
+from disco.run.engine import render_settings
+from disco.settings.config import compose, load, to_dict
+from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import Job, Sweep, declare
 from disco.study.outlook import in_words, outlook, seconds_of_step, shape_of, tried_step
 
@@ -102,7 +102,7 @@ def test_shapes():
 @pytest.mark.parametrize("given", [{"cut_overview": "[1]*500+[20]*500"}, {"sampler": "plms"}, {"batch_size": 2}])
 def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
     """Within a factor of 1.5, in the processor time of this thread: others are at work here too."""
-    monkeypatch.setattr("disco.engine.time.perf_counter", time.thread_time)
+    monkeypatch.setattr("disco.run.engine.time.perf_counter", time.thread_time)
     plan = build_plan(load(from_python({"prompt": "a red star", "steps": 10, "threads": 1, "metrics": False} | given)))
     device = choose_device("cpu")
     arrangement, _ = memory.arrange(plan, device)
@@ -120,7 +120,7 @@ def test_long_steps_and_missing_files_are_counted(monkeypatch):
     work = memory.Work(flops=10**7)
     found = memory.Estimate(parts={}, peak=1, flops=1, work=work)
     assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
-    monkeypatch.setattr("disco.models.store.find", lambda file: None)
+    monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
     quick = replace(found, work=memory.Work(flops=10**6))
     assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")
 

@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scipy import stats
 
 import disco
-from disco.cli import read_line
-from disco.config import by_path, from_dict, load
-from disco.engine import render_settings
-from disco.overrides import from_arguments
+from disco.cli.main import read_line
+from disco.run.engine import render_settings
+from disco.settings.config import by_path, from_dict, load
+from disco.settings.overrides import from_arguments
 from disco.study.compare import distance
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, write_page
 from disco.study.results import NO_AXES, Study, read_study

@@ -8,7 +8,7 @@ import json
 import pytest
 from PIL import Image
 
-from disco.cli import main
+from disco.cli.main import main
 from disco.errors import SettingsError
 from disco.study.report import write_report
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.config import by_path, load, to_dict
 from disco.errors import SettingsError
-from disco.overrides import from_python
+from disco.settings.config import by_path, load, to_dict
+from disco.settings.overrides import from_python
 from disco.study.results import NO_AXES, Axis, identity, read_study, write_results
 
 USUAL = load(from_python({"prompt": "a red star"}))

@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from disco.cli import main
-from disco.config import Settings, by_path, to_dict
+from disco.cli.main import main
+from disco.settings.config import Settings, by_path, to_dict
 from disco.study.locks import WORK
 from disco.study.results import read_study
 from disco.study.search import Goal, open_search, score
@@ -31,8 +31,8 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """A world in which contrast is highest at clamp_max 0.3, and lower for the seed 1 by 0.2; steps 7 fail."""
-    import disco.cli
-    import disco.engine
+    import disco.cli.main
+    import disco.run.engine
 
     runs: list[Settings] = []
 
@@ -47,8 +47,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         (folder / "run.json").write_text(json.dumps(record))
 
-    monkeypatch.setattr(disco.engine, "render_settings", render_settings)
-    monkeypatch.setattr(disco.cli, "check_machine", lambda plan: None)
+    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.cli.main, "check_machine", lambda plan: None)
     monkeypatch.setattr("disco.study.report.write_report", lambda folder: folder / "index.html")
     return runs
 

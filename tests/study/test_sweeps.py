@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.config import compose
 from disco.errors import SettingsError
-from disco.overrides import from_arguments
+from disco.settings.config import compose
+from disco.settings.overrides import from_arguments
 from disco.study.sweeps import (
     MOST_CELLS,
     bounds_of,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco.models.clip import WordTokenizer
+from disco.models.networks.clip import WordTokenizer
 from disco.training import data, pictures, world
 from disco.training.data import Bank, Options
 

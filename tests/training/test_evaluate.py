@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from disco.models import catalog
-from disco.models.clip import load_perceptor
-from disco.models.words import PLACE_PHRASES
+from disco.models.networks.clip import load_perceptor
 from disco.training import evaluate, pictures, world
 from disco.training.evaluate import Extent
+from disco.world.words import PLACE_PHRASES
 
 
 def test_prompts_name_held_out_triples_in_turn():

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw
 
 import disco
 from disco.errors import SettingsError
-from disco.models import catalog, embedded_networks
-from disco.models.unet import UNet, load_unet
+from disco.models import catalog
+from disco.models.catalog import embedded_networks
+from disco.models.networks.unet import UNet, load_unet
 from disco.training import __main__ as command
 from disco.training import finetune, loop
 from disco.training.finetune import Finetuning
@@ -61,7 +62,7 @@ def test_pictures_of_all_sizes_and_formats_are_read_once(tmp_path):
 
 
 def test_the_pixel_limit_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr("disco.images.PIXEL_LIMIT", 1000)
+    monkeypatch.setattr("disco.planning.images.PIXEL_LIMIT", 1000)
     with pytest.raises(SettingsError, match="none of its 1 pictures can be read"):
         finetune.read_folder(flags(tmp_path / "in", 1), tmp_path / "cache", 64)
 

@@ -6,8 +6,11 @@ import json
 import pytest
 import torch
 
-from disco.models import catalog, clip, embedded_networks, store
-from disco.models import unet as networks
+from disco.models import catalog
+from disco.models.catalog import embedded_networks
+from disco.models.files import store
+from disco.models.networks import clip
+from disco.models.networks import unet as networks
 from disco.training import __main__ as command
 from disco.training import export, loop, perceptor, pictures, secondary, unet, world
 from disco.training.data import Options

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, fields
 from functools import cache
 
-from disco.models.words import COLOURS, PLACES, SKIES, STYLES, SUBJECTS
+from disco.world.words import COLOURS, PLACES, SKIES, STYLES, SUBJECTS
 
 RELATIONS = ("over", "under", "beside", "in front of", "inside")
 LIGHTS = ("left", "right")

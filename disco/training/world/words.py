@@ -1,6 +1,6 @@
 """Captions of scenes, in natural variation, and the vocabulary they are made of.
 
-How a label is said stands in `disco.models.words`, where prompts are read by the same tables.
+How a label is said stands in `disco.world.words`, where prompts are read by the same tables.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from disco.models.words import (
+from disco.training.world.scene import TIMELESS, Scene
+from disco.world.words import (
     COLOUR_WORDS,
     PLACE_PHRASES,
     SKY_PHRASES,
@@ -18,7 +19,6 @@ from disco.models.words import (
     Words,
     a,
 )
-from disco.training.world.scene import TIMELESS, Scene
 
 #: The most words a caption has.
 WORD_LIMIT = 26

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.models.clip import WordTokenizer
+from disco.models.networks.clip import WordTokenizer
 from disco.training import world
 from disco.training.world import words
 from disco.training.world.scene import Scene

@@ -1,0 +1,133 @@
+"""disco doctor: what this machine can run, in which arrangement, and about how fast."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from disco.errors import SettingsError
+from disco.planning.plan import Plan, build_plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from disco.resources.memory import Arrangement
+
+USAGE = "disco doctor                                 what this machine can run, and about how fast\n"
+
+#: What is tried: a name for it, and its settings.
+CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("the shipped models, 64 x 64", {}),
+    ("preset=disco57, 512 x 512", {"preset": "disco57", "width": 512, "height": 512}),
+    ("preset=disco57, 1280 x 768", {"preset": "disco57"}),
+    (
+        "preset=disco57, 512 x 512, guided through the UNet",
+        {"preset": "disco57", "width": 512, "height": 512, "use_secondary_model": False},
+    ),
+)
+
+
+def run(words: list[str]) -> int:
+    """Print the report. Raises `disco.errors.SettingsError` for any word."""
+    if words in (["help"], ["--help"], ["-h"]):
+        print(USAGE, end="")
+        return 0
+    if words:
+        raise SettingsError(f"disco doctor takes no words, and was given {' '.join(words)!r}")
+    import torch
+
+    from disco.models.files import store
+    from disco.resources import memory
+    from disco.run import engine
+
+    device = engine.choose_device("auto")
+    print(f"disco doctor\n\nThe machine ({platform.system()} {platform.machine()}, Python {platform.python_version()})")
+    print(f"  computes on     {device_in_words(device)}")
+    print(f"  free memory     {memory.in_words(memory.available(device))}")
+    dtype = memory.PRECISIONS[memory.auto_precisions(device.type)[0]]
+    speed = memory.measure_speed(device, dtype)
+    name = str(dtype).removeprefix("torch.")
+    print(f"  PyTorch         {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"  matrix products {speed.flops / 1e9:.0f} GFLOP/s in {name}, {speed.moved / 1e9:.1f} GB/s of memory")
+
+    plans = {name: plan_of(given) for name, given in CANDIDATES}
+    print("\nModels")
+    specs = dict.fromkeys(spec for plan in plans.values() for spec in engine.specs_of(plan))
+    missing = [spec for spec in specs if store.find(spec.weights) is None]
+    for spec in specs:
+        print(f"  {'missing' if spec in missing else 'here   '} {spec.name}")
+    if missing:
+        print("  disco models fetch preset=disco57 brings the missing ones")
+
+    print("\nWhat it can run, for one picture; seconds are estimates (counting takes a while)", flush=True)
+    for name, plan in plans.items():
+        try:
+            arrangement, estimate = memory.arrange(plan, device)
+        except SettingsError as error:
+            print(f"  no   {name}: {error}")
+            continue
+        estimate = estimate or memory.estimate(plan, arrangement, device.type)
+        step = speed.seconds(estimate.work)
+        print(
+            f"  yes  {name}: {memory.in_words(estimate.peak)}, {time_in_words(step)} a step, "
+            f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
+            flush=True,
+        )
+    print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
+    return 0
+
+
+def plan_of(given: dict[str, Any]) -> Plan:
+    """The plan of these settings."""
+    from disco.settings.config import load
+    from disco.settings.overrides import from_python
+
+    return build_plan(load(from_python({"prompt": "a red star", **given})))
+
+
+def device_in_words(device: torch.device) -> str:
+    """What computes."""
+    import torch
+
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+    return f"the processor, {os.cpu_count()} cores" if device.type == "cpu" else str(device)
+
+
+def arrangement_in_words(arrangement: Arrangement) -> str:
+    """How the run would be laid out."""
+    words = [arrangement.precision]
+    if arrangement.checkpointing:
+        words.append("with checkpointing")
+    if arrangement.cuts_at_once:
+        words.append(f"{arrangement.cuts_at_once} cuts at a time")
+    return ", ".join(words)
+
+
+def time_in_words(seconds: float) -> str:
+    """Seconds, as a person would say them."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
+    """Hold the estimate of seconds against some steps of the shipped models, computed as a run of them is."""
+    from disco.resources import memory
+    from disco.resources.computing import computing, side_by_side
+    from disco.run import engine
+
+    plan = dataclasses.replace(plan, steps=plan.steps[:8])
+    arrangement, _ = memory.arrange(plan, device)
+    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+        networks = engine.load_networks(plan, device, arrangement)._replace(call_all=call_all)
+        lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
+        planned = memory.measure_speed(device, dtype).seconds(memory.estimate(plan, arrangement, device.type).work)
+    measured = statistics.median(line["seconds"] for line in lines[2:])
+    return (
+        f"Checked with the shipped models: a step took {measured:.3g} s, the estimate was {planned:.3g} s "
+        f"({planned / measured:.2f} of it)."
+    )

@@ -1,0 +1,1 @@
+"""What judges a finished picture: its pixels, and the embedded world's judge."""

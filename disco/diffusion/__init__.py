@@ -1,0 +1,1 @@
+"""Noise levels, respacing, and what is random: streams by seed, Perlin noise, start pictures."""

@@ -1,0 +1,1 @@
+"""The files of weights: fetched, found, held against their hashes, read without running code."""

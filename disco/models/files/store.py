@@ -1,0 +1,365 @@
+"""The files of weights on this machine: where they lie, how they come here, whether they are the right ones.
+
+The folder `records` of the models folder holds what is known of every file: the SHA-256 that was last found, with the
+size and time of change it was found at, so that gigabytes are not read again at every start; and where a file was
+fetched from, with its hash on that day, which it is held against later where nobody published one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from disco.errors import SettingsError
+from disco.models.embedded_files import EMBEDDED_FOLDER
+from disco.models.files.download import Failed, Part, Wrong, download
+from disco.models.files.reach import Reach
+from disco.models.places import is_there, models_folder, trouble
+from disco.models.specs import NetworkSpec, WeightsFile
+
+#: The hash of a smaller file is found quicker than it is looked up.
+WORTH_REMEMBERING = 32 << 20
+#: Of these, each forbids to use the network.
+OFFLINE = ("DISCO_OFFLINE", "HF_HUB_OFFLINE")
+
+
+# Where
+
+
+def find(file: WeightsFile) -> Path | None:
+    """Where the file lies, or one that does instead: in the package, the models folder, or another program's cache.
+
+    None when none is here. It is found by its name, and may be another or damaged:
+    `disco.models.files.weights.load_state` holds it against its hash.
+    """
+    for form in file.forms:
+        path = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
+        if is_there(path):
+            return path
+    return next((path for form in file.forms for path in elsewhere(form)), None)
+
+
+def elsewhere(form: WeightsFile) -> Iterator[Path]:
+    """Files of other programs that should be this one: of torch.hub, OpenAI's clip, the Hugging Face hub."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    hub = Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub" / "checkpoints"
+    published = {urllib.parse.unquote(address.rpartition("/")[2]) for address in form.addresses if _is_http(address)}
+    paths = [folder / name for folder in (hub, Path.home() / ".cache" / "clip") for name in {form.name, *published}]
+    for address in form.addresses:
+        if address.startswith("hf://"):
+            from huggingface_hub import try_to_load_from_cache
+
+            cached = try_to_load_from_cache(*_in_hub(address))
+            if isinstance(cached, str):
+                paths.append(Path(cached))
+    for path in paths:
+        if is_there(path) and form.size in (None, path.stat().st_size):
+            yield path
+
+
+def weights_path(spec: NetworkSpec) -> Path:
+    """The file of a network's weights; `disco.errors.SettingsError` when it is not there, which says how to get it."""
+    check_here([spec])
+    path = find(spec.weights)
+    assert path is not None
+    return path
+
+
+def check_here(specs: Sequence[NetworkSpec]) -> None:
+    """Raise `disco.errors.SettingsError` unless the weights of all these networks are here; it says how to get them.
+
+    So is one of another length than was published, which takes no reading; hashes are for who loads it.
+    """
+    places = {spec: find(spec.weights) for spec in specs}
+    for spec, path in places.items():
+        if path is not None:
+            check_length(spec, path)
+    missing = [spec for spec, path in places.items() if path is None]
+    for spec in missing:
+        if spec.weights.shipped:
+            place = EMBEDDED_FOLDER / spec.weights.name
+            raise SettingsError(
+                f"{spec.name}: its weights {place} are missing from the installation; install disco again"
+            )
+    if not missing:
+        return
+    names = [spec.name for spec in missing]
+    files = [" or ".join(form.name for form in spec.weights.forms) for spec in missing]
+    fetchable = [shlex.quote(s.name) for s in missing if any(form.addresses for form in s.weights.forms)]
+    fetching = f"fetch them with: disco models fetch {' '.join(fetchable)}; or " if fetchable else ""
+    raise SettingsError(
+        f"{', '.join(names)}: the weights are not in {models_folder()}{trouble()}; {fetching}put the published "
+        f"{'file' if len(files) == 1 else 'files'} there as {', '.join(files)}, or name the folder that holds "
+        f"{'it' if len(files) == 1 else 'them'} in the environment variable DISCO_MODELS"
+    )
+
+
+def check_length(spec: NetworkSpec, path: Path) -> None:
+    """Raise `disco.errors.SettingsError` for a file whose length tells that it is not the published one."""
+    form, size = spec.weights.form_at(path), path.stat().st_size
+    if form.sha256 is not None and form.size not in (None, size):
+        raise SettingsError(
+            f"{spec.name}: {path} is damaged or another file: it has {size} bytes instead of {form.size}; "
+            f"disco models fetch {shlex.quote(spec.name)} brings the right one and keeps yours beside it"
+        )
+
+
+# Which
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file; that of a large one is remembered until its size or time of change is another."""
+    at = path.stat()
+    if at.st_size < WORTH_REMEMBERING:
+        return sha256_of(path)
+    found = record_of(path).get("found", {})
+    if (found.get("size"), found.get("mtime_ns")) == (at.st_size, at.st_mtime_ns):
+        return found["sha256"]
+    return _look_at(path)
+
+
+def known_hash(spec: NetworkSpec, path: Path) -> str:
+    """The SHA-256 of a network's file, read from the file where the catalog does not know it."""
+    return spec.weights.form_at(path).sha256 or hash_of(path)
+
+
+def _look_at(path: Path, sha256: str | None = None) -> str:
+    """Find the hash of a file now, unless it was just found, and remember it."""
+    at = path.stat()
+    sha256 = sha256 or sha256_of(path)
+    with contextlib.suppress(OSError):  # a models folder that takes no records costs time, and no more
+        _write_record(path, found={"sha256": sha256, "size": at.st_size, "mtime_ns": at.st_mtime_ns})
+    return sha256
+
+
+def remember(path: Path, address: str, sha256: str | None = None) -> None:
+    """Keep in the records where a file came from, and its hash, which is found unless it is given."""
+    sha256 = _look_at(path, sha256)
+    _write_record(path, origin={"sha256": sha256, "address": address, "date": time.strftime("%Y-%m-%d")})
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """What is known of a file: found (sha256, size, mtime_ns) and origin (sha256, address, date), if it is."""
+    try:
+        return dict(json.loads(_record_path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # nothing known, or cut short
+        return {}
+
+
+def _record_path(path: Path) -> Path:
+    """Beside all others; a file outside the models folder may have the name of one within."""
+    path = path.absolute()
+    outside = path.parent != models_folder().absolute()
+    mark = f"-{hashlib.sha256(bytes(path)).hexdigest()[:8]}" if outside else ""
+    return models_folder() / "records" / f"{path.name}{mark}.json"
+
+
+def _write_record(path: Path, **parts: dict[str, Any]) -> None:
+    place = _record_path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    beside.write_text(json.dumps(record_of(path) | parts, indent=2) + "\n", encoding="utf-8")
+    os.replace(beside, place)
+
+
+def verify(form: WeightsFile, path: Path) -> str:
+    """Read a file anew and say in a few words what it was held against.
+
+    A file whose hash nobody published is held against the one it had when it came, or was first looked at.
+    Raises `disco.errors.SettingsError` when it is not the one it should be.
+    """
+    known = record_of(path).get("origin", {})
+    expected = form.sha256 or known.get("sha256")
+    try:
+        found = _look_at(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    if expected is None:
+        from disco.models.files.weights import shapes_of
+
+        shapes_of(path)
+        remember(path, "")
+        return "readable; no hash is published, the one it has now is kept"
+    if found != expected:
+        whose = "that of the catalog" if form.sha256 else f"on {known['date']} it was"
+        raise SettingsError(
+            f"{path} is damaged or another file: its SHA-256 is {found[:16]}..., {whose} {expected[:16]}..."
+        )
+    return "has the published hash" if form.sha256 else f"as it was on {known['date']}"
+
+
+def is_right(form: WeightsFile, path: Path) -> bool:
+    """Whether a file is the one, as far as it can be known without reading what was read before."""
+    size = path.stat().st_size
+    expected = form.sha256 or record_of(path).get("origin", {}).get("sha256")
+    return size > 0 and form.size in (None, size) and expected in (None, hash_of(path))
+
+
+# Fetching
+
+
+def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = None) -> Path:
+    """See that the file is here, or one that does instead: from a mirror, or from its published addresses.
+
+    $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched when a right file is here (see
+    `right`). One process fetches a file at a time; others wait and share it. A file by that name in the models folder
+    that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when other
+    files were fetched, so that none is waited for twice.
+
+    Raises `disco.errors.SettingsError`, one line, when the file cannot be had, when DISCO_OFFLINE or HF_HUB_OFFLINE
+    forbids the network, or when the disk is full.
+    """
+    here = right(file)
+    if here is not None:
+        return here
+    if file.shipped:
+        raise SettingsError(f"{EMBEDDED_FOLDER / file.name} is missing from the installation; install disco again")
+    reach, reasons = reach or Reach(), []
+    for form in file.forms:
+        sources = _sources(form)
+        if sources:
+            try:
+                return _fetch(form, sources, progress, reach)
+            except Failed as error:
+                reasons.append(f"{form.name}: {error}")
+            except OSError as error:
+                raise SettingsError(
+                    f"nothing can be written into {models_folder()} ({error.strerror}); name another folder in the "
+                    "environment variable DISCO_MODELS"
+                ) from error
+    by_hand = f"put the file into {models_folder()} by hand, or name a mirror in the environment variable DISCO_MIRROR"
+    if reasons:
+        raise SettingsError(f"{'; '.join(reasons)}; try again later, {by_hand}")
+    if forbidden():
+        raise SettingsError(f"{file.name} is not here, and {forbidden()} forbids to fetch it; {by_hand}")
+    raise SettingsError(f"{file.name} is not here, and no address of it is known; {by_hand}")
+
+
+def right(file: WeightsFile) -> Path | None:
+    """Where a file lies that is the right one, or does instead; None when there is none, wherever `find` would look."""
+    for form in file.forms:
+        own = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
+        for path in (own, *elsewhere(form)):
+            if is_there(path) and is_right(form, path):
+                return path
+    return None
+
+
+def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) -> Path:
+    target = models_folder() / form.name
+    part = Part(target.with_name(target.name + ".part"))
+    found = []  # the hashes of what passed the check: the last is the file's
+    with locked(form.name):
+        if target.is_file() and is_right(form, target):
+            return target  # another process fetched it while this one waited
+        address = download(
+            sources,
+            part.path,
+            lambda path, promised: found.append(_check(form, path, promised)),
+            size=form.size,
+            any_origin=form.sha256 is not None,
+            progress=progress,
+            reach=reach,
+        )
+        if target.exists():
+            os.replace(target, target.with_name(target.name + ".other"))
+            print(f"disco: {target} was not the published file; it is kept as {target.name}.other", file=sys.stderr)
+        os.replace(part.path, target)
+        part.remove()
+        remember(target, address, found[-1])
+    return target
+
+
+def _check(form: WeightsFile, path: Path, promised: str | None) -> str:
+    """The hash of what came; `Wrong` unless it is the published one, or that which the server named, or can be read."""
+    size, found, expected = path.stat().st_size, sha256_of(path), form.sha256 or promised
+    if form.size not in (None, size):
+        raise Wrong(f"it has {size} bytes instead of {form.size}")
+    if expected is not None and found != expected:
+        raise Wrong(f"what came is another file: its SHA-256 is {found[:16]}... instead of {expected[:16]}...")
+    if form.sha256 is None:
+        from disco.models.files.weights import shapes_of
+
+        try:
+            shapes_of(path)
+        except SettingsError as error:
+            raise Wrong(str(error)) from error
+    return found
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Alone among all processes at work on the file of that name. Raises OSError where no lock can be written."""
+    folder = models_folder() / "records"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"disco: another process is at work on {name}; waiting for it", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def forbidden() -> str | None:
+    """The environment variable that forbids to use the network."""
+    off = ("", "0", "false", "no", "off")
+    return next((name for name in OFFLINE if os.environ.get(name, "").lower() not in off), None)
+
+
+def _sources(form: WeightsFile) -> list[str]:
+    """Where to ask for a file, in turn: addresses, and paths of this machine."""
+    mirror = os.environ.get("DISCO_MIRROR", "")
+    sources = list(map(_resolved, form.addresses))
+    if _is_http(mirror):
+        sources.insert(0, f"{mirror.rstrip('/')}/{urllib.parse.quote(form.name)}")
+    if forbidden():
+        sources = []
+    if mirror and not _is_http(mirror):
+        folder = Path(mirror).expanduser()
+        if not folder.is_dir():
+            raise SettingsError(f"DISCO_MIRROR is {mirror!r}, which is neither an http(s) address nor a folder")
+        sources.insert(0, str(folder.absolute() / form.name))
+    return sources
+
+
+def _is_http(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
+
+
+def _in_hub(address: str) -> tuple[str, str]:
+    """hf://owner/repository/path/in/it -> owner/repository, path/in/it."""
+    owner, repository, path = address.removeprefix("hf://").split("/", 2)
+    return f"{owner}/{repository}", path
+
+
+def _resolved(address: str) -> str:
+    """An address as it is asked for: the hub's by way of $HF_ENDPOINT, or of huggingface.co."""
+    if not address.startswith("hf://"):
+        return address
+    repository, path = _in_hub(address)
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    return f"{endpoint.rstrip('/')}/{repository}/resolve/main/{urllib.parse.quote(path)}"

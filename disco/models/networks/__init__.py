@@ -1,0 +1,1 @@
+"""The networks that weights are filled into, written for speed."""

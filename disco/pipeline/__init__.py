@@ -1,0 +1,1 @@
+"""Networks behind one interface, and guidance wrapped around them."""

@@ -1,0 +1,1 @@
+"""Settings -> plan: everything that can be known before a model is loaded, checked and frozen."""

@@ -1,0 +1,1 @@
+"""What computes a run and what it takes: device, kernels, threads, precision, memory, time."""

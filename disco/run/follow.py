@@ -1,0 +1,119 @@
+"""Following a run while it lasts: what a hook is handed, and TensorBoard's event files, written by such a hook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from disco.planning.plan import Plan, Step
+from disco.run.outputs import to_image
+from disco.settings.config import to_dict
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+#: What of a step's line is no schedule value.
+NO_SCHEDULE = (
+    "pictures",
+    "number",
+    "share",
+    "index",
+    "sampler",
+    "losses",
+    "loss",
+    "gradient_rms",
+    "skipped",
+    "finite",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """A finished step of a batch, as `on_step` of `disco.render` is handed it.
+
+    step: what the plan has of it: its number from 0, the values of all schedules. line: what steps.jsonl has of it; the
+    numbers of the batch's pictures under "pictures", the total under "loss", None where nothing guided. truncate: as in
+    `disco.run.outputs.to_image`.
+    """
+
+    step: Step
+    line: Mapping[str, Any]
+    x0: Tensor
+    """What the pictures would be, [B, 3, H, W], about -1..1, on the run's device. It is the run's own: copy it."""
+    truncate: bool = False
+
+    @cached_property
+    def pictures(self) -> dict[int, Image.Image]:
+        """What the pictures would be, by their numbers; converted when first asked for, so ask within the hook."""
+        pairs = zip(self.line["pictures"], self.x0, strict=True)
+        return {number: to_image(x0, self.truncate) for number, x0 in pairs}
+
+
+class TensorBoard:
+    """A hook that writes a run into TensorBoard's event files: a log a picture, so that pictures can be compared.
+
+    folder/image_0, folder/image_1 ...: losses, gradient norm, schedules and seconds at every step; the picture at every
+    step that shows progress; metrics at the end; the settings as a text.
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._folder, self._plan = folder, plan
+        self._logs: dict[int, SummaryWriter] = {}
+
+    def __call__(self, event: StepEvent) -> None:
+        line, number = event.line, event.step.number
+        for place, picture in enumerate(line["pictures"]):
+            log = self._log(picture)
+            for name, losses in line["losses"].items():
+                log.add_scalar(f"losses/{name}", losses[place], number)
+            log.add_scalar("gradient/rms", line["gradient_rms"][place], number)
+            schedules = {name: value for name, value in line.items() if name not in NO_SCHEDULE}
+            schedules["perceptor_weights"] = dict(zip(self._plan.perceptors, line["perceptor_weights"], strict=True))
+            for name, value in scalars("schedules", schedules):
+                log.add_scalar(name, value, number)
+            log.add_scalar("time/seconds", line["seconds"], number)
+            if event.step.show_progress:
+                log.add_image("picture", np.asarray(event.pictures[picture]), number, dataformats="HWC")
+
+    def measured(self, picture: int, metrics: Mapping[str, float | str | None]) -> None:
+        """A picture is finished: log its metrics and complete its files."""
+        log = self._log(picture)
+        for name, value in scalars("metrics", metrics):
+            log.add_scalar(name, value, len(self._plan.steps))
+        log.close()
+
+    def close(self) -> None:
+        """Complete all files."""
+        for log in self._logs.values():
+            log.close()
+
+    def _log(self, picture: int) -> SummaryWriter:
+        if picture not in self._logs:
+            from torch.utils.tensorboard import SummaryWriter  # takes a second, and few runs want it
+
+            log = SummaryWriter(str(self._folder / f"image_{picture}"))
+            settings = json.dumps(to_dict(self._plan.settings), indent=2, ensure_ascii=False)
+            log.add_text("settings", f"```json\n{settings}\n```")
+            self._logs[picture] = log
+        return self._logs[picture]
+
+
+def scalars(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
+    """The numbers and switches in nested mappings and lists, by their path; texts and what is None are left out."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from scalars(f"{prefix}/{name}", inner)
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from scalars(f"{prefix}/{place}", inner)
+    elif isinstance(value, int | float):
+        yield prefix, float(value)

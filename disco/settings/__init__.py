@@ -1,0 +1,1 @@
+"""The settings: their schema, how they are written, and how they are composed."""

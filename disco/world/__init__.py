@@ -1,0 +1,1 @@
+"""The words of the world that the shipped models know."""
