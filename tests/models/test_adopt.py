@@ -17,7 +17,7 @@ from disco.models import catalog
 from disco.models.adopt import adopt
 from disco.models.catalog import perceptors
 from disco.models.catalog.custom import assumed
-from disco.models.files import store
+from disco.models.files import fetch, store
 from disco.models.files.weights import load_state
 from disco.models.networks.clip import build_clip
 from disco.models.networks.unet import UNet, load_unet, state_for_file
@@ -64,7 +64,7 @@ def test_a_published_file_is_known_by_its_hash_whatever_its_name(published, fold
     path, spec = published
     assert adopt(path) == (spec, folder / spec.weights.name)
     assert store.find(spec.weights) == folder / spec.weights.name
-    assert store.verify(spec.weights, folder / spec.weights.name) == "has the published hash"
+    assert fetch.verify(spec.weights, folder / spec.weights.name) == "has the published hash"
     assert adopt(path, "secondary_model_imagenet_2") == (spec, folder / spec.weights.name)
     assert adopt(folder / spec.weights.name)[1] == folder / spec.weights.name, "once more, from where it is now"
 

@@ -41,14 +41,14 @@ SAYING = """
 import sys
 from disco.errors import SettingsError
 from disco.models import adopt, catalog
-from disco.models.files import store
+from disco.models.files import fetch, store
 from pathlib import Path
 
 store.check_here([catalog.unet("embedded")])
 for call in (
     lambda: catalog.unet("embeded"),
     lambda: store.check_here([catalog.perceptor("RN50")]),
-    lambda: store.fetch(catalog.perceptor("RN50").weights),
+    lambda: fetch.fetch(catalog.perceptor("RN50").weights),
     lambda: adopt.adopt(Path(sys.argv[1]), "mine", {"num_heads": 1}),
 ):
     try:

@@ -285,7 +285,7 @@ def test_the_trainers_need_little_of_the_engine():
 
     code = (
         "import sys, disco.training.__main__, disco.training.everything, disco.training.perceptor; "
-        "import disco.training.unet, disco.training.export; from disco.models import embedded_networks as e; "
+        "import disco.training.unet, disco.training.export; from disco.models.catalog import embedded_networks as e; "
         "disco.training.perceptor.Student(e.PERCEPTORS[0]); disco.training.unet.UNet(e.UNETS[0]); "
         "print(sorted({'hydra', 'omegaconf', 'lpips', 'scipy', 'matplotlib'} & set(sys.modules)))"
     )

@@ -15,6 +15,8 @@ from disco.models import catalog
 from disco.models.catalog.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet, in_flags, is_path
 from disco.models.files import store
 from disco.models.files.download import in_bytes
+from disco.models.files.fetch import fetch as fetch_file
+from disco.models.files.fetch import verify as verify_file
 from disco.models.files.reach import Reach
 from disco.models.places import listed, models_folder, trouble
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
@@ -127,7 +129,7 @@ def fetch(words: Sequence[str]) -> int:
     failed, reach = False, Reach()
     for spec in dict.fromkeys(map(catalog.network, names)):
         try:
-            print(f"{spec.name}: {store.fetch(spec.weights, reach=reach)}", flush=True)
+            print(f"{spec.name}: {fetch_file(spec.weights, reach=reach)}", flush=True)
         except SettingsError as error:  # the others may be had all the same
             print(f"disco: error: {spec.name}: {error}", file=sys.stderr)
             failed = True
@@ -151,7 +153,7 @@ def verify(words: Sequence[str]) -> int:
     failed = False
     for name, form, path in files_of(words) if words else files_here():
         try:
-            print(f"{name}: {store.verify(form, path)}", flush=True)
+            print(f"{name}: {verify_file(form, path)}", flush=True)
         except SettingsError as error:
             print(f"disco: error: {name}: {error}", file=sys.stderr)
             failed = True

@@ -23,15 +23,11 @@ from filelock import FileLock, Timeout
 
 from disco.errors import SettingsError
 from disco.models.embedded_files import EMBEDDED_FOLDER
-from disco.models.files.download import Failed, Part, Wrong, download
-from disco.models.files.reach import Reach
 from disco.models.places import is_there, models_folder, trouble
 from disco.models.specs import NetworkSpec, WeightsFile
 
 #: The hash of a smaller file is found quicker than it is looked up.
 WORTH_REMEMBERING = 32 << 20
-#: Of these, each forbids to use the network.
-OFFLINE = ("DISCO_OFFLINE", "HF_HUB_OFFLINE")
 
 
 # Where
@@ -54,13 +50,13 @@ def elsewhere(form: WeightsFile) -> Iterator[Path]:
     """Files of other programs that should be this one: of torch.hub, OpenAI's clip, the Hugging Face hub."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     hub = Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub" / "checkpoints"
-    published = {urllib.parse.unquote(address.rpartition("/")[2]) for address in form.addresses if _is_http(address)}
+    published = {urllib.parse.unquote(address.rpartition("/")[2]) for address in form.addresses if is_http(address)}
     paths = [folder / name for folder in (hub, Path.home() / ".cache" / "clip") for name in {form.name, *published}]
     for address in form.addresses:
         if address.startswith("hf://"):
             from huggingface_hub import try_to_load_from_cache
 
-            cached = try_to_load_from_cache(*_in_hub(address))
+            cached = try_to_load_from_cache(*in_hub(address))
             if isinstance(cached, str):
                 paths.append(Path(cached))
     for path in paths:
@@ -135,7 +131,7 @@ def hash_of(path: Path) -> str:
     found = record_of(path).get("found", {})
     if (found.get("size"), found.get("mtime_ns")) == (at.st_size, at.st_mtime_ns):
         return found["sha256"]
-    return _look_at(path)
+    return look_at(path)
 
 
 def known_hash(spec: NetworkSpec, path: Path) -> str:
@@ -143,7 +139,7 @@ def known_hash(spec: NetworkSpec, path: Path) -> str:
     return spec.weights.form_at(path).sha256 or hash_of(path)
 
 
-def _look_at(path: Path, sha256: str | None = None) -> str:
+def look_at(path: Path, sha256: str | None = None) -> str:
     """Find the hash of a file now, unless it was just found, and remember it."""
     at = path.stat()
     sha256 = sha256 or sha256_of(path)
@@ -154,7 +150,7 @@ def _look_at(path: Path, sha256: str | None = None) -> str:
 
 def remember(path: Path, address: str, sha256: str | None = None) -> None:
     """Keep in the records where a file came from, and its hash, which is found unless it is given."""
-    sha256 = _look_at(path, sha256)
+    sha256 = look_at(path, sha256)
     _write_record(path, origin={"sha256": sha256, "address": address, "date": time.strftime("%Y-%m-%d")})
 
 
@@ -182,131 +178,6 @@ def _write_record(path: Path, **parts: dict[str, Any]) -> None:
     os.replace(beside, place)
 
 
-def verify(form: WeightsFile, path: Path) -> str:
-    """Read a file anew and say in a few words what it was held against.
-
-    A file whose hash nobody published is held against the one it had when it came, or was first looked at.
-    Raises `disco.errors.SettingsError` when it is not the one it should be.
-    """
-    known = record_of(path).get("origin", {})
-    expected = form.sha256 or known.get("sha256")
-    try:
-        found = _look_at(path)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-    if expected is None:
-        from disco.models.files.weights import shapes_of
-
-        shapes_of(path)
-        remember(path, "")
-        return "readable; no hash is published, the one it has now is kept"
-    if found != expected:
-        whose = "that of the catalog" if form.sha256 else f"on {known['date']} it was"
-        raise SettingsError(
-            f"{path} is damaged or another file: its SHA-256 is {found[:16]}..., {whose} {expected[:16]}..."
-        )
-    return "has the published hash" if form.sha256 else f"as it was on {known['date']}"
-
-
-def is_right(form: WeightsFile, path: Path) -> bool:
-    """Whether a file is the one, as far as it can be known without reading what was read before."""
-    size = path.stat().st_size
-    expected = form.sha256 or record_of(path).get("origin", {}).get("sha256")
-    return size > 0 and form.size in (None, size) and expected in (None, hash_of(path))
-
-
-# Fetching
-
-
-def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = None) -> Path:
-    """See that the file is here, or one that does instead: from a mirror, or from its published addresses.
-
-    $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched when a right file is here (see
-    `right`). One process fetches a file at a time; others wait and share it. A file by that name in the models folder
-    that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when other
-    files were fetched, so that none is waited for twice.
-
-    Raises `disco.errors.SettingsError`, one line, when the file cannot be had, when DISCO_OFFLINE or HF_HUB_OFFLINE
-    forbids the network, or when the disk is full.
-    """
-    here = right(file)
-    if here is not None:
-        return here
-    if file.shipped:
-        raise SettingsError(f"{EMBEDDED_FOLDER / file.name} is missing from the installation; install disco again")
-    reach, reasons = reach or Reach(), []
-    for form in file.forms:
-        sources = _sources(form)
-        if sources:
-            try:
-                return _fetch(form, sources, progress, reach)
-            except Failed as error:
-                reasons.append(f"{form.name}: {error}")
-            except OSError as error:
-                raise SettingsError(
-                    f"nothing can be written into {models_folder()} ({error.strerror}); name another folder in the "
-                    "environment variable DISCO_MODELS"
-                ) from error
-    by_hand = f"put the file into {models_folder()} by hand, or name a mirror in the environment variable DISCO_MIRROR"
-    if reasons:
-        raise SettingsError(f"{'; '.join(reasons)}; try again later, {by_hand}")
-    if forbidden():
-        raise SettingsError(f"{file.name} is not here, and {forbidden()} forbids to fetch it; {by_hand}")
-    raise SettingsError(f"{file.name} is not here, and no address of it is known; {by_hand}")
-
-
-def right(file: WeightsFile) -> Path | None:
-    """Where a file lies that is the right one, or does instead; None when there is none, wherever `find` would look."""
-    for form in file.forms:
-        own = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
-        for path in (own, *elsewhere(form)):
-            if is_there(path) and is_right(form, path):
-                return path
-    return None
-
-
-def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) -> Path:
-    target = models_folder() / form.name
-    part = Part(target.with_name(target.name + ".part"))
-    found = []  # the hashes of what passed the check: the last is the file's
-    with locked(form.name):
-        if target.is_file() and is_right(form, target):
-            return target  # another process fetched it while this one waited
-        address = download(
-            sources,
-            part.path,
-            lambda path, promised: found.append(_check(form, path, promised)),
-            size=form.size,
-            any_origin=form.sha256 is not None,
-            progress=progress,
-            reach=reach,
-        )
-        if target.exists():
-            os.replace(target, target.with_name(target.name + ".other"))
-            print(f"disco: {target} was not the published file; it is kept as {target.name}.other", file=sys.stderr)
-        os.replace(part.path, target)
-        part.remove()
-        remember(target, address, found[-1])
-    return target
-
-
-def _check(form: WeightsFile, path: Path, promised: str | None) -> str:
-    """The hash of what came; `Wrong` unless it is the published one, or that which the server named, or can be read."""
-    size, found, expected = path.stat().st_size, sha256_of(path), form.sha256 or promised
-    if form.size not in (None, size):
-        raise Wrong(f"it has {size} bytes instead of {form.size}")
-    if expected is not None and found != expected:
-        raise Wrong(f"what came is another file: its SHA-256 is {found[:16]}... instead of {expected[:16]}...")
-    if form.sha256 is None:
-        from disco.models.files.weights import shapes_of
-
-        try:
-            shapes_of(path)
-        except SettingsError as error:
-            raise Wrong(str(error)) from error
-    return found
-
-
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Alone among all processes at work on the file of that name. Raises OSError where no lock can be written."""
@@ -324,42 +195,11 @@ def locked(name: str) -> Iterator[None]:
         lock.release()
 
 
-def forbidden() -> str | None:
-    """The environment variable that forbids to use the network."""
-    off = ("", "0", "false", "no", "off")
-    return next((name for name in OFFLINE if os.environ.get(name, "").lower() not in off), None)
-
-
-def _sources(form: WeightsFile) -> list[str]:
-    """Where to ask for a file, in turn: addresses, and paths of this machine."""
-    mirror = os.environ.get("DISCO_MIRROR", "")
-    sources = list(map(_resolved, form.addresses))
-    if _is_http(mirror):
-        sources.insert(0, f"{mirror.rstrip('/')}/{urllib.parse.quote(form.name)}")
-    if forbidden():
-        sources = []
-    if mirror and not _is_http(mirror):
-        folder = Path(mirror).expanduser()
-        if not folder.is_dir():
-            raise SettingsError(f"DISCO_MIRROR is {mirror!r}, which is neither an http(s) address nor a folder")
-        sources.insert(0, str(folder.absolute() / form.name))
-    return sources
-
-
-def _is_http(address: str) -> bool:
+def is_http(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
-def _in_hub(address: str) -> tuple[str, str]:
+def in_hub(address: str) -> tuple[str, str]:
     """hf://owner/repository/path/in/it -> owner/repository, path/in/it."""
     owner, repository, path = address.removeprefix("hf://").split("/", 2)
     return f"{owner}/{repository}", path
-
-
-def _resolved(address: str) -> str:
-    """An address as it is asked for: the hub's by way of $HF_ENDPOINT, or of huggingface.co."""
-    if not address.startswith("hf://"):
-        return address
-    repository, path = _in_hub(address)
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    return f"{endpoint.rstrip('/')}/{repository}/resolve/main/{urllib.parse.quote(path)}"

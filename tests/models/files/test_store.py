@@ -19,6 +19,7 @@ from safetensors.torch import save
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.files import download, store
+from disco.models.files import fetch as fetching
 from disco.models.files.reach import Reach
 from disco.models.files.weights import load_state
 from disco.models.specs import BackboneSpec, WeightsFile
@@ -45,7 +46,7 @@ def file(faults):
 
 
 def fetch(file):
-    return store.fetch(file, progress=False, reach=Reach(sleep=lambda seconds: None))
+    return fetching.fetch(file, progress=False, reach=Reach(sleep=lambda seconds: None))
 
 
 def left(models):
@@ -112,10 +113,10 @@ def test_without_a_published_hash_what_can_be_checked_is(file, faults, models, s
     faults.then, faults.files["/a.safetensors"] = "serve", CONTENT
     path = fetch(file)
     assert store.record_of(path)["origin"]["sha256"] == SHA256
-    assert store.verify(file, path).startswith("as it was on 20")
+    assert fetching.verify(file, path).startswith("as it was on 20")
     path.write_bytes(OTHER)
     with pytest.raises(SettingsError, match="damaged or another file"):
-        store.verify(file, path)
+        fetching.verify(file, path)
     assert fetch(file).read_bytes() == CONTENT
 
 
@@ -141,12 +142,12 @@ def test_a_file_with_code_in_it_is_not_even_kept(faults, models, tmp_path):
 
 
 def test_progress_is_shown(file, faults, capsys):
-    store.fetch(file)
+    fetching.fetch(file)
     assert "a.safetensors: 100%" in capsys.readouterr().err
-    store.fetch(replace(file, name="b.safetensors"), progress=False)
+    fetching.fetch(replace(file, name="b.safetensors"), progress=False)
     assert capsys.readouterr().err == ""
     faults.script = deque(["503"])
-    store.fetch(replace(file, name="c.safetensors"))
+    fetching.fetch(replace(file, name="c.safetensors"))
     assert f"disco: {file.addresses[0]}: 503 Service Unavailable; again in 0 s" in capsys.readouterr().err
 
 
@@ -307,13 +308,13 @@ def test_a_default_run_leaves_nothing_in_the_models_folder(models):
 def test_verify_reads_anew_and_says_what_it_was_held_against(file, models, monkeypatch):
     monkeypatch.setattr(store, "WORTH_REMEMBERING", 1)
     path = fetch(file)
-    assert store.verify(file, path) == "has the published hash"
+    assert fetching.verify(file, path) == "has the published hash"
     at = path.stat()
     path.write_bytes(OTHER)
     os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
     assert store.hash_of(path) == SHA256, "the record is believed at every start, for it knows size and time"
     with pytest.raises(SettingsError, match="damaged or another file: .* that of the catalog"):
-        store.verify(file, path)
+        fetching.verify(file, path)
     assert store.hash_of(path) != SHA256, "and what was found is remembered"
 
 
@@ -322,13 +323,13 @@ def test_a_file_that_nobody_knows_is_held_against_what_it_was_first(models):
     path, file = models / "mine.pt", WeightsFile("mine.pt")
     path.write_bytes(b"rubbish")
     with pytest.raises(SettingsError, match="cannot be read as weights"):
-        store.verify(file, path)
+        fetching.verify(file, path)
     path.write_bytes(CONTENT)
-    assert store.verify(file, path).startswith("readable")
-    assert store.verify(file, path).startswith("as it was on")
+    assert fetching.verify(file, path).startswith("readable")
+    assert fetching.verify(file, path).startswith("as it was on")
     path.write_bytes(OTHER)
     with pytest.raises(SettingsError, match="damaged or another file"):
-        store.verify(file, path)
+        fetching.verify(file, path)
 
 
 def test_records_of_files_by_one_name_do_not_mix(models, tmp_path, monkeypatch):
@@ -352,8 +353,8 @@ def test_records_of_files_by_one_name_do_not_mix(models, tmp_path, monkeypatch):
 FETCHING = (
     # A shell's background jobs, and all that they start, ignore Ctrl-C unless they say otherwise.
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from disco.models import store; from disco.models.specs import WeightsFile; "
-    "print(store.fetch(WeightsFile('a.safetensors', sys.argv[1], None, addresses=(sys.argv[2],)), progress=False))"
+    "from disco.models.files.fetch import fetch; from disco.models.specs import WeightsFile; "
+    "print(fetch(WeightsFile('a.safetensors', sys.argv[1], None, addresses=(sys.argv[2],)), progress=False))"
 )
 
 

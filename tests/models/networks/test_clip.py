@@ -99,7 +99,7 @@ def test_openai_perceptors_use_the_byte_pairs_of_clip():
 
 def test_a_prompt_is_checked_without_torch():
     check = (
-        "import sys; from disco.models import catalog, clip; "
+        "import sys; from disco.models import catalog; from disco.models.networks import clip; "
         "print(clip.tokenizer(catalog.perceptor('embedded_vit')).unknown('a lighthose'), 'torch' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
