@@ -257,7 +257,7 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (3, 5, 4), dtype=np.uint8)
         (np.dstack([COLOURS[..., :3], np.zeros((3, 5), np.uint8)]), np.full((3, 5, 3), 255)),
         (COLOURS.transpose(1, 0, 2)[::-1, :, :3], COLOURS.transpose(1, 0, 2)[::-1, :, :3]),
     ],
-    ids=str,
+    ids=map(str, range(9)),
 )
 def test_pictures_at_hand_become_files_without_loss(given, read):
     assert np.array_equal(np.asarray(decoded(packed(given, "init_image"), "init_image")), read)
@@ -291,7 +291,7 @@ def test_a_picture_at_hand_is_read_as_its_file_would_be(tmp_path):
         (Image.new("RGB", (0, 4)), "has 0 x 4 pixels"),
         (Image.new("1", (PIXEL_LIMIT // 1000 + 1, 1000)), "has 100001 x 1000 pixels"),
     ],
-    ids=str,
+    ids=map(str, range(8)),
 )
 def test_what_is_no_picture_at_hand(given, said):
     with pytest.raises(SettingsError, match=said):
