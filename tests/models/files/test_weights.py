@@ -230,7 +230,7 @@ def test_a_spoilt_conversion_is_made_again(large, models, monkeypatch, harm):
 @pytest.mark.slow
 def test_two_processes_share_one_conversion(large, models):
     path, state = large
-    converting = "import sys; from disco.models.files import weights; weights.LARGE = 1; weights.load_state(sys.argv[1])"
+    converting = "import sys; from disco.models.files import weights as w; w.LARGE = 1; w.load_state(sys.argv[1])"
     both = [subprocess.Popen([sys.executable, "-c", converting, path], stderr=subprocess.PIPE) for _ in range(2)]
     said = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
