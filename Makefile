@@ -5,6 +5,8 @@
 PYTHON ?= python3
 PROMPT := a white lighthouse by the sea at dusk
 VENV := .venv
+# A process a core, each with a thread; a few are enough, for each loads torch.
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')
 
@@ -14,7 +16,7 @@ demo: $(VENV)/plain
 	$(VENV)/bin/disco "$(PROMPT)"
 
 test: $(VENV)/editable
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -9,13 +9,14 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scipy import stats
 
 import disco
@@ -27,8 +28,16 @@ from disco.study.compare import distance
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, write_page
 from disco.study.results import NO_AXES, Study, read_study
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+if find_spec("playwright") is not None:
+    from playwright.sync_api import expect, sync_playwright
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed (apt-get install chromium)")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None or find_spec("playwright") is None,
+    reason="a browser looks at the page: apt-get install chromium, and pip install playwright",
+)
 
 POWERS, CLAMPS, SEEDS = [0.5, 1, 20], [0.01, 0.05, 0.1, 0.3], [0, 1, 2]
 SPECIAL = {
