@@ -33,7 +33,7 @@ LIGHT = (
     *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
     *("study.cells", "study.compare", "study.crew", "study.devices", "study.measure", "study.outlook"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
-    *("world.words"),
+    *("models.files.fetch", "version", "world.words"),
 )
 
 
