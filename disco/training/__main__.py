@@ -77,8 +77,18 @@ def shared(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     sub.add_argument("--compile", action="store_true", help="run the networks through torch.compile")
+    threading(sub)
     sub.add_argument("--save-seconds", type=float, default=120, help="from one saved state to the next")
     sub.add_argument("--held-out", type=int, default=512, help="pictures of held-out combinations to measure on")
+
+
+def threading(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--threads",
+        type=int,
+        help="threads that share every operation; one where other work keeps the cores busy, for each waits for the "
+        "others; as many as torch takes where not given",
+    )
 
 
 def finetuning(sub: argparse.ArgumentParser) -> None:
@@ -101,6 +111,7 @@ def finetuning(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     sub.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
     sub.add_argument("--checkpointing", action="store_true", help="save memory for a third more time")
+    threading(sub)
     sub.add_argument("--save-seconds", type=float, default=300, help="from one saved state to the next")
 
 
@@ -118,6 +129,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
+    if getattr(options, "threads", None) is not None:
+        if options.threads < 1:
+            raise SettingsError(f"--threads is {options.threads}, but must be at least 1")
+        import torch
+
+        torch.set_num_threads(options.threads)
     if options.command == "train":
         print(json.dumps(train(options)))
     elif options.command == "all":
@@ -134,7 +151,7 @@ def run(options: argparse.Namespace) -> None:
         from disco.resources.computing import choose_device
         from disco.training import finetune
 
-        given = {key: value for key, value in vars(options).items() if key not in ("command", "runs")}
+        given = {key: value for key, value in vars(options).items() if key not in ("command", "runs", "threads")}
         asked = finetune.Finetuning(**given | {"device": str(choose_device(options.device))})
         path = finetune.finetune(asked, options.runs)
         print(f"{path}\n{command_for(asked.spec(), asked.name)}")
@@ -178,6 +195,7 @@ def train_all(options: argparse.Namespace) -> dict[str, Any]:
 
     words = ["--learning-rate", str(options.learning_rate), "--precision", options.precision]
     words += ["--save-seconds", str(options.save_seconds), "--held-out", str(options.held_out)]
+    words += [] if options.threads is None else ["--threads", str(options.threads)]
     words += ["--compile"] * options.compile + ([] if options.batch is None else ["--batch", str(options.batch)])
     lanes = options.lanes or (3 if options.device.startswith("cuda") else min(2, os.cpu_count() or 1))
     asked = everything.Everything(

@@ -168,6 +168,17 @@ def test_the_command_trains_and_tells(tmp_path, capsys):
     assert (told["name"], told["step"], told["finished"]) == ("embedded_secondary", 1, True)
 
 
+def test_a_training_computes_on_the_threads_that_it_is_given(tmp_path, capsys):
+    words = ["train", "embedded_secondary", "--runs", str(tmp_path), "--steps", "0", "--threads"]
+    assert command.main([*words, "0"]) == 2 and "--threads is 0" in capsys.readouterr().err
+    before = torch.get_num_threads()
+    try:
+        assert command.main([*words, "2", "--pictures", "2", "--batch", "1", "--held-out", "1"]) == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 # What perceptors are shown
 
 
