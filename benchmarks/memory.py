@@ -5,7 +5,7 @@
 measured: on the CPU what the process grew by at most while it walked three steps, counted from a moment at which the
 libraries were loaded and had computed something small, and the networks were not (the pages of a file that is mapped
 while they load are left out: the system takes them back when it needs them); on cuda what its allocator handed out at
-most. planned: what `disco.resources.memory` says without having any of it. seconds: of the step. The published
+most. planned: what `disco.resources.estimate` says without having any of it. seconds: of the step. The published
 architectures are filled with random numbers, in a folder that is removed again. --limit holds every run to that size
 (the setting memory_limit, on cuda the allocator's limit too) and says how it was arranged, or refused.
 """
@@ -63,10 +63,16 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     """What the fresh process plans and measures."""
     import torch
 
+    from disco.arrangement import Arrangement
     from disco.errors import SettingsError
     from disco.models.specs import WeightsFile
     from disco.planning.plan import build_plan
-    from disco.resources import memory
+    from disco.resources import watch
+    from disco.resources.arrange import arrange
+    from disco.resources.candidates import candidates
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import estimate
+    from disco.resources.speed import measure_speed
     from disco.run import engine
     from disco.settings.config import load
     from disco.settings.overrides import from_arguments
@@ -74,29 +80,29 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     # The files hold random numbers, which have no hash to be held against.
     WeightsFile.form_at = lambda file, path: dataclasses.replace(file, sha256=None)  # type: ignore[method-assign]
     plan = build_plan(load(from_arguments([PROMPT, *arguments])))
-    device = engine.choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.model.device)
     warm_up = build_plan(load(from_arguments([PROMPT, "width=32", "height=32", f"device={device}"])))
-    walk_a_step(warm_up, device, memory.Arrangement("float32"))
+    walk_a_step(warm_up, device, Arrangement("float32"))
     for loaded in engine.FILES:
         loaded.cache_clear()
     if limited:
         try:
-            arrangement, _ = memory.arrange(plan, device)
+            arrangement, _ = arrange(plan, device)
         except SettingsError as error:
             return {"refused": str(error)}
     else:
-        arrangement = next(iter(memory.candidates(plan, device.type)))
-    planned = memory.estimate(plan, arrangement, device.type)
-    engine.hold_to_limit(plan, device)
+        arrangement = next(iter(candidates(plan, device.type)))
+    planned = estimate(plan, arrangement, device.type)
+    watch.hold_to_limit(plan, device)
     before = start_measuring(torch, device)
     engine.load_networks(plan, device, arrangement)
     if device.type == "cpu":
-        engine.forget_peak()
+        watch.reset_peak()
     seconds = walk_a_step(plan, device, arrangement)
     measured = (
-        torch.cuda.max_memory_allocated(device) if device.type == "cuda" else engine.memory_of_process("VmHWM") - before
+        torch.cuda.max_memory_allocated(device) if device.type == "cuda" else watch.process_memory("VmHWM") - before
     )
-    speed = memory.measure_speed(device, arrangement.dtype)
+    speed = measure_speed(device, arrangement.dtype)
     return {
         "arrangement": {k: v for k, v in dataclasses.asdict(arrangement).items() if v or k != "why"},
         "planned": planned.peak,
@@ -113,11 +119,12 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
 
 def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
     """Load the networks and walk the step with the most cuts three times; the last one's seconds."""
-    from disco.resources import memory
+    from disco.guidance.gradient import number_of
+    from disco.resources.estimate import heaviest
     from disco.run import engine
 
-    most = max(plan.steps, key=lambda step: memory.number_of(step.cuts))
-    step = dataclasses.replace(memory.heaviest(plan), cuts=most.cuts)
+    most = max(plan.steps, key=lambda step: number_of(step.cuts))
+    step = dataclasses.replace(heaviest(plan), cuts=most.cuts)
     networks = engine.load_networks(plan, device, arrangement)
     # What a step frees, malloc hands out again with holes: the first one is no measure.
     *_, event = engine.walk(dataclasses.replace(plan, steps=(step,) * 3), networks, list(plan.seeds), device)
@@ -126,7 +133,7 @@ def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
 
 def start_measuring(torch: Any, device: Any) -> int:
     """Forget the peak so far; what the process holds now."""
-    from disco.run import engine
+    from disco.resources import watch
 
     gc.collect()
     if device.type == "cuda":
@@ -134,8 +141,8 @@ def start_measuring(torch: Any, device: Any) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         return 0
     ctypes.CDLL(None).malloc_trim(0)  # what was freed, and not yet given back, would be used again uncounted
-    engine.forget_peak()
-    return engine.memory_of_process("VmRSS")
+    watch.reset_peak()
+    return watch.process_memory("VmRSS")
 
 
 def write_random_weights(folder: Path) -> None:

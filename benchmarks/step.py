@@ -46,15 +46,12 @@ from disco.models.files import store, weights
 from disco.models.networks import clip, secondary, unet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.planning.plan import Plan, Step, build_plan
-from disco.resources.computing import (
-    choose_compile,
-    choose_device,
-    choose_kernels,
-    computing,
-    in_precision,
-    side_by_side,
-)
-from disco.resources.memory import Ledger, candidates
+from disco.resources.candidates import candidates
+from disco.resources.compile import choose_compile, in_precision
+from disco.resources.device import choose_device, choose_kernels
+from disco.resources.ledger import Ledger
+from disco.resources.threads import side_by_side
+from disco.resources.torch_context import torch_context
 from disco.run.engine import FILES, Loaders, Networks, load_networks, view_of
 from disco.samplers.base import ddim, guided_eps
 from disco.settings.config import load
@@ -266,7 +263,7 @@ def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(plan.settings.model.device)
     arrangement = next(iter(candidates(plan, device.type)))
     cores = torch.get_num_threads()
-    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+    with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
         bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2], call_all)
         if options.serve:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import functional as TF
 
+from disco.arrangement import Arrangement
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.noise import ImageNoise, normal
 from disco.guidance.cutouts import inner_boxes
@@ -18,7 +19,6 @@ from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, unet
 from disco.planning.plan import Plan, Step, build_plan
-from disco.resources.memory import Arrangement
 from disco.run import engine
 from disco.settings.config import load
 from disco.settings.overrides import from_python

@@ -354,8 +354,8 @@ def check_machine(plan: Plan) -> None:
     """Refuse a device, memory or weights that this machine lacks. Loads torch, and no weights."""
     from disco.models.files.store import check_here
     from disco.models.networks.lpips import check_lpips
-    from disco.resources.computing import choose_device, choose_kernels
-    from disco.resources.memory import arrange
+    from disco.resources.arrange import arrange
+    from disco.resources.device import choose_device, choose_kernels
     from disco.run.engine import specs_of
 
     device = choose_device(plan.settings.model.device)

@@ -35,7 +35,7 @@ CallAll = Callable[[Iterable[Callable[[], Any]]], list[Any]]
 
 
 def one_by_one(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """Call functions in turn; `disco.resources.computing.side_by_side` calls them at once."""
+    """Call functions in turn; `disco.resources.threads.side_by_side` calls them at once."""
     return [call() for call in calls]
 
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from disco.arrangement import Arrangement
 from disco.critics.judge import assess
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.noise import ImageNoise, fit_init, normal, overlay_noise, perlin_init, to_tensor
@@ -33,20 +34,15 @@ from disco.models.networks.secondary import load_secondary
 from disco.models.networks.unet import UNet, load_unet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.planning.inputs import files_of, forget_fetched, named
-from disco.planning.plan import Plan, Stage, Step, build_plan, memory_limit
-from disco.resources.computing import (
-    WAITING,
-    Threads,
-    choose_compile,
-    choose_device,
-    choose_kernels,
-    compiled,
-    computing,
-    forget_compiled,
-    in_precision,
-    side_by_side,
-)
-from disco.resources.memory import Arrangement, Estimate, arrange, bytes_of, needed, room_of
+from disco.planning.plan import Plan, Stage, Step, build_plan
+from disco.resources.arrange import arrange
+from disco.resources.compile import choose_compile, compiled, forget_compiled, in_precision
+from disco.resources.cost import bytes_of
+from disco.resources.device import choose_device, choose_kernels
+from disco.resources.estimate import Estimate, needed
+from disco.resources.threads import WAITING, Threads, side_by_side
+from disco.resources.torch_context import torch_context
+from disco.resources.watch import hold_to_limit, memory_budget, memory_record, watch_memory
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
 from disco.run.follow import StepEvent, TensorBoard
 from disco.run.outputs import Earlier, Progress, RunFolder, read_record, to_image
@@ -148,7 +144,7 @@ def render_settings(
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
     out = None if folder is None else run_folder(plan, folder)
-    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+    with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all)
 
 
@@ -174,7 +170,7 @@ def resume(
     out = run_folder(plan, place)
     try:
         earlier = out.reopen(batches_of(plan), [step.number for step in plan.steps])
-        with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+        with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
             return _rendered(plan, out, quiet, on_step, on_note, started, threads, call_all, earlier)
     finally:
         out.release()
@@ -360,53 +356,6 @@ def show(out: RunFolder, step: Step, pictures: dict[int, Tensor], seeds: Sequenc
 # What runs where
 
 
-def hold_to_limit(plan: Plan, device: torch.device) -> None:
-    """Let the allocator of cuda hand out no more than the setting memory_limit says."""
-    if device.type == "cuda":
-        total = torch.cuda.get_device_properties(device).total_memory
-        limit = memory_limit(plan.settings) or total
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
-
-
-def memory_record(arrangement: Arrangement, estimate: Estimate | None, peak: int | None = None) -> dict[str, Any]:
-    """How the run is laid out in memory and why; what it should take, and what it took, in bytes (None: not known)."""
-    planned = {} if estimate is None else {"parts": estimate.parts}
-    return asdict(arrangement) | {"planned_peak": estimate and estimate.peak, **planned, "measured_peak": peak}
-
-
-def watch_memory(device: torch.device) -> Callable[[], int | None]:
-    """What to ask, after a run, for the most bytes it held: on cuda its tensors, else the process beside its libraries.
-
-    The answer is None where the system does not say.
-    """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return lambda: torch.cuda.max_memory_allocated(device)
-    try:
-        without_runs = memory_without_runs()
-        forget_peak()
-    except OSError:  # no Linux, or a container that forbids it
-        return lambda: None
-    return lambda: max(0, memory_of_process("VmHWM") - without_runs)
-
-
-@lru_cache(maxsize=1)
-def memory_without_runs() -> int:
-    """Bytes that the process held before its first run, so that all its runs count alike."""
-    return memory_of_process("VmRSS")
-
-
-def forget_peak() -> None:
-    """Let VmHWM, the most the process held, begin anew. Raises OSError where the system does not."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def memory_of_process(line: str) -> int:
-    """A line of Linux's status of the process, in bytes. Raises OSError on other systems."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(each.split()[1]) * 1024 for each in lines if each.startswith(f"{line}:"))
-
-
 def record_of(
     plan: Plan, device: torch.device, arrangement: Arrangement, estimate: Estimate | None, threads: Threads
 ) -> dict[str, Any]:
@@ -482,7 +431,7 @@ def make_room(plan: Plan, arrangement: Arrangement, estimate: Estimate | None, d
     """
     mine = {(spec.name, arrangement.dtype) for spec in specs_of(plan)}
     others = sum(size for network, size in KEPT.items() if network not in mine)
-    if estimate is None or needed(estimate) + others <= room_of(plan, device):
+    if estimate is None or needed(estimate) + others <= memory_budget(plan, device):
         return
     for loader in FILES:
         loader.cache_clear()  # type: ignore[union-attr]

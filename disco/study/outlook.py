@@ -2,7 +2,7 @@
 
 Seconds of cells that are done, here or in a narrower grid of the same study, tell most; they go for cells of the same
 shape, which is all that the work depends on. For other shapes a few steps are tried; where those would take long, or
-the models are not here, the work is counted (`disco.resources.memory`).
+the models are not here, the work is counted (`disco.resources.estimate`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from disco.study.cells import Job, Sweep, is_done
 if TYPE_CHECKING:
     import torch
 
-    from disco.resources.memory import Arrangement, Estimate
+    from disco.arrangement import Arrangement
+    from disco.resources.estimate import Estimate
 
 #: How many cells are listed before they are only counted.
 LISTED = 8
@@ -82,7 +83,7 @@ def looks_of(step: Step) -> int:
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:
     """Lines on time and memory."""
-    from disco.resources.memory import in_words as in_bytes
+    from disco.resources.units import format_bytes
 
     measured: dict[Any, list[float]] = {}
     for job in done:
@@ -103,13 +104,14 @@ def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int)
     basis = f"{ways}, for want of measured ones like {len(new)} of them" if new else "as those that are done took"
     yield f"time: about {in_words(total / workers + loading)} on {in_number(workers, 'worker')}, {basis}"
     peak = max(found.peak for _, found in arranged.values() if found is not None)
-    yield f"memory: at most {in_bytes(peak)} a worker, beside the program itself"
+    yield f"memory: at most {format_bytes(peak)} a worker, beside the program itself"
 
 
 def _arranged(plans: Mapping[Any, Plan]) -> dict[Any, tuple[Arrangement, Estimate | None]]:
     """How runs are laid out, by their layouts, and what they take; of those that fit anyway, the heaviest alone."""
-    from disco.resources.computing import choose_device
-    from disco.resources.memory import arrange, estimate
+    from disco.resources.arrange import arrange
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import estimate
 
     devices = {layout: choose_device(plan.settings.model.device) for layout, plan in plans.items()}
     arranged = {layout: arrange(plan, devices[layout]) for layout, plan in plans.items()}
@@ -139,14 +141,18 @@ class StepTime(NamedTuple):
 def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None) -> StepTime:
     """How long the mean step of a run takes: a few are tried, or their work is counted where that would take long."""
     from disco.models.files.store import check_here
-    from disco.resources.computing import choose_compile, choose_device, computing
-    from disco.resources.memory import measure_speed, seconds
+    from disco.resources.compile import choose_compile
+    from disco.resources.device import choose_device
+    from disco.resources.speed import measure_speed, run_seconds
+    from disco.resources.torch_context import torch_context
     from disco.run.engine import specs_of
 
     device = choose_device(plan.settings.model.device)
-    with computing(plan):
+    with torch_context(plan):
         if found is not None:
-            counted = seconds(plan, found, measure_speed(device, arrangement.dtype)) / len(plan.steps) / len(plan.seeds)
+            counted = (
+                run_seconds(plan, found, measure_speed(device, arrangement.dtype)) / len(plan.steps) / len(plan.seeds)
+            )
             if counted > LONG_STEP or choose_compile(plan, device).chosen != "off":
                 return StepTime(counted, 0.0, "counted")
             try:

@@ -148,7 +148,7 @@ def run(options: argparse.Namespace) -> None:
         for file, digest in export.export(options.runs).items():
             print(digest, file)
     elif options.command == "finetune":
-        from disco.resources.computing import choose_device
+        from disco.resources.device import choose_device
         from disco.training import finetune
 
         given = {key: value for key, value in vars(options).items() if key not in ("command", "runs", "threads")}

@@ -30,7 +30,8 @@ from disco.models.networks.clip import load_perceptor
 from disco.models.networks.unet import load_unet
 from disco.pipeline.denoiser import GuidedDenoiser, UNetDenoiser
 from disco.planning.plan import Step
-from disco.run.engine import memory_of_process, render
+from disco.resources.watch import process_memory
+from disco.run.engine import render
 from disco.samplers.base import ladder, sample
 from disco.training import pictures, world
 from disco.training.data import Bank, rival
@@ -256,7 +257,7 @@ def _cost(text: str, count: int, device: str, settings: dict[str, Any]) -> dict[
         render(text, seed=seed, device=device, **settings)
         seconds.append(time.perf_counter() - clock)
         with suppress(OSError):  # no Linux. What getrusage tells begins with what the parent held.
-            held.append(memory_of_process("VmHWM"))
+            held.append(process_memory("VmHWM"))
     found = {"first picture, s": seconds[0], "a further picture, s": min(seconds[1:])}
     if held:
         found["peak memory, MB"] = max(held) / 2**20

@@ -20,7 +20,7 @@ from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.planning.plan import Cuts, Step
-from disco.resources.computing import side_by_side
+from disco.resources.threads import side_by_side
 
 SIDE = 24
 DIFFUSION = Diffusion.spaced(50)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import weakref
 from dataclasses import replace
@@ -20,6 +19,7 @@ from PIL import Image
 from torch import nn
 from torchvision.transforms import functional as TF
 
+from disco.arrangement import Arrangement
 from disco.critics.judge import assess, load_judge
 from disco.critics.metrics import METRICS, measure
 from disco.errors import RenderError, SettingsError
@@ -28,8 +28,7 @@ from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
 from disco.planning.plan import build_plan
 from disco.planning.prompts import Prompt
-from disco.resources.computing import side_by_side
-from disco.resources.memory import Arrangement
+from disco.resources.threads import side_by_side
 from disco.run import engine
 from disco.run.engine import Networks, render, render_settings, resume, walk, walk_batch
 from disco.run.interrupts import Stopped
@@ -948,34 +947,33 @@ def test_a_device_that_is_not_there_is_refused_before_models(toys):
     assert toys.loads == 0
 
 
-# --- memory ----------------------------------------------------------------------------------------------------------
+# --- a device that runs ahead -----------------------------------------------------------------------------------------
 
 
-PEAKS = """
-import torch
-from disco.run import engine
+def test_numbers_of_a_device_that_runs_ahead_come_a_step_later(monkeypatch):
+    quick = dict(steps=4, cut_overview=1, cut_innercut=1, width=32, height=32, seed=3)
+    order = []
 
-peaks = []
-for size in (2**24, 2**27, 2**24):
-    ask = engine.watch_memory(torch.device("cpu"))
-    held = torch.ones(size, dtype=torch.uint8)
-    del held
-    peaks.append(ask())
-print(*peaks)
-"""
+    def follow(event):
+        order.append(event.step.number)
 
-
-@pytest.mark.skipif(sys.platform != "linux", reason="there the process does not say")
-def test_every_run_of_a_process_tells_its_own_peak():
-    """Also one that holds less than another did before it. In a process that has not freed what it could use again."""
-    said = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True).stdout
-    small, large, again = map(int, said.split())
-    assert 0 < small < 2**26 < large and again < 2**26
+    usual = engine.render("a red star", on_step=follow, **quick)
+    monkeypatch.setattr(engine, "AHEAD", {"cpu"})
+    late = engine.render("a red star", on_step=follow, **quick)
+    assert order == [step["number"] for step in usual.steps] * 2
+    assert np.array_equal(*(np.asarray(run.pictures[0].image) for run in (usual, late)))
+    plain, behind = ([{k: v for k, v in line.items() if k != "seconds"} for line in run.steps] for run in (usual, late))
+    assert plain == behind
 
 
-def test_a_system_that_does_not_say_costs_no_run(monkeypatch):
-    def refuse(*_):
-        raise PermissionError("read-only")
+def test_the_next_step_is_under_way_before_the_last_is_told():
+    launched = []
 
-    monkeypatch.setattr(engine.Path, "write_text", refuse)
-    assert engine.watch_memory(torch.device("cpu"))() is None
+    def launch():
+        for number in range(3):
+            launched.append(number)
+            yield number
+
+    told = [(number, len(launched)) for number in engine.one_behind(launch())]
+    assert told == [(0, 2), (1, 3), (2, 3)]
+    assert list(engine.one_behind([])) == []

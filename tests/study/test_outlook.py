@@ -12,10 +12,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from disco.arrangement import Arrangement
 from disco.cli.main import main
 from disco.planning.plan import build_plan
-from disco.resources import memory
-from disco.resources.computing import choose_device, computing
+from disco.resources import estimate, speed
+from disco.resources.arrange import arrange
+from disco.resources.device import choose_device
+from disco.resources.estimate import Estimate
+from disco.resources.ledger import Work
+from disco.resources.speed import Speed
+from disco.resources.torch_context import torch_context
 from disco.run.engine import render_settings
 from disco.settings.config import compose, load, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
@@ -36,8 +42,8 @@ COUNTED: dict[str, Any] = {}
 def counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step's work is counted for the first plan, for it takes seconds, and is that of all; so is the speed."""
 
-    def once(name: str) -> Callable[..., Any]:
-        function = getattr(memory, name)
+    def once(module: Any, name: str) -> Callable[..., Any]:
+        function = getattr(module, name)
 
         def found(*given: Any) -> Any:
             if name not in COUNTED:
@@ -46,8 +52,8 @@ def counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return found
 
-    for name in ("estimate", "measure_speed"):
-        monkeypatch.setattr(memory, name, once(name))
+    for module, name in ((estimate, "estimate"), (speed, "measure_speed")):
+        monkeypatch.setattr(module, name, once(module, name))
 
 
 def sweep_of(*arguments: str) -> Sweep:
@@ -105,8 +111,8 @@ def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
     monkeypatch.setattr("disco.run.engine.time.perf_counter", time.thread_time)
     plan = build_plan(load(from_python({"prompt": "a red star", "steps": 10, "threads": 1, "metrics": False} | given)))
     device = choose_device("cpu")
-    arrangement, _ = memory.arrange(plan, device)
-    with computing(plan):
+    arrangement, _ = arrange(plan, device)
+    with torch_context(plan):
         step = tried_step(plan, device, arrangement)
     run = render_settings(plan.settings, quiet=True)
     assert 1 / 1.5 < step.seconds * len(plan.steps) * len(plan.seeds) / run.seconds < 1.5
@@ -114,14 +120,14 @@ def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
 
 def test_long_steps_and_missing_files_are_counted(monkeypatch):
     plan = build_plan(load(from_python({"prompt": "a red star", "steps": 3, "threads": 1})))
-    arrangement = memory.Arrangement("float32")
-    speed = memory.Speed(flops=1e6, moved=1e6, calls=1e6)
-    monkeypatch.setattr(memory, "measure_speed", lambda device, dtype: speed)
-    work = memory.Work(flops=10**7)
-    found = memory.Estimate(parts={}, peak=1, flops=1, work=work)
+    arrangement = Arrangement("float32")
+    slow = Speed(flops=1e6, moved=1e6, calls=1e6)
+    monkeypatch.setattr(speed, "measure_speed", lambda device, dtype: slow)
+    work = Work(flops=10**7)
+    found = Estimate(parts={}, peak=1, flops=1, work=work)
     assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
     monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
-    quick = replace(found, work=memory.Work(flops=10**6))
+    quick = replace(found, work=Work(flops=10**6))
     assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")
 
 

@@ -14,7 +14,7 @@ from disco.planning.plan import Plan, build_plan
 if TYPE_CHECKING:
     import torch
 
-    from disco.resources.memory import Arrangement
+    from disco.arrangement import Arrangement
 
 USAGE = "disco doctor                                 what this machine can run, and about how fast\n"
 
@@ -39,16 +39,23 @@ def run(words: list[str]) -> int:
         raise SettingsError(f"disco doctor takes no words, and was given {' '.join(words)!r}")
     import torch
 
+    from disco.arrangement import PRECISIONS
     from disco.models.files import store
-    from disco.resources import memory
+    from disco.resources.arrange import arrange
+    from disco.resources.candidates import auto_precisions
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import estimate
+    from disco.resources.speed import measure_speed
+    from disco.resources.units import format_bytes
+    from disco.resources.watch import free_memory
     from disco.run import engine
 
-    device = engine.choose_device("auto")
+    device = choose_device("auto")
     print(f"disco doctor\n\nThe machine ({platform.system()} {platform.machine()}, Python {platform.python_version()})")
     print(f"  computes on     {device_in_words(device)}")
-    print(f"  free memory     {memory.in_words(memory.available(device))}")
-    dtype = memory.PRECISIONS[memory.auto_precisions(device.type)[0]]
-    speed = memory.measure_speed(device, dtype)
+    print(f"  free memory     {format_bytes(free_memory(device))}")
+    dtype = PRECISIONS[auto_precisions(device.type)[0]]
+    speed = measure_speed(device, dtype)
     name = str(dtype).removeprefix("torch.")
     print(f"  PyTorch         {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"  matrix products {speed.flops / 1e9:.0f} GFLOP/s in {name}, {speed.moved / 1e9:.1f} GB/s of memory")
@@ -65,14 +72,14 @@ def run(words: list[str]) -> int:
     print("\nWhat it can run, for one picture; seconds are estimates (counting takes a while)", flush=True)
     for name, plan in plans.items():
         try:
-            arrangement, estimate = memory.arrange(plan, device)
+            arrangement, found = arrange(plan, device)
         except SettingsError as error:
             print(f"  no   {name}: {error}")
             continue
-        estimate = estimate or memory.estimate(plan, arrangement, device.type)
-        step = speed.seconds(estimate.work)
+        found = found or estimate(plan, arrangement, device.type)
+        step = speed.seconds(found.work)
         print(
-            f"  yes  {name}: {memory.in_words(estimate.peak)}, {time_in_words(step)} a step, "
+            f"  yes  {name}: {format_bytes(found.peak)}, {time_in_words(step)} a step, "
             f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
             flush=True,
         )
@@ -116,16 +123,19 @@ def time_in_words(seconds: float) -> str:
 
 def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
     """Hold the estimate of seconds against some steps of the shipped models, computed as a run of them is."""
-    from disco.resources import memory
-    from disco.resources.computing import computing, side_by_side
+    from disco.resources.arrange import arrange
+    from disco.resources.estimate import estimate
+    from disco.resources.speed import measure_speed
+    from disco.resources.threads import side_by_side
+    from disco.resources.torch_context import torch_context
     from disco.run import engine
 
     plan = dataclasses.replace(plan, steps=plan.steps[:8])
-    arrangement, _ = memory.arrange(plan, device)
-    with computing(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+    arrangement, _ = arrange(plan, device)
+    with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         networks = engine.load_networks(plan, device, arrangement)._replace(call_all=call_all)
         lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
-        planned = memory.measure_speed(device, dtype).seconds(memory.estimate(plan, arrangement, device.type).work)
+        planned = measure_speed(device, dtype).seconds(estimate(plan, arrangement, device.type).work)
     measured = statistics.median(line["seconds"] for line in lines[2:])
     return (
         f"Checked with the shipped models: a step took {measured:.3g} s, the estimate was {planned:.3g} s "

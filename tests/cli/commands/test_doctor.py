@@ -7,16 +7,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from disco.arrangement import Arrangement
 from disco.cli.commands import doctor
 from disco.cli.main import main
-from disco.resources import memory
+from disco.resources import speed
 from disco.run import engine
 
 
 def flops_of_a_step() -> int:
     """What torch counts while the shipped models walk one, but for attention, which is a twentieth of it."""
     plan, cpu = doctor.plan_of({}), torch.device("cpu")
-    networks = engine.load_networks(plan, cpu, memory.Arrangement("float32"))
+    networks = engine.load_networks(plan, cpu, Arrangement("float32"))
     counter = FlopCounterMode(display=False)
     # Which modules compute is of no interest, and cannot be told of a gradient with respect to the picture alone.
     counter.mod_tracker = SimpleNamespace(__enter__=lambda: None, __exit__=lambda *_: None, parents={"Global"})
@@ -29,7 +30,7 @@ def test_the_report(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     too_large = ("too large", {"width": 1024, "height": 1024, "memory_limit": "64MiB"})
     monkeypatch.setattr(doctor, "CANDIDATES", (doctor.CANDIDATES[0], too_large))
-    monkeypatch.setattr(memory, "measure_speed", lambda *_: memory.Speed(1e9, 1e12, 1e12))
+    monkeypatch.setattr(speed, "measure_speed", lambda *_: speed.Speed(1e9, 1e12, 1e12))
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "matrix products 1 GFLOP/s" in said
@@ -47,6 +48,6 @@ def test_it_takes_no_words(capsys):
 
 def test_words_for_people():
     assert [doctor.time_in_words(s) for s in (0.0512, 30, 600, 7200)] == ["0.0512 s", "30 s", "10 min", "2.0 h"]
-    assert doctor.arrangement_in_words(memory.Arrangement("float16", True, 4)) == (
+    assert doctor.arrangement_in_words(Arrangement("float16", True, 4)) == (
         "float16, with checkpointing, 4 cuts at a time"
     )

@@ -1,0 +1,125 @@
+"""What a run takes, planned: against what torch's allocator hands out, and the operations that are done."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from disco.arrangement import Arrangement
+from disco.resources import cost
+from disco.resources import estimate as estimates
+from disco.resources import ledger as ledgers
+from disco.resources.estimate import estimate, fixed_memory, weights_of
+from disco.resources.ledger import Ledger
+from disco.run import engine
+
+CPU = torch.device("cpu")
+PLAIN = Arrangement("float32")
+REAL = dict(preset="disco57", width=128, height=128)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"use_secondary_model": True, "tile": "x"},
+        {"width": 128, "height": 96, "cut_overview": 12, "cut_innercut": 8, "tile": "both"},
+        {"cutouts": "random", "tv_scale": 10, "sat_scale": 10, "symmetry_loss_scale": 10},
+        {"compat": "disco57"},
+        {"clip_guidance_scale": 0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("cuts_at_once", [0, 3])
+def test_activations_are_what_the_allocator_hands_out(
+    monkeypatch, given, checkpointing, cuts_at_once, plan_of, allocator_peak
+):
+    monkeypatch.setattr(ledgers, "HEAP_SLACK", 1)  # the allocator does not know of malloc's holes
+    cost.cost_of.cache_clear()
+    plan, arrangement = plan_of(**given), Arrangement("float32", checkpointing, cuts_at_once)
+    planned = estimate(plan, arrangement, "cpu").parts["activations"]
+    cost.cost_of.cache_clear()
+
+    networks = engine.load_networks(plan, CPU, arrangement)
+    heaviest = max(plan.steps, key=lambda step: step.cuts.overview + step.cuts.inner)
+    walk = engine.walk(replace(plan, steps=(heaviest,) * 2), networks, list(plan.seeds), CPU)
+    next(walk)
+    peak = allocator_peak(lambda: next(walk))
+    networks.unet.set_checkpointing(False)
+    assert 0.99 * peak < planned < 1.15 * peak
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_weights_are_those_that_are_loaded(precision, plan_of):
+    plan = plan_of(use_secondary_model=True)
+    networks = engine.load_networks(plan, CPU, Arrangement(precision))
+    parts = weights_of(plan, precision, "cpu")
+    assert parts.keys() == {"embedded", "embedded_secondary", "embedded_vit", "embedded_resnet", "embedded_vit8"}
+    assert parts["embedded"] == sum(p.nbytes for p in networks.unet.parameters())
+
+
+def test_half_precision_keeps_more_of_its_libraries_on_the_processor(plan_of):
+    plan = plan_of()
+    single, half, cuda = (
+        fixed_memory(plan, *where)["libraries"]
+        for where in (("float32", "cpu"), ("bfloat16", "cpu"), ("float16", "cuda"))
+    )
+    assert half - single == estimates.HALF_LIBRARIES["cpu"] and cuda == estimates.LIBRARIES["cuda"]
+
+
+def test_flops_are_those_of_the_networks(plan_of):
+    """The 512 model: 3.96 TF, 7.94 with the gradient; a cut of ViT-B/32: 17.7 GF, of ViT-B/16 71.7, of RN50 24.5.
+
+    Less five ninths of what convolves an enlarged picture: that is done with the small one.
+    """
+    enlarged = sum(18 * c**2 * (a**2 + b**2) for c, a, b in ((1024, 16, 32), (512, 64, 128), (256, 256, 512)))
+    given = dict(preset="disco57", width=512, height=512, init_scale=0)
+    cuts = 16 * 4 * (17.7 + 71.7 + 24.5) * 1e9
+    through_unet = estimate(plan_of(**given, use_secondary_model=False), PLAIN, "cpu").flops
+    assert through_unet == pytest.approx(7.94e12 - 2 * 5 / 9 * enlarged + cuts, rel=0.02)  # and the cutting
+    unguided = estimate(plan_of(**given, clip_guidance_scale=0, range_scale=0), PLAIN, "cpu").flops
+    assert unguided == pytest.approx(3.96e12 - 5 / 9 * enlarged, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"clip_guidance_scale": 0},
+        {"clip_guidance_scale": 0, "range_scale": 0, "tv_scale": 10, "use_secondary_model": True},
+        {"perlin_init": True, "init_scale": "[9]*500+[0]*500", "init_loss": "perceptors", "skip_steps": 1},
+    ],
+    ids=str,
+)
+def test_the_work_that_is_planned_is_the_work_that_is_done(given, plan_of):
+    """Against the operations of a run, whatever of it pulls."""
+    plan = plan_of(steps=4, cut_overview="[2]*500+[4]*500", **given)
+    networks = engine.load_networks(plan, CPU, PLAIN)
+    steps = engine.walk(plan, networks, list(plan.seeds), CPU)
+    if plan.pulls_to_init:  # what it is compared with is embedded once
+        plan = replace(plan, steps=plan.steps[1:])
+        next(steps)
+    with Ledger("cpu", 64) as ledger:
+        for _ in steps:
+            pass
+    done = ledger.work.flops / len(plan.steps)
+    assert estimate(plan, PLAIN, "cpu").flops == pytest.approx(done, rel=0.03)
+
+
+def test_cutn_batches_take_time_and_the_memory_that_they_are_given(plan_of):
+    once, twice, thrice = (estimate(plan_of(cutn_batches=n, clamp_max=1), PLAIN, "cpu") for n in (1, 2, 3))
+    assert thrice.peak > 1.25 * once.peak
+    in_turn = estimate(plan_of(cutn_batches=3, clamp_max=1), Arrangement("float32", cuts_at_once=8), "cpu")
+    assert in_turn.peak == pytest.approx(once.peak, rel=0.01)
+    assert in_turn.flops == pytest.approx(thrice.flops, rel=0.01)
+    assert thrice.flops - twice.flops == pytest.approx(twice.flops - once.flops, rel=0.01)
+    assert thrice.flops > 1.5 * once.flops
+
+
+def test_half_precision_checkpoints_and_chunks_take_less(plan_of):
+    plan = plan_of(**REAL, use_secondary_model=False)
+    plain = estimate(plan, PLAIN, "cpu").peak
+    for arrangement in (Arrangement("bfloat16"), Arrangement("float32", True), Arrangement("float32", False, 2)):
+        assert estimate(plan, arrangement, "cpu").peak < plain
