@@ -1,6 +1,7 @@
 # make demo    an environment in .venv, the engine in it, and a first picture
 # make test    the same environment, editable, and every test
-# make clean   both away again
+# make docs    the site, in build/docs
+# make clean   all of it away again
 
 PYTHON ?= python3
 PROMPT := a white lighthouse by the sea at dusk
@@ -10,7 +11,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: $(VENV)/plain
 	$(VENV)/bin/disco "$(PROMPT)"
@@ -18,8 +19,12 @@ demo: $(VENV)/plain
 test: $(VENV)/editable
 	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE)
 
+docs: $(VENV)/editable
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info docs/settings docs/generated
 
 # A stamp stands for each way of being installed. One replaces the other in the environment, so each takes the
 # other's stamp away; a second call finds its own stamp and goes straight to work.

@@ -1,4 +1,4 @@
-"""Run the benchmarks one after the other and gather what they print into one file, for the README's tables.
+"""Run the benchmarks one after the other and gather what they print into one file, for the tables of the site.
 
     python benchmarks/record.py [--only step cutouts] [--write]
 

@@ -56,7 +56,7 @@ class Estimate:
 def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate:
     """What the plan takes when it is laid out so, on a device of that type ("cpu", "cuda", "mps").
 
-    Right within 15 % where it was measured (benchmarks/memory.py; the README has the table), which was on the CPU only.
+    Right within 15 % where it was measured (benchmarks/memory.py, docs/memory.md), which was on the CPU only.
     """
     # Where torch does an operation for the first time, it leaves tensors in cycles, which would be counted as held.
     SimulatedStep(plan, arrangement, device_type)

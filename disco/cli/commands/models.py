@@ -29,7 +29,7 @@ disco models fetch NAME ... | preset=disco57 bring models here: by their names, 
 disco models verify [NAME ...]               read files anew and hold them against their hashes
 disco models path [NAME]                     where a model's file is, or the folder of all
 disco models import FILE [NAME] [flag=value ...]
-                                             take a file of yours into that folder; see the README for flags
+                                             take a file of yours into that folder; see docs/models.md for flags
 """
 KINDS = {
     UNetSpec: "diffusion model",

@@ -1,0 +1,184 @@
+"""Renders a strip of pictures for every setting that changes pictures: its values from left to right.
+
+python docs/strips.py               all of them, about ten minutes of one core
+python docs/strips.py eta steps     these alone
+
+The embedded models draw them, and all that differs along a strip is the setting's value. The strips lie in
+docs/strips/, where the pages of the settings (`docs/pages.py`) show them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).with_name("strips")
+
+#: What every strip renders unless it says otherwise.
+PROMPT = "a red star over the sea"
+COMMON: dict[str, Any] = {"steps": 16, "metrics": False, "threads": 1}
+
+#: The prompt of the picture that stands for a file of one's own: an init image, an image prompt.
+SKETCH_PROMPT = "a yellow boat in the desert"
+SKETCH = "sketch.png"
+
+GAP, CAPTION, QUALITY = 4, 16, 85
+
+
+@dataclass(frozen=True)
+class Strip:
+    """values: of the setting, from left to right. held: other settings that differ from the defaults."""
+
+    values: Sequence[Any]
+    held: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _switch(**held: Any) -> Strip:
+    return Strip((False, True), held)
+
+
+FROM_SKETCH = {"init_image": SKETCH, "skip_steps": "40%"}
+SMOOTH_PROMPT = {"prompt": "a white lighthouse by the sea at dusk"}
+MIRRORED = {"symmetry_loss_scale": 3000}
+PLMS = {"diffusion_sampling_mode": "plms", "eta": 0}
+
+#: The settings that change pictures, by name. One that needs models which do not come along has none here.
+STRIPS: dict[str, Strip] = {
+    "prompt": Strip((PROMPT, "a white lighthouse at dusk", "a green tree:2", "a black cat, ink")),
+    "prompts": Strip(
+        ([PROMPT], [PROMPT, "a boat:0.5"], [PROMPT, "night:-0.3"], {"0%": [PROMPT], "30%": ["a blue fish"]})
+    ),
+    "image_prompts": Strip(([], [SKETCH], [f"{SKETCH}:3"])),
+    "seed": Strip((0, 1, 2, 3)),
+    "compat": Strip(("none", "disco57")),
+    "use_secondary_model": _switch(),
+    "clip_denoised": _switch(),
+    "width": Strip((64, 96, 128)),
+    "height": Strip((64, 96, 128)),
+    "tile": Strip(("none", "x", "y", "both"), {"prompt": "a forest at night"}),
+    "clip_models": Strip(
+        (["embedded_vit"], ["embedded_resnet"], ["embedded_vit8"], ["embedded_vit", "embedded_resnet"])
+    ),
+    "perceptor_weights": Strip(({}, {"embedded_vit": 0}, {"embedded_resnet": 0}, {"embedded_vit8": 5})),
+    "cutout_family": Strip(("scheduled", "random")),
+    "cut_overview": Strip((0, 1, 6, 16, "[12]*400+[1]*600")),
+    "cut_innercut": Strip((0, 2, 8, 16, "[1]*400+[12]*600")),
+    "cut_ic_pow": Strip((0.2, 1, 5, 20), {"cut_innercut": 8, "cut_overview": 2}),
+    "cut_icgray_p": Strip((0, 0.5, 1), {"cut_innercut": 8, "cut_overview": 2}),
+    "cutn": Strip((1, 4, 16, 48), {"cutout_family": "random"}),
+    "cutn_batches": Strip((1, 4)),
+    "skip_augs": _switch(),
+    "clip_guidance_scale": Strip((0, 50, 500, 5000, 50000)),
+    "tv_scale": Strip((0, 1000, 10000, 100000)),
+    "range_scale": Strip((0, 150, 5000, 50000)),
+    "sat_scale": Strip((0, 1000, 10000, 100000)),
+    "symmetry_loss_scale": Strip((0, 300, 3000, 30000), SMOOTH_PROMPT),
+    "symmetry_switch": Strip(("0%", "25%", "50%", "100%"), {**SMOOTH_PROMPT, **MIRRORED}),
+    "symmetry_axis": Strip(("horizontal", "vertical", "both", "diagonal", "radial"), {**SMOOTH_PROMPT, **MIRRORED}),
+    "clamp_grad": Strip((True, False)),
+    "clamp_max": Strip((0.02, 0.1, 0.3, 1)),
+    "fuzzy_prompt": _switch(rand_mag=0.2),
+    "rand_mag": Strip((0, 0.05, 0.2, 1), {"fuzzy_prompt": True}),
+    "diffusion_sampling_mode": Strip(("ddim", "ddpm", "plms"), {"eta": 0}),
+    "plms_order": Strip((1, 2, 3, 4), PLMS),
+    "ddim_switch": Strip((0, 0.5, 1), PLMS),
+    "steps": Strip((5, 10, 25, 50, 100)),
+    "skip_steps": Strip((0, "20%", "40%", "60%", "80%"), {"init_image": SKETCH}),
+    "skip_end_steps": Strip((0, "10%", "20%", "40%")),
+    "eta": Strip((0, 0.4, 0.8, 1)),
+    "use_horizontal_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
+    "use_vertical_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
+    "use_diagonal_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
+    "use_antidiagonal_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
+    "use_radial_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
+    "radial_symmetry_order": Strip(
+        (2, 4), {"use_radial_symmetry": True, "transformation_percent": [0.3], "prompt": "a pink flower in the meadow"}
+    ),
+    "transformation_percent": Strip(([0.09], [0.3], [0.6], [1]), {"use_horizontal_symmetry": True, **SMOOTH_PROMPT}),
+    "init_image": Strip((None, SKETCH), {"skip_steps": "40%"}),
+    "init_scale": Strip((0, 300, 1000, 10000), FROM_SKETCH),
+    "init_noise": Strip((0, 0.2, 0.4, 0.8), FROM_SKETCH),
+    "perlin_init": _switch(skip_steps="30%"),
+    "perlin_mode": Strip(("mixed", "color", "gray"), {"perlin_init": True, "skip_steps": "30%"}),
+}
+
+#: The settings without a strip: what they change is not to be seen in pictures of the embedded models.
+WITHOUT: frozenset[str] = frozenset(
+    "batch_name batch_size checkpointing compile cuts_at_once device diffusion_model display_rate folder fps init_loss "
+    "intermediate_saves keep_inputs kernels memory_limit metrics n_batches precision randomize_class "
+    "secondary_model tensorboard threads truncate_prompts video".split()
+)
+
+
+def settings_of(name: str, value: Any) -> dict[str, Any]:
+    """What a picture of the strip is rendered with: keywords of `disco.render`."""
+    return {"prompt": PROMPT, **COMMON, **STRIPS[name].held, name: value} | (
+        {"prompt": None} if name == "prompts" else {}
+    )
+
+
+def caption(value: Any) -> str:
+    """A value as it would be typed."""
+    if isinstance(value, str):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace('"', "")
+
+
+def main(names: Sequence[str]) -> None:
+    """Render the strips of these settings, or all."""
+    import os
+    import tempfile
+
+    import disco
+
+    rendered: dict[str, list[Any]] = {}
+
+    def pictures(settings: Mapping[str, Any]) -> list[Any]:
+        """Strips share pictures, the default ones above all; each is rendered once."""
+        key = json.dumps(settings, sort_keys=True)
+        if key not in rendered:
+            given = {name: value for name, value in settings.items() if value is not None}
+            rendered[key] = [picture.image for picture in disco.render(quiet=True, **given).pictures]
+        return rendered[key]
+
+    FOLDER.mkdir(exist_ok=True)
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            pictures({"prompt": SKETCH_PROMPT, **COMMON})[0].save(SKETCH)
+            for name in names or STRIPS:
+                draw(name, pictures)
+        finally:
+            os.chdir(here)
+
+
+def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:
+    """One strip as a JPEG in `FOLDER`: a column a value, below its caption, a row a picture of the batch."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(10)
+    columns = [pictures(settings_of(name, value)) for value in STRIPS[name].values]
+    captions = [caption(value) for value in STRIPS[name].values]
+    widths = [max(column[0].width, round(font.getlength(text))) for column, text in zip(columns, captions, strict=True)]
+    height = max(picture.height for column in columns for picture in column)
+    rows = len(columns[0])
+    size = (sum(widths) + GAP * (len(columns) - 1), CAPTION + rows * (height + GAP) - GAP)
+    paper = Image.new("RGB", size, "white")
+    pen, x = ImageDraw.Draw(paper), 0
+    for column, text, width in zip(columns, captions, widths, strict=True):
+        pen.text((x, 1), text, "black", font)
+        for row, picture in enumerate(column):
+            paper.paste(picture, (x, CAPTION + row * (height + GAP)))
+        x += width + GAP
+    paper.save(FOLDER / f"{name}.jpg", quality=QUALITY, optimize=True)
+    print(f"{name}: {', '.join(captions)}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
