@@ -10,7 +10,7 @@ from safetensors.torch import save
 from disco.cli.commands import models as module
 from disco.cli.main import main
 from disco.models import catalog
-from disco.models.files import download, reach, store
+from disco.models.files import download, reach
 from disco.models.specs import BackboneSpec, WeightsFile
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments
@@ -101,7 +101,7 @@ def test_a_wrong_name_is_refused_before_anything_is_fetched(capsys, mirror, fold
 def test_fetch_takes_settings(monkeypatch, capsys):
     asked, reaches = [], set()
     monkeypatch.setattr(
-        store, "fetch", lambda file, reach: reaches.add(id(reach)) or asked.append(file.name) or file.name
+        module, "fetch_file", lambda file, reach: reaches.add(id(reach)) or asked.append(file.name) or file.name
     )
     say(capsys, "fetch", "preset=disco57", "RN101")
     assert sorted(asked) == sorted(

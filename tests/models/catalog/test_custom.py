@@ -64,7 +64,8 @@ def test_discos_own_flags_make_a_card(folder):
     (folder / "mine.pth").touch()
     spec = catalog.unet("mine")
     known = catalog.unet("watercolordiffusion")
-    assert spec == replace(known, name="mine", weights=spec.weights, sizes=((256, 256),), about="")
+    mine = replace(known, name="mine", weights=spec.weights, sizes=((256, 256),), about="", brings=(), preset=None)
+    assert spec == mine
     assert spec.weights.name == "mine.pth"
     assert catalog.network("mine") == spec
     with pytest.raises(SettingsError, match="mine"):
@@ -73,8 +74,9 @@ def test_discos_own_flags_make_a_card(folder):
 
 @pytest.mark.parametrize("spec", [*catalog.UNETS, *embedded_networks.UNETS], ids=lambda spec: spec.name)
 def test_a_card_says_all_there_is_to_say(spec):
+    """Of the network; what the original sets along with a model of its own is the catalog's."""
     again = custom.from_card(spec.name, custom.card_of(spec))
-    assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="", unused=())
+    assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="", unused=(), brings=(), preset=None)
 
 
 @pytest.mark.parametrize(
