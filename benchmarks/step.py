@@ -53,7 +53,8 @@ from disco.resources.ledger import Ledger
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
 from disco.run.engine import FILES, Loaders, Networks, load_networks, view_of
-from disco.samplers.base import ddim, guided_eps
+from disco.samplers.base import guided_eps
+from disco.samplers.ddim import ddim
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments
 

@@ -47,6 +47,7 @@ from disco.run.faults import fault_of, in_a_line, notes_on_gradients
 from disco.run.follow import StepEvent, TensorBoard
 from disco.run.outputs import Earlier, Progress, RunFolder, read_record, to_image
 from disco.samplers.base import sample
+from disco.samplers.registry import samplers
 from disco.settings.config import Settings, from_dict, load
 from disco.settings.overrides import from_python
 from disco.settings.paths import expanded
@@ -559,9 +560,9 @@ def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.dev
         diffusion,
         plan.steps,
         noise=lambda: normal(noises, "steps", shape, device),
-        order=settings.sampler.plms_order,
+        samplers=samplers(settings.sampler.plms_order),
         transform=lambda x, step: symmetric(x, step.mirrors),
-        denoise_ahead=(lambda x, step, first: denoiser.guided_as_at(x, step, first.index)) if compat else None,
+        denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
     )
 
     def launched() -> Iterator[tuple[Step, Tensor, Numbers]]:

@@ -33,6 +33,7 @@ from disco.planning.plan import Step
 from disco.resources.watch import process_memory
 from disco.run.engine import render
 from disco.samplers.base import ladder, sample
+from disco.samplers.registry import samplers
 from disco.training import pictures, world
 from disco.training.data import Bank, rival
 from disco.training.pictures import Shares
@@ -134,7 +135,7 @@ def redrawn(
             return torch.randn(shape, generator=rng, device=device)
 
         x = diffusion.q_sample(x0, rungs[0].index, normal())
-        for step in sample(denoiser, x, diffusion, rungs, noise=normal):  # type: ignore[arg-type]
+        for step in sample(denoiser, x, diffusion, rungs, noise=normal, samplers=samplers()):  # type: ignore[arg-type]
             x0 = step.x0
         drawn.append(((x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(drawn)

@@ -9,7 +9,8 @@ from guided_diffusion.script_util import create_gaussian_diffusion
 from torch import nn
 
 from disco.diffusion.levels import Diffusion
-from disco.samplers.base import Denoised, Rung, adams_bashforth, ddim, ladder, sample
+from disco.samplers.base import Denoised, Rung, SamplerState, guided_eps, ladder, sample
+from disco.samplers.registry import samplers
 
 SHAPE = (2, 3, 8, 8)
 
@@ -106,7 +107,8 @@ def trajectories(monkeypatch, sampler, steps, schedule, learn_sigma, skip=0, ini
     queue = iter(draws)
     denoise = our_denoiser(network, diffusion, learn_sigma, clip_denoised)
     rungs = ladder(steps, sampler, eta, skip)
-    ours = list(sample(denoise, x, diffusion, rungs, noise=lambda: next(queue), order=options.get("order", 2)))
+    every = samplers(options.get("order", 2))
+    ours = list(sample(denoise, x, diffusion, rungs, noise=lambda: next(queue), samplers=every))
     return theirs, ours
 
 
@@ -167,6 +169,12 @@ def mixture_denoiser(diffusion):
     return denoise
 
 
+def walked(diffusion, x, steps, order=2, **options):
+    """What `sample` yields from the mixture's denoiser, with its own x for noise."""
+    options = {"noise": lambda: x, "samplers": samplers(order)} | options
+    return list(sample(mixture_denoiser(diffusion), x, diffusion, steps, **options))
+
+
 def wasserstein(values, n=20_000):
     """Distance between samples and the mixture's own quantiles."""
     generator = torch.Generator().manual_seed(7)
@@ -189,8 +197,7 @@ def test_samplers_reproduce_a_gaussian_mixture(sampler, eta, order, limit):
         return torch.randn(n, generator=generator, dtype=torch.float64)
 
     steps = ladder(250, sampler, eta)
-    *_, last = sample(mixture_denoiser(diffusion), draw(), diffusion, steps, noise=draw, order=order)
-    assert wasserstein(last.x) < limit
+    assert wasserstein(walked(diffusion, draw(), steps, order, noise=draw)[-1].x) < limit
     assert wasserstein(torch.randn(n, generator=generator, dtype=torch.float64)) > 0.3  # the measure can fail
 
 
@@ -201,10 +208,7 @@ def test_few_plms_steps_follow_the_flow_closer_than_ddim():
 
     def end(steps, sampler, order=2):
         diffusion = Diffusion.spaced(steps)
-        *_, last = sample(
-            mixture_denoiser(diffusion), start, diffusion, ladder(steps, sampler), noise=lambda: start, order=order
-        )
-        return last.x0
+        return walked(diffusion, start, ladder(steps, sampler), order)[-1].x0
 
     fine = end(1000, "ddim")
     assert (end(20, "plms") - fine).abs().mean() < (end(20, "ddim") - fine).abs().mean()
@@ -230,17 +234,14 @@ def test_one_evaluation_a_step(sampler, order, extra):
     diffusion = Diffusion.spaced(10)
     denoise, calls = counting(mixture_denoiser(diffusion))
     x = torch.zeros(5, dtype=torch.float64)
-    list(sample(denoise, x, diffusion, ladder(10, sampler), noise=lambda: x, order=order))
+    list(sample(denoise, x, diffusion, ladder(10, sampler), noise=lambda: x, samplers=samplers(order)))
     assert len(calls) == 10 + extra
 
 
 def test_plms_of_order_one_is_ddim_without_noise():
     diffusion = Diffusion.spaced(25)
     x = torch.linspace(-2, 2, 50, dtype=torch.float64)
-    runs = [
-        [s.x for s in sample(mixture_denoiser(diffusion), x, diffusion, ladder(25, name), noise=lambda: x, order=1)]
-        for name in ("plms", "ddim")
-    ]
+    runs = [[s.x for s in walked(diffusion, x, ladder(25, name), order=1)] for name in ("plms", "ddim")]
     torch.testing.assert_close(runs[0], runs[1])
 
 
@@ -248,10 +249,10 @@ def test_a_run_may_change_from_plms_to_ddim():
     diffusion = Diffusion.spaced(20)
     x = torch.linspace(-2, 2, 50, dtype=torch.float64)
     steps = [Rung(r.index, "plms" if r.index >= 10 else "ddim") for r in ladder(20)]
-    mixed = list(sample(mixture_denoiser(diffusion), x, diffusion, steps, noise=lambda: x))
-    plms = list(sample(mixture_denoiser(diffusion), x, diffusion, ladder(20, "plms"), noise=lambda: x))
+    mixed = walked(diffusion, x, steps)
+    plms = walked(diffusion, x, ladder(20, "plms"))
     torch.testing.assert_close(mixed[9].x, plms[9].x)
-    rest = list(sample(mixture_denoiser(diffusion), plms[9].x, diffusion, steps[10:], noise=lambda: x))
+    rest = walked(diffusion, plms[9].x, steps[10:], noise=lambda: x)
     torch.testing.assert_close(mixed[-1].x, rest[-1].x)
 
 
@@ -264,36 +265,70 @@ def test_transform_comes_before_the_step():
         seen.append(x.clone())
         return mixture_denoiser(diffusion)(x, step)
 
-    list(sample(denoise, x, diffusion, ladder(4), noise=lambda: x, transform=lambda x, step: x.flip(0)))
+    flip = {"transform": lambda x, step: x.flip(0)}
+    list(sample(denoise, x, diffusion, ladder(4), noise=lambda: x, samplers=samplers(), **flip))
     torch.testing.assert_close(seen[0], x.flip(0))
-
-
-def test_adams_bashforth_is_exact_for_polynomials():
-    """Order k integrates polynomials of degree below k over the next unit step exactly."""
-    for order in (1, 2, 3, 4):
-        for degree in range(order):
-            past = [torch.tensor(float(-k) ** degree, dtype=torch.float64) for k in range(order)]
-            torch.testing.assert_close(adams_bashforth(past), torch.tensor(1 / (degree + 1), dtype=torch.float64))
-
-
-def test_negative_eta_turns_the_noise():
-    diffusion = Diffusion.spaced(10)
-    x, eps, noise = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(
-        ddim(x, eps, diffusion, 5, -0.7, noise), ddim(x, eps, diffusion, 5, 0.7, -noise), rtol=0, atol=0
-    )
-
-
-@pytest.mark.parametrize("order", [0, 5])
-def test_impossible_orders(order):
-    x = torch.zeros(1)
-    diffusion = Diffusion.spaced(2)
-    with pytest.raises(ValueError, match="1 to 4"):
-        list(sample(mixture_denoiser(diffusion), x, diffusion, ladder(2, "plms"), noise=lambda: x, order=order))
 
 
 def test_unknown_sampler():
     x = torch.zeros(1, dtype=torch.float64)
     diffusion = Diffusion.spaced(2)
     with pytest.raises(ValueError, match="ddim, ddpm, plms"):
-        list(sample(mixture_denoiser(diffusion), x, diffusion, ladder(2, "euler"), noise=lambda: x))
+        walked(diffusion, x, ladder(2, "euler"))
+
+
+@pytest.mark.parametrize("name", ["ddim", "ddpm", "plms"])
+def test_a_walk_goes_on_from_any_step_with_the_same_bits(name, tmp_path):
+    """From x and the state alone, and these from a file that can hold nothing but plain data."""
+    diffusion = Diffusion.spaced(8)
+    start, *draws = torch.randn(9, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    steps = ladder(8, name, eta=0.5)
+
+    def walk(x, first=0, state=None):
+        queue = iter(draws[first:])
+        return walked(diffusion, x, steps[first:], order=4, noise=lambda: next(queue), state=state)
+
+    whole = walk(start)
+    for first in range(1, 8):
+        x, _, state = whole[first - 1]
+        torch.save((x, state.sampler, state.tensors), tmp_path / "state.pt")
+        x, sampler, tensors = torch.load(tmp_path / "state.pt", weights_only=True)
+        rest = walk(x, first, SamplerState(sampler, tensors))
+        assert all(torch.equal(ours.x, theirs.x) for ours, theirs in zip(rest, whole[first:], strict=True))
+    assert {len(each.state.tensors) for each in whole} == ({1, 2, 3} if name == "plms" else {0})
+
+
+def dpm_solver(at, state):
+    """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, alg. 2): the state is the last picture predicted."""
+    index, diffusion = at.step.index, at.diffusion
+    x0 = diffusion.x0_from_eps(at.x, index, guided_eps(at.now, diffusion, index))
+    if at.following is None:
+        return x0, (x0,)
+
+    def log_snr(i):
+        alpha, sigma = diffusion.alpha_sigma(i)
+        return math.log(alpha / sigma)
+
+    (_, sigma), (alpha_next, sigma_next) = diffusion.alpha_sigma(index), diffusion.alpha_sigma(at.following.index)
+    h, data = log_snr(at.following.index) - log_snr(index), x0
+    if state:
+        r = (log_snr(index) - log_snr(index + 1)) / h
+        data = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * state[0]
+    return sigma_next / sigma * at.x - alpha_next * math.expm1(-h) * data, (x0,)
+
+
+def test_another_sampler_is_one_more_function():
+    """It converges as its paper says, in second order: twice the steps leave a quarter of the error, not half."""
+    start = torch.randn(200, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    more = {**samplers(), "dpm": dpm_solver}
+
+    def end(steps, name):
+        return walked(Diffusion.spaced(steps), start, ladder(steps, name), samplers=more)[-1].x
+
+    fine = end(1000, "plms")
+    coarse, finer = ((end(steps, "dpm") - fine).abs().mean() for steps in (100, 200))
+    assert 3 < coarse / finer < 5
+    torch.testing.assert_close(
+        walked(Diffusion.spaced(20), start, ladder(20, "dpm"), samplers=more)[0].x,
+        walked(Diffusion.spaced(20), start, ladder(20, "ddim"))[0].x,  # of first order they are the same
+    )

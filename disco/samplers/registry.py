@@ -1,0 +1,15 @@
+"""The samplers by the names that the setting diffusion_sampling_mode has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from disco.samplers.base import Sampler
+from disco.samplers.ddim import ddim_step
+from disco.samplers.ddpm import ddpm_step
+from disco.samplers.plms import PLMS
+
+
+def samplers(plms_order: int = 2) -> Mapping[str, Sampler]:
+    """Every sampler there is, by name. Raises ValueError for an order of PLMS outside 1 to 4."""
+    return {"ddim": ddim_step, "ddpm": ddpm_step, "plms": PLMS(plms_order)}
