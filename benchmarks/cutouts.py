@@ -28,8 +28,10 @@ from disco.kernels.cutouts import crop_resize, warp
 from disco.kernels.looks import recolour
 from torch import Tensor
 
-from disco.guidance.cutouts import SCHEDULED, Cutouts, draw_looks, greying, inner_boxes, overview_box, rotation
-from disco.planning.plan import Cuts
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.cutouts.boxes import inner_boxes, overview_box
+from disco.guidance.cutouts.looks import SCHEDULED, draw_looks, greying, rotation
+from disco.step import Cuts
 
 #: The picture's height and width, the resolution, and how many perceptors look at it: the two of the embedded models.
 CASES = {"embedded": (64, 64, 32, 2), "large": (768, 1280, 224, 1)}

@@ -39,13 +39,13 @@ from neighbours import compare, serve
 from torch import Tensor, nn
 
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.noise import ImageNoise
+from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import CallAll, Guidance, View, number_of, one_by_one
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, secondary, unet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.planning.plan import Plan, Step, build_plan
+from disco.planning.plan import Plan, build_plan
 from disco.resources.candidates import candidates
 from disco.resources.compile import choose_compile, in_precision
 from disco.resources.device import choose_device, choose_kernels
@@ -57,6 +57,7 @@ from disco.samplers.base import guided_eps
 from disco.samplers.ddim import ddim
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments
+from disco.step import Step
 
 PROMPT = "a red star over the sea"
 
@@ -140,7 +141,7 @@ class Bench:
     def __post_init__(self) -> None:
         plan, device = self.plan, self.device
         self.diffusion = Diffusion.spaced(plan.total_steps, self.networks.unet_spec.noise_schedule)
-        noises = [ImageNoise(0)]
+        noises = [ImageStreams(0)]
         self.views = [view_of(plan, perceptor, noises, device) for perceptor in self.networks.perceptors]
         at_once = self.networks.arrangement.cuts_at_once
         guidance = Guidance(self.diffusion, self.views, cuts_at_once=at_once, call_all=self.call_all)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as TF
 
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.noise import ImageNoise, normal
-from disco.guidance.cutouts import inner_boxes
+from disco.diffusion.streams import ImageStreams, normal
+from disco.guidance.cutouts.boxes import inner_boxes
 from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
 from disco.planning.plan import Plan, build_plan
@@ -71,7 +71,7 @@ class Original:
         self.plan, self.networks, self.secondary = plan, networks, secondary
         self.alphas_cumprod = Diffusion.spaced(STEPS).alphas_cumprod
         self.text = F.normalize(networks.encode_text(["a red star:2"]), dim=-1)
-        noise = ImageNoise(3)
+        noise = ImageStreams(3)
         self.cuts, self.noise = noise.generator("cuts/embedded_vit"), noise
         self.cur_t = STEPS - 1  # counted down when a step is over, as the notebook does
 

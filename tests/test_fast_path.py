@@ -13,15 +13,16 @@ from torchvision.transforms import functional as TF
 
 from disco.arrangement import Arrangement
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.noise import ImageNoise, normal
-from disco.guidance.cutouts import inner_boxes
+from disco.diffusion.streams import ImageStreams, normal
+from disco.guidance.cutouts.boxes import inner_boxes
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, unet
-from disco.planning.plan import Plan, Step, build_plan
+from disco.planning.plan import Plan, build_plan
 from disco.run import engine
 from disco.settings.config import load
 from disco.settings.overrides import from_python
+from disco.step import Step
 
 CPU = torch.device("cpu")
 SETTINGS = dict(
@@ -127,7 +128,7 @@ def gradient_plainly(x: Tensor, x0_of: Callable[[Tensor], Tensor], plan: Plan, s
 def run_plainly(plan: Plan) -> list[Tensor]:
     """Every prediction of a run of DDIM: the original's step, the UNet asked twice."""
     drawer, towers = plain_networks(plan)
-    noise = ImageNoise(plan.seeds[0])
+    noise = ImageStreams(plan.seeds[0])
     shape = (3, plan.height, plan.width)
     diffusion = Diffusion.spaced(plan.total_steps)
     looks = {}

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
-from disco.guidance.cutouts import Cutouts, whole_box
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.cutouts.boxes import whole_box
 from disco.guidance.losses import spherical_distance
 from disco.guidance.perceptor import Perceptor
 from disco.kernels.losses import picture_losses
 from disco.kernels.sphere import spherical_pull
-from disco.planning.plan import Cuts, Step
+from disco.step import Cuts, Step
 
 #: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
 InitLoss = Callable[[Tensor], Tensor]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.guidance.cutouts import random_cuts
+from disco.guidance.cutouts.families import random_cuts
 
 #: Disco Diffusion 5.7: how many targets a fuzzy prompt is spread into, how many cuts an image prompt is learnt from.
 FUZZY_COPIES = 25

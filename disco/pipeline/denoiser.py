@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
-from disco.planning.plan import Step
 from disco.samplers.base import Denoised
+from disco.step import Step
 
 
 class Prediction(NamedTuple):

@@ -29,8 +29,9 @@ from disco.settings import schedule
 from disco.settings.config import METRIC_NAMES, SamplerConfig, Settings, is_usual, specs
 from disco.settings.extras import check_tensorboard, check_video, rate_of
 from disco.settings.schedule import Schedule
+from disco.step import Cuts, Step
 
-__all__ = ["Cuts", "ImagePrompt", "Plan", "Prompt", "Stage", "Step", "build_plan"]
+__all__ = ["ImagePrompt", "Plan", "Prompt", "Stage", "build_plan"]
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
 MEMORY = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?) ?(?P<unit>[kmgt])(i?b)?", re.ASCII | re.IGNORECASE)
@@ -41,57 +42,6 @@ WRAPS: dict[str, tuple[int, ...]] = {"none": (), "x": (-1,), "y": (-2,), "both":
 
 #: Symmetries that only square pictures can have.
 SQUARE = ("diagonal", "antidiagonal", "radial_4")
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """What the cutouts look like at one step.
-
-    `family`: "scheduled" takes `overview` + `inner` cuts, with `ic_pow` and `icgray_p` for the inner ones; "random"
-    takes `cutn`. `batches`: how often the step looks.
-    """
-
-    family: str
-    overview: int
-    inner: int
-    ic_pow: float
-    icgray_p: float
-    cutn: int
-    batches: int
-    skip_augs: bool
-
-
-@dataclass(frozen=True)
-class Step:
-    """One diffusion step, all schedules read.
-
-    number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
-    t: noise level on the 0..1000 scale, 1000 * index / total steps; in compat=disco57 `single_precision_t`. share:
-    number / steps of the run, in [0, 1). sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM switch resolved.
-    perceptor_weights: in the order of `Plan.perceptors`, 0 = off. stage: index into `Plan.stages`. mirrors: symmetries
-    that x is given before the step (and the picture after the last one), names of `disco.kernels.symmetry`.
-    """
-
-    number: int
-    index: int
-    t: float
-    share: float
-    sampler: str
-    eta: float
-    clip_guidance_scale: float
-    tv_scale: float
-    range_scale: float
-    sat_scale: float
-    symmetry_loss_scale: float
-    init_scale: float
-    clamp_grad: bool
-    clamp_max: float
-    cuts: Cuts
-    perceptor_weights: tuple[float, ...]
-    stage: int
-    mirrors: tuple[str, ...]
-    save_partial: bool
-    show_progress: bool
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from disco.kernels import backend
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.planning.plan import Plan, Step
+from disco.planning.plan import Plan
 from disco.resources.cost import Cost, bytes_of, cost_of, cost_of_cuts, fake_network
 from disco.resources.ledger import BLOCK, Ledger, Work
+from disco.step import Step
 
 #: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured. Where
 #: numbers take two bytes, oneDNN keeps that much more on the CPU, whatever the picture's size: its code for each shape.

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from disco.arrangement import Arrangement
 from disco.critics.judge import assess
+from disco.diffusion.images import fit_init, overlay_noise, to_tensor
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.noise import ImageNoise, fit_init, normal, overlay_noise, perlin_init, to_tensor
+from disco.diffusion.perlin import perlin_init
+from disco.diffusion.streams import ImageStreams, normal
 from disco.errors import RenderError, SettingsError
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import CallAll, Guidance, InitLoss, Report, View, likeness, one_by_one
@@ -34,7 +36,7 @@ from disco.models.networks.secondary import load_secondary
 from disco.models.networks.unet import UNet, load_unet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.planning.inputs import files_of, forget_fetched, named
-from disco.planning.plan import Plan, Stage, Step, build_plan
+from disco.planning.plan import Plan, Stage, build_plan
 from disco.resources.arrange import arrange
 from disco.resources.compile import choose_compile, compiled, forget_compiled, in_precision
 from disco.resources.cost import bytes_of
@@ -51,6 +53,7 @@ from disco.samplers.registry import samplers
 from disco.settings.config import Settings, from_dict, load
 from disco.settings.overrides import from_python
 from disco.settings.paths import expanded
+from disco.step import Step
 from disco.version import version
 
 
@@ -525,7 +528,7 @@ def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def walk(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[Event]:
     """Render the pictures of these seeds in one tensor, step by step."""
     settings, compat = plan.settings, plan.settings.compat == "disco57"
-    noises = [ImageNoise(seed) for seed in seeds]
+    noises = [ImageStreams(seed) for seed in seeds]
     shape = (3, plan.height, plan.width)
     diffusion = Diffusion.spaced(plan.total_steps, networks.unet_spec.noise_schedule)
 
@@ -641,7 +644,7 @@ class Numbers:
 class ClassLabels:
     """The class each picture is drawn as: one at random, anew at every call where `again`."""
 
-    noises: Sequence[ImageNoise]
+    noises: Sequence[ImageStreams]
     count: int
     again: bool
     device: torch.device
@@ -649,12 +652,12 @@ class ClassLabels:
     def __call__(self) -> Tensor:
         labels = []
         for noise in self.noises:
-            generator = noise.generator("classes") if self.again else ImageNoise(noise.seed).generator("classes")
+            generator = noise.generator("classes") if self.again else ImageStreams(noise.seed).generator("classes")
             labels.append(torch.randint(self.count, (), generator=generator))
         return torch.stack(labels).to(self.device)
 
 
-def start_picture(plan: Plan, noises: Sequence[ImageNoise], device: torch.device) -> Tensor | None:
+def start_picture(plan: Plan, noises: Sequence[ImageStreams], device: torch.device) -> Tensor | None:
     """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
     settings, compat = plan.settings.init, plan.settings.compat == "disco57"
     if settings.perlin_init:
@@ -677,7 +680,7 @@ def line_of(step: Step, numbers: Numbers) -> dict[str, Any]:
 # What guides
 
 
-def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageNoise], device: torch.device) -> View:
+def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageStreams], device: torch.device) -> View:
     """A perceptor with its cutouts and with the prompts of every stage."""
     compat = plan.settings.compat == "disco57"
     images = [image_targets(plan, perceptor, noise, device) for noise in noises]
@@ -688,7 +691,7 @@ def view_of(plan: Plan, perceptor: Perceptor, noises: Sequence[ImageNoise], devi
     return View(perceptor, Cutouts(perceptor.resolution, compat, plan.wrap), targets, weights, generators)
 
 
-def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageNoise, device: torch.device) -> list[Tensor]:
+def image_targets(plan: Plan, perceptor: Perceptor, noise: ImageStreams, device: torch.device) -> list[Tensor]:
     """Embeddings [16, d] of every image prompt, as one picture's seed cuts it."""
     generator = noise.generator(f"image_prompts/{perceptor.name}")
     skip_augs, compat = plan.steps[0].cuts.skip_augs, plan.settings.compat == "disco57"
@@ -715,7 +718,7 @@ def stage_targets(
     plan: Plan,
     stage: Stage,
     perceptor: Perceptor,
-    noises: Sequence[ImageNoise],
+    noises: Sequence[ImageStreams],
     images: Sequence[Sequence[Tensor]],
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:

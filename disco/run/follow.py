@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from disco.planning.plan import Plan, Step
+from disco.planning.plan import Plan
 from disco.run.outputs import to_image
 from disco.settings.config import to_dict
+from disco.step import Step
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -82,7 +82,7 @@ OTHER_PICTURES = ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 def to_image(picture: Tensor, truncate: bool = False) -> Image.Image:
     """[3, H, W] in [-1, 1] -> a Pillow picture of mode "RGB": clamped, then round((x + 1) * 127.5), ties to even.
 
-    The reverse of `disco.diffusion.noise.to_tensor`, exactly; rounding also halves the largest error of the original,
+    The reverse of `disco.diffusion.images.to_tensor`, exactly; rounding also halves the largest error of the original,
     which cuts off what is behind the point (`truncate`) and so is half a level darker.
     """
     levels = (picture.detach().float().clamp(-1, 1) + 1) * 127.5

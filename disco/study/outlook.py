@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from disco.errors import SettingsError
-from disco.planning.plan import Plan, Step, build_plan
+from disco.planning.plan import Plan, build_plan
 from disco.run.outputs import read_record
+from disco.step import Step
 from disco.study.cells import Job, Sweep, is_done
 
 if TYPE_CHECKING:

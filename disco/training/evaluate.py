@@ -29,11 +29,11 @@ from disco.models import catalog
 from disco.models.networks.clip import load_perceptor
 from disco.models.networks.unet import load_unet
 from disco.pipeline.denoiser import GuidedDenoiser, UNetDenoiser
-from disco.planning.plan import Step
 from disco.resources.watch import process_memory
 from disco.run.engine import render
 from disco.samplers.base import ladder, sample
 from disco.samplers.registry import samplers
+from disco.step import Step
 from disco.training import pictures, world
 from disco.training.data import Bank, rival
 from disco.training.pictures import Shares

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.noise import ImageNoise
+from disco.diffusion.streams import ImageStreams
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, View, clamp_rms, drop_non_finite, likeness, root_mean_square
 from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
@@ -19,8 +19,8 @@ from disco.models import catalog
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.planning.plan import Cuts, Step
 from disco.resources.threads import side_by_side
+from disco.step import Cuts, Step
 
 SIDE = 24
 DIFFUSION = Diffusion.spaced(50)
@@ -70,7 +70,7 @@ def guidance(batch=2, **options):
     generator = torch.Generator().manual_seed(9)
     targets = torch.randn(1, 3, 12, generator=generator, dtype=torch.float64)
     weights = torch.tensor([1.5, -1.0, 0.5], dtype=torch.float64)
-    noises = [ImageNoise(seed) for seed in range(batch)]
+    noises = [ImageStreams(seed) for seed in range(batch)]
     views = [
         View(p, Cutouts(p.resolution), [targets], [weights], [noise.generator(p.name) for noise in noises])
         for p in PERCEPTORS
@@ -227,7 +227,7 @@ def test_cuts_in_turn_agree_in_float32():
 
 def test_perceptors_of_one_resolution_look_as_each_would_alone(monkeypatch):
     """But for the noise over the pixels, their cuts are their own; the pull is the sum."""
-    monkeypatch.setattr("disco.guidance.cutouts.NOISE", 0.0)
+    monkeypatch.setattr("disco.guidance.cutouts.looks.NOISE", 0.0)
     twin = toy_perceptor("twin", 16, 5)
     drawn, pulls = [], []
     for weights in ((1.0, 0.5), (1.0, 0.0), (0.0, 0.5)):
@@ -244,7 +244,7 @@ def test_perceptors_of_one_resolution_look_as_each_would_alone(monkeypatch):
         x, x0 = leaf_pair()
         pulls.append(guide(x, x0, replace(only(clip_guidance_scale=100.0), perceptor_weights=weights)))
         monkeypatch.undo()
-        monkeypatch.setattr("disco.guidance.cutouts.NOISE", 0.0)
+        monkeypatch.setattr("disco.guidance.cutouts.looks.NOISE", 0.0)
         drawn.append(calls)
     assert drawn == [[2, 2], [1, 1], [1, 1]]  # perceptors, by batch
     torch.testing.assert_close(pulls[0], pulls[1] + pulls[2])
@@ -256,7 +256,7 @@ def test_kernels_pull_as_their_references_do():
     for kernels in ("reference", "triton"):
         perceptor = toy_perceptor("small", 16, 0, torch.float32)
         target = torch.randn(1, 2, 12, generator=torch.Generator().manual_seed(1))
-        noise = ImageNoise(3).generator("small")
+        noise = ImageStreams(3).generator("small")
         view = View(perceptor, Cutouts(16), [target], [torch.tensor([1.5, -0.5])], [noise])
         guide = Guidance(DIFFUSION, [view])
         x = (1.5 * torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))).requires_grad_()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.guidance.cutouts import random_cuts
+from disco.guidance.cutouts.families import random_cuts
 from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor, fuzzy, image_target, weigh
 
 torch.set_num_threads(1)

@@ -23,7 +23,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms import functional as TF
 
-from disco.diffusion.noise import to_tensor
+from disco.diffusion.images import to_tensor
 from disco.errors import SettingsError
 from disco.run import outputs
 from disco.run.outputs import (

@@ -1,88 +1,18 @@
-"""A seed means one picture everywhere; Perlin noise against Perlin's definition, written out point by point."""
+"""Perlin noise, against Perlin's own words and Pillow's resizing."""
 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageOps
-from scipy import stats
 from torchvision.transforms import functional as TF
 
-from disco.diffusion.noise import (
-    ImageNoise,
-    autocontrast,
-    fit_init,
-    fractal_noise,
-    gradient_noise,
-    gridded_noise,
-    normal,
-    overlay_noise,
-    perlin_init,
-    to_tensor,
-)
+from disco.diffusion.perlin import autocontrast, fractal_noise, gradient_noise, gridded_noise, perlin_init
+from disco.diffusion.streams import ImageStreams
 from disco.errors import SettingsError
-
-# Streams
-
-
-def test_a_stream_goes_on_and_the_others_do_not_notice():
-    quiet, busy = ImageNoise(7), ImageNoise(7)
-    torch.rand(100, generator=busy.generator("cuts/ViT"))
-    for _ in range(2):
-        assert torch.equal(normal([quiet], "start", (3, 4, 5)), normal([busy], "start", (3, 4, 5)))
-    assert quiet.generator("start") is quiet.generator("start")
-
-
-def test_streams_and_seeds_are_independent():
-    draws = [
-        normal([ImageNoise(seed)], stream, (10_000,))[0]
-        for seed in (0, 1, 2**40)
-        for stream in ("start", "steps", "cuts/ViT-B-32")
-    ]
-    correlation = torch.corrcoef(torch.stack(draws)) - torch.eye(len(draws))
-    assert correlation.abs().max() < 5 / math.sqrt(10_000)
-
-
-def test_an_image_does_not_depend_on_its_batch():
-    alone = normal([ImageNoise(3)], "start", (3, 6, 5))
-    batch = normal([ImageNoise(seed) for seed in (1, 2, 3, 4)], "start", (3, 6, 5))
-    assert batch.shape == (4, 3, 6, 5)
-    assert torch.equal(batch[2], alone[0])
-
-
-def test_precision_changes_the_dtype_not_the_noise():
-    single, double = (normal([ImageNoise(3)], "start", (3, 6, 5), dtype=d) for d in (torch.float32, torch.float64))
-    assert double.dtype == torch.float64
-    assert torch.equal(single.double(), double)
-
-
-def test_noise_is_standard_normal():
-    assert stats.kstest(normal([ImageNoise(0)], "start", (3, 64, 64)).flatten().numpy(), "norm").pvalue > 1e-3
-
-
-def test_another_process_draws_the_same_and_the_global_state_is_left_alone():
-    before = torch.get_rng_state()
-    drawn = normal([ImageNoise(11)], "start", (20,))[0].tolist()
-    assert torch.equal(torch.get_rng_state(), before)
-    code = "from disco.diffusion.noise import *; print(normal([ImageNoise(11)], 'start', (20,))[0].tolist())"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == str(drawn)
-
-
-def test_the_seed_of_a_stream_is_fixed_for_good():
-    """Were it to change, no old picture could be rendered again."""
-    assert ImageNoise(0).generator("start").initial_seed() == 0x7C4EB850
-    assert ImageNoise(1).generator("cuts/vit").initial_seed() == 0x3D8C68DD
-
-
-# Perlin noise
 
 
 def perlin_at(gradients: np.ndarray, y: float, x: float) -> float:
@@ -134,11 +64,11 @@ def test_gridded_noise_is_a_whole_grid_resized_to_eight_bits(height, width):
 
 
 def test_perlin_noise_of_the_original_is_the_mean_of_two_gridded_fields():
-    generator = ImageNoise(1).generator("perlin")
+    generator = ImageStreams(1).generator("perlin")
     fields = gridded_noise(1, 12, 1, 6, 9, generator), gridded_noise(1, 8, 4, 6, 9, generator)
-    got = perlin_init(ImageNoise(1), 6, 9, "gray", compat=True)
+    got = perlin_init(ImageStreams(1), 6, 9, "gray", compat=True)
     torch.testing.assert_close(got, (sum(fields) - 1).expand(3, 6, 9))
-    assert (got - perlin_init(ImageNoise(1), 6, 9, "gray")).abs().max() > 0.02
+    assert (got - perlin_init(ImageStreams(1), 6, 9, "gray")).abs().max() > 0.02
 
 
 def test_gradient_noise_vanishes_at_the_corners():
@@ -177,15 +107,15 @@ def test_autocontrast_agrees_with_pillow():
 @pytest.mark.parametrize("mode", ["mixed", "color", "gray"])
 @pytest.mark.parametrize("size", [(40, 72), (1, 1), (3, 200)])
 def test_perlin_init_has_its_size_and_range_and_repeats(mode, size):
-    start = perlin_init(ImageNoise(1), *size, mode)
+    start = perlin_init(ImageStreams(1), *size, mode)
     assert start.shape == (3, *size) and start.dtype == torch.float32
     assert start.min() >= -1 and start.max() <= 1
-    assert torch.equal(start, perlin_init(ImageNoise(1), *size, mode))
-    assert not torch.equal(start, perlin_init(ImageNoise(2), *size, mode))
+    assert torch.equal(start, perlin_init(ImageStreams(1), *size, mode))
+    assert not torch.equal(start, perlin_init(ImageStreams(2), *size, mode))
 
 
 def test_perlin_modes_colour_what_they_say():
-    gray, mixed, color = (perlin_init(ImageNoise(1), 48, 48, mode) for mode in ("gray", "mixed", "color"))
+    gray, mixed, color = (perlin_init(ImageStreams(1), 48, 48, mode) for mode in ("gray", "mixed", "color"))
     assert torch.equal(gray[0], gray[1]) and torch.equal(gray[0], gray[2])
 
     def spread(picture: torch.Tensor) -> float:
@@ -195,7 +125,7 @@ def test_perlin_modes_colour_what_they_say():
 
 
 def test_perlin_clouds_are_smooth_and_the_same_at_another_size():
-    small, large = perlin_init(ImageNoise(1), 32, 32, "mixed"), perlin_init(ImageNoise(1), 96, 96, "mixed")
+    small, large = perlin_init(ImageStreams(1), 32, 32, "mixed"), perlin_init(ImageStreams(1), 96, 96, "mixed")
     neighbours = (large[:, 1:] - large[:, :-1]).abs().mean()
     far = (large[:, 48:] - large[:, :48]).abs().mean()
     assert neighbours < far / 2
@@ -214,54 +144,12 @@ def test_perlin_clouds_go_on_at_the_other_edge_of_a_tile(wrap, seamless):
 
 
 def test_perlin_init_of_a_tile():
-    rows, columns = (perlin_init(ImageNoise(1), 32, 48, wrap=wrap) for wrap in ((-2,), (-1,)))
-    plain = perlin_init(ImageNoise(1), 32, 48)
+    rows, columns = (perlin_init(ImageStreams(1), 32, 48, wrap=wrap) for wrap in ((-2,), (-1,)))
+    plain = perlin_init(ImageStreams(1), 32, 48)
     assert not torch.equal(rows, columns) and not torch.equal(rows, plain) and not torch.equal(columns, plain)
     assert torch.corrcoef(torch.stack((rows.flatten(), plain.flatten())))[0, 1] > 0.5  # the same clouds but at the rim
 
 
 def test_an_unknown_perlin_mode_is_refused():
     with pytest.raises(SettingsError, match="perlin_mode='colour'.*mixed, color, gray"):
-        perlin_init(ImageNoise(0), 8, 8, "colour")
-
-
-# Image inits
-
-
-def test_to_tensor_keeps_the_order_of_pixels_and_channels():
-    picture = Image.new("RGB", (3, 2))
-    picture.putpixel((2, 1), (255, 0, 51))
-    values = to_tensor(picture)
-    assert values.shape == (3, 2, 3)
-    assert values[:, 1, 2].tolist() == pytest.approx([1, -1, -0.6])
-    assert values[:, 0, 0].tolist() == [-1, -1, -1]
-
-
-def test_an_init_image_is_resized_by_lanczos():
-    values = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    resized = Image.fromarray(values).resize((12, 8), Image.Resampling.LANCZOS)
-    expected = np.asarray(resized, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1
-    init = fit_init(Image.fromarray(values), 8, 12)
-    assert init.dtype == torch.float32
-    np.testing.assert_allclose(init.numpy(), expected, atol=1e-6)
-
-
-@settings(max_examples=25, deadline=None)
-@given(amount=st.floats(0, 1))
-def test_overlaid_noise_has_the_stated_opacity(amount):
-    init = torch.full((3, 32, 32), 0.5)
-    laid = overlay_noise(init, amount, torch.Generator().manual_seed(0))
-    assert laid.min() >= -1 and laid.max() <= 1
-    assert laid.mean().item() == pytest.approx((1 - amount) * 0.5, abs=0.05)
-    assert laid.std().item() == pytest.approx(amount / math.sqrt(3), abs=0.02)  # uniform on [-1, 1]: 1/sqrt(3)
-
-
-def test_no_overlay_leaves_the_picture_alone():
-    init = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(overlay_noise(init, 0.0, torch.Generator().manual_seed(0)), init)
-
-
-@pytest.mark.parametrize("amount", [-0.1, 1.1, math.nan])
-def test_an_impossible_overlay_is_refused(amount):
-    with pytest.raises(SettingsError, match="init_noise"):
-        overlay_noise(torch.zeros(3, 2, 2), amount, torch.Generator())
+        perlin_init(ImageStreams(0), 8, 8, "colour")

@@ -1,13 +1,7 @@
-"""Where an image starts: its own random streams, Perlin noise, or a picture.
-
-Pictures are float32 [3, H, W] in [-1, 1]. Everything random is drawn on the CPU, in float32, from a generator that
-belongs to one image: what a seed gives depends neither on the device and precision nor on the rest of the batch.
-"""
+"""Perlin noise: the cloudy start of Disco Diffusion, drawn from an image's own stream."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -16,51 +10,14 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from disco.diffusion.streams import ImageStreams
 from disco.errors import SettingsError
 
 PERLIN_MODES = ("mixed", "color", "gray")
 
 
-class ImageNoise:
-    """Named random streams, all of which come from the seed of one image.
-
-    Streams do not disturb one another: an image that draws more cutouts still starts from the same noise.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self._generators: dict[str, torch.Generator] = {}
-
-    def generator(self, stream: str) -> torch.Generator:
-        """The CPU generator of `stream`: the same object at every call, so that its draws go on."""
-        if stream not in self._generators:
-            self._generators[stream] = torch.Generator().manual_seed(_stream_seed(self.seed, stream))
-        return self._generators[stream]
-
-
-def _stream_seed(seed: int, stream: str) -> int:
-    # Not Python's hash(), which differs from process to process.
-    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
-    return int.from_bytes(digest[:4], "little")  # torch's CPU generator reads 32 bits of its seed
-
-
-def normal(
-    noises: Sequence[ImageNoise],
-    stream: str,
-    shape: Sequence[int],
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """Standard normal noise [B, *shape], row b drawn from `stream` of image b."""
-    drawn = torch.stack([torch.randn(*shape, generator=noise.generator(stream)) for noise in noises])
-    return drawn.to(device, dtype)
-
-
-# Perlin noise
-
-
 def perlin_init(
-    noise: ImageNoise,
+    streams: ImageStreams,
     height: int,
     width: int,
     mode: str = "mixed",
@@ -81,7 +38,7 @@ def perlin_init(
     """
     if mode not in PERLIN_MODES:
         raise SettingsError(f"perlin_mode={mode!r} is unknown; choose one of {', '.join(PERLIN_MODES)}")
-    generator = noise.generator("perlin")
+    generator = streams.generator("perlin")
     field = gridded_noise if compat else fractal_noise
     broad = field(1 if mode == "gray" else 3, 12, 1, height, width, generator, wrap)
     fine = field(3 if mode == "color" else 1, 8, 4, height, width, generator, wrap)
@@ -211,31 +168,3 @@ def autocontrast(picture: Tensor) -> Tensor:
     darkest, brightest = picture.amin((1, 2), keepdim=True), picture.amax((1, 2), keepdim=True)
     stretched = (picture - darkest) / (brightest - darkest)
     return torch.where(brightest > darkest, stretched, picture)
-
-
-# Image inits
-
-
-def fit_init(picture: Image.Image, height: int, width: int) -> Tensor:
-    """An RGB picture, resized (Lanczos) to height x width whatever its proportions: float32 [3, H, W] in [-1, 1]."""
-    return to_tensor(picture.resize((width, height), Image.Resampling.LANCZOS))
-
-
-def to_tensor(picture: Image.Image) -> Tensor:
-    """A Pillow picture of mode "RGB" -> float32 [3, H, W] in [-1, 1]; 0 becomes -1 and 255 becomes 1."""
-    values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-    return values.float() / 127.5 - 1
-
-
-def overlay_noise(picture: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Lay coloured, uniform noise over [3, H, W] in [-1, 1] as a layer of opacity `amount`: 0 nothing, 1 only noise.
-
-    Diffusion makes its detail from variation. Flat areas of an init image offer none, and stay dead when many steps
-    are skipped; a layer of noise gives them something to grow from.
-
-    Raises SettingsError, naming init_noise, for an amount outside 0 to 1.
-    """
-    if not 0 <= amount <= 1:
-        raise SettingsError(f"init_noise={amount} is outside the range 0 (no noise) to 1 (nothing but noise)")
-    noise = torch.rand(*picture.shape, generator=generator) * 2 - 1
-    return torch.lerp(picture, noise.to(picture), amount)

@@ -1,0 +1,61 @@
+"""How a perceptor looks at a picture: where its cuts are, and how each is seen.
+
+Geometry (`boxes`) and augmentation (`looks`) are drawn apart, on the CPU, from one generator a picture: a picture's
+cuts depend on its generator alone, whatever else is in the batch. What they make together is a family (`families`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from disco.guidance.cutouts.families import random_cuts, scheduled_cuts
+from disco.step import Cuts
+
+__all__ = ["Cutouts"]
+
+
+class Cutouts:
+    """How a batch of pictures is seen at one perceptor's resolution.
+
+    wrap: dimensions, of -1 and -2, along which the pictures tile: there a cut that reaches over an edge, and what
+    surrounds a picture, see its other edge, where they see darkness otherwise; scheduled inner cuts lie anywhere.
+    compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, dark edges of scheduled
+    cuts, and one look for all of a picture's, its four jitters in random order. Random cuts, which the original
+    augments one by one before resizing them, are then augmented so as well, and resized its way.
+    """
+
+    def __init__(self, resolution: int, compat: bool = False, wrap: tuple[int, ...] = ()) -> None:
+        self.resolution = resolution
+        self.compat = compat
+        self.wrap = wrap
+
+    def __call__(self, pictures: Tensor, cuts: Cuts, generators: Sequence[torch.Generator]) -> Tensor:
+        """Draw new cuts of each picture for one perceptor: `together` with a generator a picture, [B, C, 3, r, r]."""
+        return self.together(pictures, cuts, [[generator] for generator in generators])[:, 0]
+
+    def together(self, pictures: Tensor, cuts: Cuts, generators: Sequence[Sequence[torch.Generator]]) -> Tensor:
+        """Draw new cuts of each picture for perceptors of one resolution, all of them at once.
+
+        Args:
+            pictures: [B, 3, H, W], 0..1 inside the allowed range, floating point.
+            cuts: how many for each perceptor, of which family.
+            generators: B times P of them, on the CPU, in any state; each moves on. A perceptor's cuts are drawn from
+                its own, but for the noise over the pixels, which all of them have from the first.
+
+        Returns [B, P, C, 3, r, r], dtype and device of `pictures`; C is overview + inner (in this order) or cutn. The
+        gradient flows to `pictures`. Raises ValueError for another number of generators, or an unknown family.
+        """
+        seen = [self._see(picture, own, cuts) for picture, own in zip(pictures, generators, strict=True)]
+        one = seen[0][None] if len(seen) == 1 else torch.stack(seen)  # which would copy
+        return one.unflatten(1, (len(generators[0]), -1))
+
+    def _see(self, picture: Tensor, generators: Sequence[torch.Generator], cuts: Cuts) -> Tensor:
+        """[P C, 3, r, r]"""
+        if cuts.family == "scheduled":
+            return scheduled_cuts(picture, cuts, self.resolution, generators, self.compat, self.wrap)
+        if cuts.family == "random":
+            return random_cuts(picture, cuts.cutn, self.resolution, generators, cuts.skip_augs, self.compat, self.wrap)
+        raise ValueError(f"cutout family {cuts.family!r}: allowed are scheduled, random")
