@@ -80,7 +80,7 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     # The files hold random numbers, which have no hash to be held against.
     WeightsFile.form_at = lambda file, path: dataclasses.replace(file, sha256=None)  # type: ignore[method-assign]
     plan = build_plan(load(from_arguments([PROMPT, *arguments])))
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     warm_up = build_plan(load(from_arguments([PROMPT, "width=32", "height=32", f"device={device}"])))
     walk_a_step(warm_up, device, Arrangement("float32"))
     for loaded in engine.FILES:

@@ -52,7 +52,7 @@ def threads(arguments: list[str]) -> int:
     from disco.settings.config import load
     from disco.settings.overrides import from_arguments
 
-    return load(from_arguments(arguments)).model.threads or torch.get_num_threads()
+    return load(from_arguments(arguments)).machine.threads or torch.get_num_threads()
 
 
 def outside(arguments: list[str]) -> float:

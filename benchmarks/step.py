@@ -262,7 +262,7 @@ def main() -> None:
 
 
 def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     arrangement = next(iter(candidates(plan, device.type)))
     cores = torch.get_num_threads()
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:

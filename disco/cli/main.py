@@ -358,7 +358,7 @@ def check_machine(plan: Plan) -> None:
     from disco.resources.device import choose_device, choose_kernels
     from disco.run.engine import specs_of
 
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     choose_kernels(plan, device)
     if plan.needs_lpips:
         check_lpips()
@@ -454,7 +454,7 @@ def help_on(name: str) -> str:
     """What `disco help NAME` prints. Raises `SettingsError` for what is no setting, group or verb."""
     if name in VERBS:
         return (importlib.import_module(VERBS[name]).__doc__ or "").strip()
-    known = {spec.name for spec in specs().values() if name in (spec.name, spec.path, spec.group)}
+    known = {spec.name for spec in specs().values() if name in (spec.name, spec.path, spec.older_path, spec.group)}
     if not known:
         raise unknown_setting(name)
     return "\n".join(_settings_in_words(known, 120)).strip()

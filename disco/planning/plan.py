@@ -140,7 +140,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
 
 def memory_limit(settings: Settings) -> int | None:
     """The setting memory_limit in bytes; None for auto."""
-    given = settings.model.memory_limit
+    given = settings.machine.memory_limit
     if given == "auto":
         return None
     found = MEMORY.fullmatch(given)
@@ -151,7 +151,7 @@ def memory_limit(settings: Settings) -> int | None:
 
 def cuts_at_once(settings: Settings) -> int | None:
     """The setting cuts_at_once; None for auto."""
-    given = settings.model.cuts_at_once
+    given = settings.machine.cuts_at_once
     if given == "auto":
         return None
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
@@ -168,8 +168,9 @@ def _check_names(settings: Settings) -> None:
         catalog.secondary(models.secondary_model)
     memory_limit(settings)
     cuts_at_once(settings)
-    if not DEVICE.fullmatch(models.device):
-        raise SettingsError(f"device is {models.device!r}, but must be auto, cpu, cuda, cuda:N or mps")
+    device = settings.machine.device
+    if not DEVICE.fullmatch(device):
+        raise SettingsError(f"device is {device!r}, but must be auto, cpu, cuda, cuda:N or mps")
     names = settings.perceptors.clip_models
     if not names:
         raise SettingsError("clip_models is empty; name at least one, such as embedded_vit")

@@ -13,7 +13,7 @@ from disco.resources.candidates import candidates
 from disco.resources.cost import bytes_of, fake_network
 from disco.resources.estimate import estimate, least_needed, needed
 from disco.resources.units import format_bytes
-from disco.settings.config import Settings
+from disco.settings.config import Settings, with_values
 
 
 def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -> str:
@@ -38,22 +38,22 @@ def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -
 
 def alternatives(plan: Plan) -> Iterator[tuple[str, Settings]]:
     """Changes of settings that take less memory, in words to type: each alone, then together."""
-    settings, model = plan.settings, plan.settings.model
+    settings, machine = plan.settings, plan.settings.machine
     changes: list[dict[str, Any]] = []
-    if model.checkpointing == "off" or cuts_at_once(settings) is not None:
+    if machine.checkpointing == "off" or cuts_at_once(settings) is not None:
         changes.append({"checkpointing": "auto", "cuts_at_once": "auto"})
-    if model.precision == "float32":
+    if machine.precision == "float32":
         changes.append({"precision": "auto"})
-    if not model.use_secondary_model:
+    if not settings.model.use_secondary_model:
         changes.append({"use_secondary_model": True})
     sizes = [{"width": int(plan.width * share), "height": int(plan.height * share)} for share in (0.75, 0.5)]
     for change in [*changes, *sizes]:
-        yield in_settings(change), with_model(settings, change)
+        yield in_settings(change), with_values(settings, change)
     together = {name: value for change in changes for name, value in change.items()}
     fewer = with_fewer_perceptors(settings)
     words = f"clip_models=[{','.join(fewer.perceptors.clip_models)}]" if fewer != settings else ""
     for change in (together, together | sizes[-1]):
-        yield f"{words} {in_settings(change)}".strip(), with_model(fewer, change)
+        yield f"{words} {in_settings(change)}".strip(), with_values(fewer, change)
 
 
 def with_fewer_perceptors(settings: Settings) -> Settings:
@@ -64,10 +64,6 @@ def with_fewer_perceptors(settings: Settings) -> Settings:
     )
     weights = {name: weight for name, weight in perceptors.perceptor_weights.items() if name == smallest}
     return replace(settings, perceptors=replace(perceptors, clip_models=(smallest,), perceptor_weights=weights))
-
-
-def with_model(settings: Settings, change: dict[str, Any]) -> Settings:
-    return replace(settings, model=replace(settings.model, **change))
 
 
 def in_settings(change: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ from disco.resources.estimate import heaviest
 
 def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
     """The arrangements that the settings allow, in the order to be tried."""
-    model = plan.settings.model
-    precisions = auto_precisions(device_type) if model.precision == "auto" else (model.precision,)
-    switch = {"auto": (False, True), "on": (True,), "off": (False,)}[model.checkpointing]
+    machine = plan.settings.machine
+    precisions = auto_precisions(device_type) if machine.precision == "auto" else (machine.precision,)
+    switch = {"auto": (False, True), "on": (True,), "off": (False,)}[machine.checkpointing]
     cuts = number_of(heaviest(plan).cuts)
     given = cuts_at_once(plan.settings)
     chunks = [0] if given is None else [given if given < cuts else 0]

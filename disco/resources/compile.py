@@ -27,7 +27,7 @@ RECYCLING = ("reduce-overhead", "max-autotune")
 
 def choose_compile(plan: Plan, device: torch.device) -> Choice:
     """How torch.compile treats the networks; "off" where it does not."""
-    asked = plan.settings.model.compile
+    asked = plan.settings.machine.compile
     if asked != "auto":
         return Choice(asked, "as asked")
     evaluations = len(plan.steps) * len(plan.seeds)

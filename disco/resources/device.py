@@ -39,7 +39,7 @@ def choose_device(name: str) -> torch.device:
 
 def choose_kernels(plan: Plan, device: torch.device) -> Choice:
     """Whether Triton's kernels run, "triton", or their references. Raises SettingsError where they cannot but must."""
-    asked = plan.settings.model.kernels
+    asked = plan.settings.machine.kernels
     if asked == "reference":
         return Choice("reference", "as asked")
     if backend.can_run(device) and (asked == "triton" or device.type == "cuda"):

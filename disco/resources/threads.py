@@ -40,7 +40,7 @@ class Threads:
 
 def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -> Threads:
     """How many threads compute the plan. cores: how many it may use; None = as many as torch does."""
-    asked, cores = plan.settings.model.threads, cores or torch.get_num_threads()
+    asked, cores = plan.settings.machine.threads, cores or torch.get_num_threads()
     if asked > 1 or device.type != "cpu":
         return Threads(asked or cores, 1, "as asked" if asked else f"{device.type} computes")
     if not asked and not has_short_operations(plan):

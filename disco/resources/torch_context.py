@@ -85,13 +85,13 @@ def torch_context(plan: Plan) -> Iterator[Threads]:
 
     Raises SettingsError for a device that this machine lacks.
     """
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     with ExitStack() as stack:
         before = stack.enter_context(STATE.at_work())
         stack.callback(torch.set_num_threads, before)
         threads = choose_threads(plan, device, before)
         torch.set_num_threads(threads.each)
-        stack.enter_context(backend.using(plan.settings.model.kernels))
+        stack.enter_context(backend.using(plan.settings.machine.kernels))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         for kind in {"cpu", device.type}:

@@ -209,7 +209,7 @@ def _rendered(
     earlier: Earlier | None = None,
 ) -> Run:
     """`render_settings`, planned; started: when, by `time.perf_counter`. earlier: what to go on from."""
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     choose_kernels(plan, device)  # refused here, if at all: before any model is loaded
     arrangement, estimate = arrange(plan, device)
     with LOADING:

@@ -41,6 +41,7 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from disco.errors import SettingsError
+from disco.settings.config import regrouped
 from disco.settings.extras import check_video, rate_of
 from disco.settings.paths import expanded, writing
 
@@ -578,7 +579,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise SettingsError(f"{str(path)!r} holds no record of a run: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
         raise SettingsError(f"{str(path)!r} holds no settings of disco; give one of its pictures or a run.json")
-    return record
+    return record | {"settings": regrouped(record["settings"])}
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _switch(help: str) -> Any:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What draws: the diffusion model, the picture's size, the machine."""
+    """What draws: the diffusion model, and the picture's size."""
 
     diffusion_model: str = _setting("the UNet that draws, a name of the catalog or the path of a file")
     use_secondary_model: bool = _setting("guide through the small secondary model instead of the UNet")
@@ -87,30 +87,6 @@ class ModelConfig:
         "let the picture go on at its other edge, without a seam: left and right (x), top and bottom (y), or both",
         choices=("none", "x", "y", "both"),
         before="none",
-    )
-    device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
-    precision: str = _setting(
-        "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
-    )
-    threads: int = _setting(
-        "threads that share every operation, on which the last bits depend; 0 = one for small networks and in a "
-        "study, else all there are",
-        low=0,
-        high=1024,
-    )
-    memory_limit: str = _setting("what the run may take, such as 8GiB; auto: what the machine or card has free")
-    checkpointing: str = _setting(
-        "compute activations twice instead of holding them: half the memory, a third more time",
-        choices=("auto", "on", "off"),
-    )
-    cuts_at_once: Any = _setting("cuts that a perceptor looks at together, the fewer the less memory; or auto")
-    kernels: str = _setting(
-        "Triton's kernels or their references in PyTorch; auto: kernels on cuda",
-        choices=("auto", "triton", "reference"),
-    )
-    compile: str = _setting(
-        "how torch.compile treats the networks; auto: on cuda, in runs of a thousand steps and more",
-        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
     )
 
 
@@ -223,6 +199,36 @@ class OutputConfig:
 
 
 @dataclass(frozen=True)
+class MachineConfig:
+    """What computes the picture, in which numbers, and what of the machine it may take."""
+
+    device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
+    precision: str = _setting(
+        "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
+    )
+    threads: int = _setting(
+        "threads that share every operation, on which the last bits depend; 0 = one for small networks and in a "
+        "study, else all there are",
+        low=0,
+        high=1024,
+    )
+    memory_limit: str = _setting("what the run may take, such as 8GiB; auto: what the machine or card has free")
+    checkpointing: str = _setting(
+        "compute activations twice instead of holding them: half the memory, a third more time",
+        choices=("auto", "on", "off"),
+    )
+    cuts_at_once: Any = _setting("cuts that a perceptor looks at together, the fewer the less memory; or auto")
+    kernels: str = _setting(
+        "Triton's kernels or their references in PyTorch; auto: kernels on cuda",
+        choices=("auto", "triton", "reference"),
+    )
+    compile: str = _setting(
+        "how torch.compile treats the networks; auto: on cuda, in runs of a thousand steps and more",
+        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one run."""
 
@@ -241,6 +247,11 @@ class Settings:
     sampler: SamplerConfig = _group()
     init: InitConfig = _group()
     output: OutputConfig = _group()
+    machine: MachineConfig = _group()
+
+
+#: Groups that were split off another, and which: what older versions wrote has their settings there.
+SPLIT_OFF = {"machine": "model"}
 
 
 @dataclass(frozen=True)
@@ -262,6 +273,11 @@ class Spec:
     def path(self) -> str:
         """The full name, e.g. guidance.clamp_max."""
         return f"{self.group}.{self.name}" if self.group else self.name
+
+    @property
+    def older_path(self) -> str:
+        """The full name that the first versions had for it; mostly the same."""
+        return f"{SPLIT_OFF[self.group]}.{self.name}" if self.group in SPLIT_OFF else self.path
 
     @property
     def allowed(self) -> str:
@@ -311,15 +327,38 @@ def specs() -> dict[str, Spec]:
     return found
 
 
+def spec_of(name: str) -> Spec | None:
+    """The setting of a bare or full name, or of the full name that older versions had for it; None for any other."""
+    spec = specs().get(name.rpartition(".")[2])
+    return spec if spec is not None and name in (spec.name, spec.path, spec.older_path) else None
+
+
+def regrouped(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as nested dictionaries of any version, those that have another group by now put into it.
+
+    A setting that is in both groups stays in both, where `from_dict` refuses the older one.
+    """
+    found = dict(tree)
+    for group, older in SPLIT_OFF.items():
+        inner, own = found.get(older), found.get(group, {})
+        if not isinstance(inner, Mapping) or not isinstance(own, Mapping):
+            continue
+        moved = {name for name in inner if name in specs() and specs()[name].group == group and name not in own}
+        if moved:
+            found[older] = {name: value for name, value in inner.items() if name not in moved}
+            found[group] = {**own, **{name: value for name, value in inner.items() if name in moved}}
+    return found
+
+
 def from_dict(tree: Mapping[str, Any]) -> Settings:
     """The settings that `to_dict` wrote, or anyone else: every name and every value is checked.
 
-    Settings that older versions did not have may be missing. Values are data and stay data: nothing in them is looked
-    up, resolved or called.
+    Settings that older versions did not have may be missing, and others be where they had them. Values are data and
+    stay data: nothing in them is looked up, resolved or called.
 
     Raises `SettingsError` for an unknown, another missing or an ill-typed setting.
     """
-    values = _named_values("", tree, Settings)
+    values = _named_values("", regrouped(tree) if isinstance(tree, Mapping) else tree, Settings)
     parts = {name: schema(**_named_values(name, values[name], schema)) for name, schema in groups().items()}
     return Settings(**{**values, **parts})
 
@@ -327,6 +366,15 @@ def from_dict(tree: Mapping[str, Any]) -> Settings:
 def to_dict(settings: Settings) -> dict[str, Any]:
     """The settings as nested dictionaries of JSON's own types; `from_dict` reads them back unchanged."""
     return _jsonable(settings)
+
+
+def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with other values, by bare name; they are not checked."""
+    for name, value in values.items():
+        group = specs()[name].group
+        change = {group: dataclasses.replace(getattr(settings, group), **{name: value})} if group else {name: value}
+        settings = dataclasses.replace(settings, **change)
+    return settings
 
 
 def by_path(settings: Settings) -> dict[str, Any]:

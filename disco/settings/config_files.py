@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from disco.errors import SettingsError
-from disco.settings.config import USER_FOLDER, groups, specs, unknown_setting
+from disco.settings.config import USER_FOLDER, groups, regrouped, spec_of, specs, unknown_setting
 from disco.settings.overrides import full_name
 
 #: Groups whose files speak of all settings, and not of those of one group.
@@ -217,15 +217,15 @@ def _check_names(path: Path, top: yaml.MappingNode, scope: str) -> None:
             _check_hydra(path, node)
         elif name in groups():
             _check_group(path, name, node)
-        elif (spec := specs().get(name.rpartition(".")[2])) is None or name not in (spec.name, spec.path):
+        elif spec_of(name) is None:
             raise _wrong(path, key, str(unknown_setting(name)))
 
 
 def _check_group(path: Path, group: str, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, _ in node.value:
-            if key.tag != MERGE:
-                _check_name(path, key, group)
+            if key.tag != MERGE and spec_of(f"{group}.{key.value}") is None:
+                raise _wrong(path, key, str(unknown_setting(f"{group}.{key.value}")))
     elif not (isinstance(node, yaml.ScalarNode) and "${" in node.value):
         chosen = node.value if isinstance(node, yaml.ScalarNode) and node.value else "NAME"
         raise _wrong(
@@ -281,7 +281,11 @@ def _check_defaults(path: Path, node: yaml.Node) -> None:
 
 
 def _in_groups(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with settings that stand at its top by their bare or full names put into their groups."""
+    """The tree with settings that stand at its top by their bare or full names put into their groups.
+
+    So are those that an older version had in another group.
+    """
+    tree = regrouped(tree)
     loose = [name for name in tree if name.rpartition(".")[2] in specs()]
     placed = {name: value for name, value in tree.items() if name not in loose}
     for name in loose:

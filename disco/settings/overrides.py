@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config import Spec, groups, load, specs, unknown_setting
+from disco.settings.config import Spec, groups, load, spec_of, specs, unknown_setting
 from disco.settings.legacy import is_legacy, translated
 
 # What an override looks like; any other argument is a prompt.
@@ -165,8 +165,8 @@ def full_name(name: str) -> str:
     """
     if name in groups() or name in CHOICES or name.startswith(("hydra.", "hydra/")):
         return name
-    spec = specs().get(name.rpartition(".")[2])
-    if spec is None or name not in (spec.name, spec.path):
+    spec = spec_of(name)
+    if spec is None:
         raise unknown_setting(name)
     return spec.path
 

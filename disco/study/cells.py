@@ -12,7 +12,6 @@ settings are then laid over a copy, by the same function of Hydra's and in the s
 from __future__ import annotations
 
 import copy
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -41,10 +40,11 @@ from disco.settings.config import (
     settings_error,
     to_dict,
     to_settings,
+    with_values,
     without_hydra,
 )
 from disco.settings.overrides import from_arguments, full_name, quoted
-from disco.study.results import STUDY_FILE, Axis, identity, known_by
+from disco.study.results import STUDY_FILE, Axis, hashed_name, identity, known_by, present_name
 from disco.study.sweeps import (
     check_axes,
     check_number_of_cells,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 #: What is slow to change from one cell to the next, the slowest first: networks to load, then sizes to warm up to.
 COSTLY = (
-    *("preset", "model", "model.diffusion_model", "model.precision", "model.use_secondary_model"),
+    *("preset", "model", "model.diffusion_model", "machine.precision", "model.use_secondary_model"),
     *("model.secondary_model", "perceptors", "perceptors.clip_models", "model.width", "model.height"),
 )
 #: What the sweepers that make studies can have: ours in conf/hydra/sweeper, and the one that Hydra takes by itself.
@@ -118,8 +118,8 @@ class Sweep:
         """A plan for every combination of networks and device, all that a machine may lack."""
         kinds: dict[Any, Job] = {}
         for job in self.jobs:
-            model, init = job.settings.model, job.settings.init
-            networks = (model.diffusion_model, model.use_secondary_model, model.secondary_model, model.device)
+            model, init, device = job.settings.model, job.settings.init, job.settings.machine.device
+            networks = (model.diffusion_model, model.use_secondary_model, model.secondary_model, device)
             starts = (init.init_image, init.init_loss, identity(init.init_scale))
             kinds.setdefault((networks, starts, job.settings.perceptors.clip_models), job)
         return [build_plan(job.settings) for job in kinds.values()]
@@ -130,7 +130,13 @@ def key_of(settings: Settings, inputs: Hashes | None = None) -> str:
 
     inputs: the pictures that they name, which count by content.
     """
-    return hashlib.sha256(identity(known_by(by_path(settings), inputs or {})).encode()).hexdigest()[:12]
+    known = known_by(by_path(settings), inputs or {})
+    return _digits({hashed_name(name): value for name, value in known.items()}, 12)
+
+
+def _digits(value: Any, count: int) -> str:
+    """The first hexadecimal digits of a hash, the same for equal values."""
+    return hashlib.sha256(identity(value).encode()).hexdigest()[:count]
 
 
 def is_finished(folder: Path, key: str) -> bool:
@@ -346,8 +352,7 @@ def in_study(settings: Settings) -> Settings:
 
     The last bits of a picture depend on the number of threads, and launchers share out the cores differently.
     """
-    model = settings.model
-    return dataclasses.replace(settings, model=dataclasses.replace(model, threads=model.threads or 1))
+    return with_values(settings, {"threads": settings.machine.threads or 1})
 
 
 def name_of(config: DictConfig, settings: Sequence[str]) -> str:
@@ -364,8 +369,8 @@ def folder_of(config: DictConfig, settings: Sequence[str], inputs: Hashes) -> Pa
     all that is not an axis.
     """
     known = known_by(by_path(without_hydra(config)), inputs)
-    held = {name: value for name, value in known.items() if name not in settings}
-    digits = hashlib.sha256(identity([held, sorted(settings)]).encode()).hexdigest()[:6]
+    held = {hashed_name(name): value for name, value in known.items() if name not in settings}
+    digits = _digits([held, sorted(map(hashed_name, settings))], 6)
     named = copy.deepcopy(config)
     named.hydra.job.name = f"{name_of(config, settings)}-{digits}"
     try:
@@ -465,6 +470,7 @@ def _present(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         well = all(isinstance(axis["values"], list) and axis["setting"] for axis in found["axes"])
         well = well and all(isinstance(cell["values"], list) and cell["key"] for cell in found["cells"])
-        return found if well and found["started"] else None
+        axes = [axis | {"setting": present_name(axis["setting"])} for axis in found["axes"]]
+        return found | {"axes": axes} if well and found["started"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

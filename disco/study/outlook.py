@@ -58,9 +58,9 @@ def outlook(sweep: Sweep, workers: int) -> str:
 
 def shape_of(plan: Plan) -> tuple[Any, ...]:
     """What the work of a run depends on: networks, size, pictures, steps, and how much they look at."""
-    model = plan.settings.model
+    model, machine = plan.settings.model, plan.settings.machine
     networks = (model.diffusion_model, model.use_secondary_model and model.secondary_model, plan.perceptors)
-    how = (model.device, model.precision, model.threads)
+    how = (machine.device, machine.precision, machine.threads)
     looks = sum(map(looks_of, plan.steps))
     return networks, how, plan.width, plan.height, len(plan.seeds), len(plan.steps), looks
 
@@ -114,7 +114,7 @@ def _arranged(plans: Mapping[Any, Plan]) -> dict[Any, tuple[Arrangement, Estimat
     from disco.resources.device import choose_device
     from disco.resources.estimate import estimate
 
-    devices = {layout: choose_device(plan.settings.model.device) for layout, plan in plans.items()}
+    devices = {layout: choose_device(plan.settings.machine.device) for layout, plan in plans.items()}
     arranged = {layout: arrange(plan, devices[layout]) for layout, plan in plans.items()}
     small = [layout for layout, (_, found) in arranged.items() if found is None]
     if small:
@@ -148,7 +148,7 @@ def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None
     from disco.resources.torch_context import torch_context
     from disco.run.engine import specs_of
 
-    device = choose_device(plan.settings.model.device)
+    device = choose_device(plan.settings.machine.device)
     with torch_context(plan):
         if found is not None:
             counted = (

@@ -21,7 +21,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.planning.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
 from disco.run.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
-from disco.settings.config import groups, specs
+from disco.settings.config import groups, spec_of, specs
 from disco.settings.paths import expanded
 
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
@@ -148,6 +148,18 @@ def known_by(settings: Mapping[str, Value], inputs: Hashes) -> dict[str, Value]:
     return {name: value for name, value in values.items() if name not in NO_AXES and not _changes_nothing(name, value)}
 
 
+def hashed_name(name: str) -> str:
+    """The full name that a setting has in the keys of cells and the names of studies: the first that it had."""
+    spec = spec_of(name)
+    return name if spec is None else spec.older_path
+
+
+def present_name(name: str) -> str:
+    """The full name that a setting has by now, of one that study.json has of any version."""
+    spec = spec_of(name)
+    return name if spec is None else spec.path
+
+
 def _changes_nothing(name: str, value: Value) -> bool:
     spec = specs().get(name.rpartition(".")[2])
     return spec is not None and spec.before is not MISSING and identity(value) == identity(spec.before)
@@ -205,7 +217,7 @@ def _declared(folder: Path, declared: dict[str, Any], notes: list[str]) -> Study
 def _axes_in(given: Any, notes: list[str]) -> Iterator[Axis]:
     for entry in given if isinstance(given, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("setting"), str) and isinstance(entry.get("values"), list):
-            yield Axis(entry["setting"], tuple(entry["values"]))
+            yield Axis(present_name(entry["setting"]), tuple(entry["values"]))
         else:
             notes.append(f"{STUDY_FILE} has an entry that is no axis: {str(entry)[:80]}")
 

@@ -167,7 +167,7 @@ def workers_of(config: DictConfig, jobs: Sequence[Job], most: int) -> int:
 
 def on_gpus(jobs: Sequence[Job]) -> bool:
     """Whether each worker is to have one of this machine's GPUs to itself."""
-    return all(job.settings.model.device in ("auto", "cuda") for job in jobs) and bool(gpus())
+    return all(job.settings.machine.device in ("auto", "cuda") for job in jobs) and bool(gpus())
 
 
 def _is(config: DictConfig, launcher: str) -> bool:

@@ -543,7 +543,7 @@ def test_seeds_count_up() -> None:
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
 def test_devices(device: str) -> None:
-    assert plan(device=device).settings.model.device == device
+    assert plan(device=device).settings.machine.device == device
 
 
 @pytest.mark.parametrize(

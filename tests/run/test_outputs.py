@@ -453,6 +453,15 @@ def test_a_run_gives_back_the_settings_of_the_run(tmp_path):
     assert read_record(tmp_path / "run.json")["status"] == "interrupted"
 
 
+def test_records_of_older_versions_have_their_settings_in_the_groups_of_now(tmp_path):
+    older = {"settings": {"prompt": "a", "model": {"width": 64, "threads": 2}}, "seed": 3}
+    (tmp_path / "image_0.png").write_bytes(png(json.dumps(older)))
+    (tmp_path / "run.json").write_text(json.dumps(older))
+    for name in ("image_0.png", "run.json"):
+        now = read_record(tmp_path / name)["settings"]
+        assert now == {"prompt": "a", "model": {"width": 64}, "machine": {"threads": 2}}
+
+
 def png(text: str | None) -> bytes:
     info, file = PngInfo(), io.BytesIO()
     if text is not None:

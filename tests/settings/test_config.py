@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from disco.errors import SettingsError
 from disco.planning.plan import build_plan
 from disco.settings.config import (
+    MachineConfig,
     Settings,
     by_path,
     compose,
@@ -20,11 +21,13 @@ from disco.settings.config import (
     groups,
     is_usual,
     load,
+    regrouped,
     settings_table,
     specs,
     to_dict,
     unknown_setting,
     usual_values,
+    with_values,
 )
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -148,7 +151,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("sampler.steps", True, "steps is True"),
         ("sampler.steps", 0, "steps is 0"),
         ("model.use_secondary_model", 1, "use_secondary_model is 1, but must be true or false"),
-        ("model.precision", "float8", "precision is 'float8', but must be one of auto, float32"),
+        ("machine.precision", "float8", "precision is 'float8', but must be one of auto, float32"),
         ("guidance.rand_mag", float("nan"), "rand_mag is nan, but must be a number of at least 0"),
         ("init.init_noise", 2, "init_noise is 2, but must be a number from 0 to 1"),
         ("prompt", 5, "prompt is 5, but must be a text"),
@@ -192,6 +195,40 @@ def test_records_of_older_versions_are_read() -> None:
     assert {name: by_path(from_dict(tree))[spec.path] for name, spec in later.items()} == {
         name: spec.before for name, spec in later.items()
     }
+
+
+MACHINE = [item.name for item in dataclasses.fields(MachineConfig)]
+
+
+@given(st.sets(st.sampled_from(MACHINE)))
+def test_settings_are_found_in_the_group_that_older_versions_had_them_in(older: set[str]) -> None:
+    """All of them in what was written before there was the group machine, or any of them in what someone typed."""
+    tree = json.loads(json.dumps(TREE))
+    tree["machine"] |= {"threads": 3, "precision": "float32"}
+    expected = from_dict(tree)
+    tree["model"] |= {name: tree["machine"].pop(name) for name in older}
+    if older == {*MACHINE}:
+        del tree["machine"]
+    assert from_dict(tree) == expected
+    assert regrouped(regrouped(tree)) == regrouped(tree)
+
+
+def test_a_setting_in_both_of_its_groups_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no setting 'model.threads'; threads is machine.threads in full"):
+        from_dict(changed("model.threads", 2))
+
+
+@pytest.mark.parametrize("tree", [{"model": 5}, {"model": {"threads": 1}, "machine": 5}, {"model": None}, {}])
+def test_what_is_no_group_stays_as_it_is(tree: dict[str, Any]) -> None:
+    assert regrouped(tree) == tree
+
+
+def test_values_by_bare_name() -> None:
+    settings = load(["prompt=a"])
+    other = with_values(settings, {"seed": 3, "threads": 2, "precision": "float32", "width": 128})
+    differ = {name for name, value in by_path(settings).items() if by_path(other)[name] != value}
+    assert differ == {"seed", "machine.threads", "machine.precision", "model.width"}
+    assert other == from_dict(to_dict(other))
 
 
 def test_what_comes_later_says_what_was_before_it() -> None:

@@ -111,6 +111,16 @@ def test_a_name_bare_and_in_its_group():
     assert both == {"sampler": {"eta": 1, "steps": 5}}
 
 
+def test_settings_in_the_group_of_older_versions():
+    now = {"machine": {"threads": 2}}
+    assert read_settings_file(PATH, "model: {threads: 2}") == {"model": {}} | now
+    assert read_settings_file(PATH, "model.threads: 2") == now
+    assert read_settings_file(PATH, f"{AXES}      model.threads: [1, 2]")["hydra"]["sweeper"]["params"]
+    assert "gives threads twice" in refused("threads: 2\nmodel: {threads: 3}")
+    assert "threads is machine.threads in full" in refused("threads: 2", "model")
+    assert "steps is sampler.steps in full" in refused("model: {steps: 2}")
+
+
 def test_a_file_of_one_group():
     assert read_settings_file(PATH, "steps: 5", "sampler") == {"steps": 5}
     assert "clamp_max is guidance.clamp_max in full" in refused("clamp_max: 1", "sampler")

@@ -126,6 +126,8 @@ def test_from_python() -> None:
     [
         ("clamp_max", "guidance.clamp_max"),
         ("guidance.clamp_max", "guidance.clamp_max"),
+        ("threads", "machine.threads"),
+        ("model.threads", "machine.threads"),  # its group in older versions
         ("prompt", "prompt"),
         ("sampler", "sampler"),
         ("preset", "preset"),
@@ -137,7 +139,9 @@ def test_full_names(name: str, full: str) -> None:
     assert full_name(name) == full
 
 
-@pytest.mark.parametrize("name", ["clampmax", "model.clamp_max", "guidance.", ".clamp_max", "x.y.clamp_max", ""])
+@pytest.mark.parametrize(
+    "name", ["clampmax", "model.clamp_max", "machine.width", "guidance.", ".clamp_max", "x.y.clamp_max", ""]
+)
 def test_unknown_names(name: str) -> None:
     with pytest.raises(SettingsError, match="there is no setting"):
         full_name(name)

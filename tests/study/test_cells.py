@@ -29,11 +29,14 @@ from disco.study.cells import (
     check_inputs,
     declare,
     in_study,
+    is_done,
     is_finished,
     key_of,
     write_declaration,
 )
+from disco.study.compare import compare
 from disco.study.results import Axis, read_study
+from disco.study.words import replay_command
 
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
 USUAL = load(from_python({"prompt": "a red star"}))
@@ -171,10 +174,40 @@ def test_the_key_is_that_of_versions_without_what_came_later():
     later = {spec.path for spec in specs().values() if spec.before is not dataclasses.MISSING}
     first = {name: value for name, value in by_path(USUAL).items() if name not in watched | later}
     whole = {
-        name: int(value) if type(value) is float and value.is_integer() else value for name, value in first.items()
+        name.replace("machine.", "model."): int(value) if type(value) is float and value.is_integer() else value
+        for name, value in first.items()
     }
     assert key_of(USUAL) == sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
     assert key_of(changed(sampler={"use_radial_symmetry": True})) != key_of(USUAL)
+
+
+#: A run and its study as the version before the group machine wrote them: disco -m "a red star" threads=1,2 steps=2.
+OLDER = json.loads((Path(__file__).parent / "older_study.json").read_text())
+
+
+def test_a_study_of_a_version_without_the_group_machine_goes_on():
+    """Its folder and its cells are found, so nothing is rendered again, and its axis goes by its name of now."""
+    folder = Path(OLDER["folder"])
+    for key, record in OLDER["records"].items():
+        (folder / key).mkdir(parents=True)
+        (folder / key / "run.json").write_text(json.dumps(record))
+        Image.new("RGB", (64, 64)).save(folder / key / "image_0.png")
+    (folder / "study.json").write_text(json.dumps(OLDER["study"]))
+    assert "machine" not in next(iter(OLDER["records"].values()))["settings"]
+    for name in ("threads=1,2,3", "model.threads=1,2,3"):
+        settings = [f"{key}={json.dumps(value)}" for key, value in OLDER["given"].items()]
+        sweep = sweep_of("a red star", name, *settings)
+        assert sweep.folder == folder.absolute()
+        assert [job.key in OLDER["records"] for job in sweep.jobs] == [True, True, False]
+        assert [is_done(sweep.folder, job) for job in sweep.jobs] == [True, True, False]
+    write_declaration(sweep, ["-m"])
+    study = read_study(folder)
+    assert study.axes == (Axis("machine.threads", (1, 2, 3)),)
+    assert [cell.status for cell in study.cells] == ["finished", "finished", "missing"]
+    assert study.cells[0].settings.keys() == by_path(USUAL).keys()
+    one, two = (replay_command(cell.settings) for cell in study.cells[:2])
+    assert "threads=1" in one and "threads=2" in two
+    assert {*compare(*study.cells[:2]).settings} == {"machine.threads"}
 
 
 def changed(**groups: dict[str, Any]) -> Settings:

@@ -247,8 +247,8 @@ def test_one_worker_a_gpu(monkeypatch):
 
 
 def job_on(device: str):
-    model = type("Model", (), {"device": device})
-    return type("Job", (), {"settings": type("Settings", (), {"model": model})})
+    machine = type("Machine", (), {"device": device})
+    return type("Job", (), {"settings": type("Settings", (), {"machine": machine})})
 
 
 # What goes wrong while it runs
