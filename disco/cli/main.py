@@ -40,6 +40,7 @@ from disco.settings.config import (
     user_folders,
     without_hydra,
 )
+from disco.settings.objects import SWEEPERS
 from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas, quoted
 from disco.settings.paths import check_working_directory, expanded, in_one_line
 from disco.version import version
@@ -89,7 +90,7 @@ LONGEST_NAME = "0123456789ab/partials/.image_9999_at_100.0.png.01234567.part"
 # A study is a multirun by itself.
 STUDY_CHOICE = re.compile(r"\+?study=")
 # The sweepers that make a study of a multirun: ours, and the one that Hydra takes where none is named.
-STUDIES = ("disco.study.grid", "disco.study.search", "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
+STUDIES = (*SWEEPERS, "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+from disco.settings.objects import check_no_objects
 from disco.settings.paths import expanded, in_one_line
 
 if TYPE_CHECKING:
@@ -423,7 +424,7 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     """The Hydra config, Hydra's own part included, that conf/ and the overrides make.
 
     overrides: in Hydra's grammar, as `disco.settings.overrides` writes them. Raises `SettingsError` for what Hydra
-    refuses.
+    refuses, and for a Python object that is named in its part.
     """
     import hydra
     import yaml
@@ -432,7 +433,9 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
 
     with hydra_at_hand(overrides):
         try:
-            return hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+            config = hydra.compose(config_name, overrides=list(overrides), return_hydra_config=True)
+            check_no_objects(config.hydra)
+            return config
         except (SettingsError, HydraException, OmegaConfBaseException):
             raise
         except OSError as error:
