@@ -19,6 +19,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.settings.config import Spec, groups, load, spec_of, specs, unknown_setting
 from disco.settings.legacy import is_legacy, translated
+from disco.settings.paths import expanded
 
 # What an override looks like; any other argument is a prompt.
 ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
@@ -26,6 +27,8 @@ ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<valu
 CHOICES = ("preset", "study")
 # What several values of a setting may begin with.
 SWEEP = re.compile(r"\s*(choice|range|interval|glob|shuffle|sort|tag)\(")
+# Hydra's own settings that name the folders of runs and studies.
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 # Hydra reads keys of mappings unquoted; a colon in one is escaped.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_][\w.%/:@ -]*", re.ASCII)
 # A text in quotes, from where a value may begin to where one may end; as in Hydra, a backslash keeps a quote inside.
@@ -215,6 +218,8 @@ def _override(sign: str, key: str, value: str, multirun: bool) -> str:
     own = key.startswith(("hydra.", "hydra/")) or "@" in key
     if own or (sign and key not in CHOICES and key.rpartition(".")[2] not in specs()):
         # Hydra's own, or a group that someone's folder of configs adds.
+        if key in FOLDERS and value.startswith("~"):
+            value = str(expanded(value))
         return f"{sign}{key}={value}"
     try:
         name = full_name(key)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from disco.errors import SettingsError
-from disco.settings.config import load
+from disco.settings.config import compose, load
 from disco.settings.overrides import from_arguments, from_python, full_name, is_sweep, notes_on_commas, quoted
 
 TEXTS = st.one_of(
@@ -235,6 +235,15 @@ def test_hydras_own_and_added_groups_pass() -> None:
     arguments = ["hydra.run.dir=a,b", "hydra/launcher=joblib", "+experiment=y"]
     assert from_arguments(arguments) == arguments
     assert from_arguments(["+study=x"]) == from_arguments(["study=x"]) == ['study="x"']
+
+
+def test_folders_of_hydras_own_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    typed = ["hydra.run.dir=~/a b/${seed}", "hydra.sweep.dir=~", "hydra.sweep.subdir=~x", "hydra.run.dir=x/~"]
+    assert from_arguments(typed) == ["hydra.run.dir=/home/me/a b/${seed}", "hydra.sweep.dir=/home/me", *typed[2:]]
+    assert compose(from_arguments(typed[:1])).hydra.run.dir == "/home/me/a b/0"
+    with pytest.raises(SettingsError, match="'~nobody-here/x' begins with the home folder of nobody"):
+        from_arguments(["hydra.run.dir=~nobody-here/x"])
 
 
 @pytest.mark.parametrize(
