@@ -262,12 +262,12 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
 def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None) -> Job:
     """The cell that settings make.
 
-    own: what it has alone, an override an axis. inputs: its pictures, where they are known already.
+    own: what it has alone, an override an axis. inputs: its pictures, or more files, where they are known already.
 
     Raises SettingsError for a picture that cannot be read.
     """
     tree = to_dict(settings)
-    inputs = (hashes_of(inputs_of(settings)) if inputs is None else dict(inputs)) | unet_file_of(settings)
+    inputs = unet_file_of(settings) | (hashes_of(inputs_of(settings)) if inputs is None else dict(inputs))
     values = tuple(_value(tree, override) for override in own)
     return Job(key_of(settings, inputs), values, tuple(own), settings, inputs)
 

@@ -189,13 +189,19 @@ class Searcher(Walk):
     def work(self, number: int) -> int:
         study = open_search(self.folder, self.goal, self.workers)
         composed = Composer(self.overrides, self.config_name)
+        # As they were when the search began: a cell whose files are others by now, or gone, fails when its turn comes.
+        inputs = {given: sha256 for job in self.jobs for given, sha256 in job.inputs.items()}
         rendered = 0
         while True:
             with ExitStack() as stack:
                 trial = self.next_trial(study, stack)
                 if trial is None:
                     return rendered
-                jobs = [job_of(composed(own), own) for own in self.space.proposed(trial)]
+                try:
+                    jobs = [job_of(composed(own), own, inputs) for own in self.space.proposed(trial)]
+                except SettingsError as error:  # of a model's file that is gone, or values that do not go together
+                    fail(study, trial, str(error))
+                    continue
                 self.declare(jobs)
                 # Another trial may have the same cell, and this one takes its score from it.
                 rendered += sum(bool(self.render(job, FOREVER)) for job in jobs)
@@ -231,21 +237,25 @@ class Searcher(Walk):
 
     def tell(self, study: optuna.Study, trial: optuna.Trial, jobs: Sequence[Job]) -> None:
         """Tell Optuna what the cells of a trial scored, and the user."""
-        from optuna.trial import TrialState
-
         scores = [score(self.folder / job.key, self.goal.objective) for job in jobs if is_done(self.folder, job)]
         found = [value for value in scores if value is not None]
         if len(found) < len(jobs):
-            trial.set_user_attr("error", f"{len(jobs) - len(found)} of its cells have no {self.goal.objective}")
-            study.tell(trial, state=TrialState.FAIL)
-            told = trial.user_attrs["error"]
-        else:
-            study.tell(trial, statistics.mean(found))
-            told = f"{self.goal.objective} {statistics.mean(found):.4g}"
-        print(f"disco: trial {trial.number}: {told}", file=sys.stderr)
+            fail(study, trial, f"{len(jobs) - len(found)} of its cells have no {self.goal.objective}")
+            return
+        study.tell(trial, statistics.mean(found))
+        print(f"disco: trial {trial.number}: {self.goal.objective} {statistics.mean(found):.4g}", file=sys.stderr)
 
     def say(self, job: Job) -> None:
         print(f"disco: cell {job.key}: {job.words()}", file=sys.stderr)
+
+
+def fail(study: optuna.Study, trial: optuna.Trial, reason: str) -> None:
+    """Tell Optuna that a trial has no score, and the user why. It counts, so that a search comes to its end."""
+    from optuna.trial import TrialState
+
+    trial.set_user_attr("error", reason)
+    study.tell(trial, state=TrialState.FAIL)
+    print(f"disco: trial {trial.number}: {reason}", file=sys.stderr)
 
 
 def score(folder: Path, objective: str) -> float | None:

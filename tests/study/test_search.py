@@ -13,6 +13,7 @@ from filelock import FileLock
 from PIL import Image
 
 from disco.cli.main import main
+from disco.planning.plan import inputs_of
 from disco.settings.config import Settings, by_path, to_dict
 from disco.study.locks import WORK
 from disco.study.results import read_study
@@ -43,6 +44,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         contrast = 1 - abs(settings.guidance.clamp_max - 0.3) - 0.2 * settings.seed
         record: dict[str, Any] = {"settings": to_dict(settings), "seeds": [settings.seed], "status": "finished"}
         record |= {"metrics": [{"contrast": contrast, "seen": "cat", "judge": None}], "seconds": 2.0}
+        record["inputs"] = [picture.record(False) for picture in inputs_of(settings)]
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         (folder / "run.json").write_text(json.dumps(record))
@@ -115,6 +117,30 @@ def test_trials_that_fail_and_workers_that_died(rendered, capsys):
     assert main([*line[:-1], "hydra.sweeper.trials=7"]) == 1
     states = [trial.state.name for trial in open_search(folder, Goal("contrast", "maximize", 7, 0)).trials]
     assert len(states) == 8 and states[6] == "FAIL" and "RUNNING" not in states
+
+
+@pytest.mark.parametrize("another", [None, "blue"])
+def test_a_picture_that_changes_or_goes_fails_its_trials_alone(another, rendered, monkeypatch, capsys):
+    import disco.run.engine
+
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8), "red" if name == "a.png" else "green").save(name)
+    render = disco.run.engine.render_settings
+
+    def then_change(settings: Settings, *given: Any, **named: Any) -> None:
+        render(settings, *given, **named)
+        Image.new("RGB", (8, 8), another).save("b.png") if another else Path("b.png").unlink(missing_ok=True)
+
+    monkeypatch.setattr(disco.run.engine, "render_settings", then_change)
+    trials = ["hydra.sweeper.trials=5", "hydra.sweeper.search_seed=1"]
+    assert main([*SEARCH, "init_image=a.png,b.png", "clamp_max=interval(0.1,0.9)", "skip_steps=1", *trials]) == 1
+    out, said = capsys.readouterr()
+    study = open_search(Path(out.splitlines()[-1]).parent, Goal("contrast", "maximize", 5, 0))
+    assert len(study.trials) == 5 and "worker died" not in said and "best contrast" in said
+    used = [settings.init.init_image for settings in rendered]
+    assert "a.png" in used and used[1:].count("b.png") == 0
+    reason = "is another picture than when" if another else "there is no such file"
+    assert 1 <= said.count(f"init_image='b.png'{': ' * (not another) or ' '}{reason}") == 5 - len(used)
 
 
 def test_two_trials_of_one_cell(rendered, capsys):
