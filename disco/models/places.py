@@ -7,11 +7,22 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from disco.settings.paths import expanded
+
 
 def models_folder() -> Path:
-    """The folder of weights: $DISCO_MODELS, or `disco` in the platform's folder of caches (~/.cache on Linux)."""
+    """The folder of weights: $DISCO_MODELS, or `disco` in the platform's folder of caches (~/.cache on Linux).
+
+    Who has no home, as a user of a container whom its /etc/passwd does not know, has / for one, as Docker does it.
+    Raises SettingsError where $DISCO_MODELS begins with the home of nobody.
+    """
     named = os.environ.get("DISCO_MODELS")
-    return Path(named).expanduser() if named else user_cache_path("disco", appauthor=False)
+    if named:
+        return expanded(named)
+    try:
+        return user_cache_path("disco", appauthor=False)
+    except RuntimeError:
+        return Path(os.path.abspath(os.sep), ".cache", "disco")
 
 
 def is_there(path: Path) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from disco.errors import SettingsError
 from disco.models.places import models_folder
 from disco.planning.plan import Plan
 from disco.resources.device import Choice
@@ -41,7 +43,8 @@ def choose_compile(plan: Plan, device: torch.device) -> Choice:
 def compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]:
     """The network through torch.compile, one program for every shape of its input; itself where mode is "off".
 
-    What is compiled is kept below the models folder, and a later run finds it there.
+    What is compiled is kept below the models folder, and a later run finds it there. Raises SettingsError where that
+    cannot be made.
     """
     return network if mode == "off" else _compiled(network, mode)
 
@@ -54,7 +57,7 @@ def forget_compiled() -> None:
 @lru_cache(maxsize=64)
 def _compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor]:
     if CACHE_ASKED_FOR is None:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(models_folder() / "compiled")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(_folder_of_compiled())
     program = torch.compile(network, mode=None if mode == "default" else mode, dynamic=False)
     if mode not in RECYCLING:
         return program
@@ -64,6 +67,19 @@ def _compiled(network: Callable[..., Tensor], mode: str) -> Callable[..., Tensor
         return program(*given).clone()
 
     return copied
+
+
+def _folder_of_compiled() -> Path:
+    """Where what was compiled is kept. Raises SettingsError where it cannot be made."""
+    folder = models_folder() / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"compile: nothing can be kept in {folder} ({error.strerror}); name another folder in the environment "
+            "variable DISCO_MODELS, or compile=off"
+        ) from error
+    return folder
 
 
 def in_precision(network: Callable[..., Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:

@@ -54,10 +54,18 @@ def a_gpu_of_its_own(apart: bool) -> Iterator[str | None]:
         lock.release()  # the name stays: what CUDA has once been shown, it keeps to
 
 
+def _user() -> str:
+    """The user's name, or number where that has no name, as in a container that was given any."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return str(os.getuid())
+
+
 def _first_free(names: list[str]) -> tuple[BaseFileLock, str]:
     while True:
         for name in names:
-            lock = FileLock(Path(tempfile.gettempdir()) / f"disco-{getpass.getuser()}-gpu-{name}.lock")
+            lock = FileLock(Path(tempfile.gettempdir()) / f"disco-{_user()}-gpu-{name}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from disco.cli.commands import models as command
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.files import store
-from disco.models.places import is_there, listed, trouble
+from disco.models.places import is_there, listed, models_folder, trouble
 
 #: As root is, who may enter any folder, and without that right.
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
@@ -35,6 +36,17 @@ def test_a_file_in_its_place_is_told_to_who_needs_the_folder(a_file, capsys):
         store.check_here([catalog.perceptor("RN50")])
     assert command.run(["list"]) == 0
     assert f"kept in {a_file} (Not a directory)" in capsys.readouterr().out
+
+
+def test_who_has_no_home_has_that_of_a_container(monkeypatch):
+    """As with `docker run --user 12345`: no HOME, and no name in /etc/passwd."""
+    for name in ("DISCO_MODELS", "HOME", "XDG_CACHE_HOME", "USER", "LOGNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert models_folder() == Path("/.cache/disco")
+    monkeypatch.setenv("DISCO_MODELS", "~/models")
+    with pytest.raises(SettingsError, match="'~/models' begins with the home folder of nobody"):
+        models_folder()
 
 
 SAYING = """

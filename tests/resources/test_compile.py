@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+from disco.errors import SettingsError
 from disco.resources import compile as module
 from disco.resources.compile import choose_compile, compiled, in_precision
 from disco.resources.device import Choice
@@ -48,6 +49,14 @@ def test_compiled_networks_are_asked_for_once_and_kept_below_the_models(monkeypa
     recycled = compiled(network, "reduce-overhead")(kept)
     assert recycled is not kept and recycled.equal(kept)
     assert asked[1] == {"mode": "reduce-overhead", "dynamic": False}
+
+
+def test_programs_that_cannot_be_kept_are_refused(monkeypatch, tmp_path):
+    (tmp_path / "models").write_text("no folder")
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(module, "CACHE_ASKED_FOR", None)
+    with pytest.raises(SettingsError, match=r"kept in .*compiled \(Not a directory\); name another .*DISCO_MODELS"):
+        compiled(torch.nn.Identity(), "default")
 
 
 @pytest.mark.slow

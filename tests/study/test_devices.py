@@ -65,3 +65,13 @@ def test_nothing_to_share_out(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     with a_gpu_of_its_own(False) as name:
         assert name is None and gpus() == ["0", "1"]
+
+
+def test_a_user_without_a_name_has_locks_too(tmp_path, monkeypatch):
+    """As with `docker run --user 12345`."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    with a_gpu_of_its_own(True) as name:
+        assert name == "4" and (tmp_path / f"disco-{devices.os.getuid()}-gpu-4.lock").exists()
