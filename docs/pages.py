@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from strips import COMMON, STRIPS
 from strips import FOLDER as STRIPS_FOLDER
 
@@ -33,6 +34,9 @@ SHARED = frozenset(
     "use_vertical_symmetry transformation_percent init_image init_scale perlin_init perlin_mode display_rate "
     "intermediate_saves".split()
 )
+
+#: More of single settings than the schema says, a file each, written by hand.
+NOTES_FOLDER = Path(__file__).with_name("notes")
 
 #: What the original has where neither its name nor its default is ours.
 ORIGINALS = {
@@ -130,10 +134,30 @@ def setting_in_markdown(spec: Spec, default: Any, original: str) -> str:
         ("default", in_yaml(default) or "nothing"),
         ("takes", allowed(spec)),
         ("Disco Diffusion 5.7", original),
-        ("in full", f"`{spec.path}`"),
+        (
+            "in full",
+            f"`{spec.path}`, of the group [{spec.group or 'general'}](../settings.md#{spec.group or 'general'})",
+        ),
     ]
-    rows = table(("", ""), facts)
-    return f"# {spec.name}\n\n{sentence(spec.help)}\n\n{rows}\n{strip_in_markdown(spec.name)}"
+    studies = [f"`disco study={name}`" for name in studies_of(spec.name)]
+    if studies:
+        facts.append(("[studies](../studies.md)", ", ".join(studies)))
+    note = NOTES_FOLDER / f"{spec.name}.md"
+    parts = [
+        f"# {spec.name}\n",
+        f"{sentence(spec.help)}\n",
+        note.read_text(encoding="utf-8") if note.exists() else "",
+        table(("", ""), facts),
+        strip_in_markdown(spec.name),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def studies_of(name: str) -> list[str]:
+    """The studies of conf/study that have the setting as an axis."""
+    found = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "study").glob("*.yaml"))}
+    axes = {study: tree["hydra"]["sweeper"]["params"] for study, tree in found.items()}
+    return [study for study, names in axes.items() if name in [axis.rpartition(".")[2] for axis in names]]
 
 
 def sentence(text: str) -> str:
@@ -166,7 +190,8 @@ def strip_in_markdown(name: str) -> str:
     held = "".join(f", `{key}={typed(value)}`" for key, value in STRIPS[name].held.items())
     return (
         f"```{{image}} ../strips/{name}.jpg\n:class: strip\n:alt: pictures by the value of {name}\n```\n\n"
-        f"By the embedded models in {COMMON['steps']} steps{held}. Nothing else differs along the strip.\n"
+        f"By the embedded models in {COMMON['steps']} steps{held}. Nothing else differs along the strip. One "
+        "prompt and one seed are an illustration, not a measurement; for that, make a [study](../studies.md).\n"
     )
 
 
@@ -181,7 +206,7 @@ def models_in_markdown() -> str:
     """A row a published diffusion model."""
     rows = []
     for spec in catalog.UNETS:
-        sizes = ", ".join(f"{width} x {height}" for width, height in spec.sizes)
+        sizes = ", ".join(f"{width}x{height}" for width, height in spec.sizes)
         size = "" if spec.weights.size is None else f"{spec.weights.size / 1e6:.0f}"
         licence = spec.weights.licence or "not said"
         rows.append((f"`{spec.name}`", spec.about, str(spec.image_size), sizes, size, licence))
@@ -268,7 +293,7 @@ CODE = ("disco", "kernels", "benchmarks", "docs", "notebooks")
 def modules_in_markdown() -> str:
     """A section a package and a row a module, by the first lines of their docstrings."""
     parts = []
-    for package, files in sorted(_by_folder().items()):
+    for package, files in _by_folder().items():
         own = summary(files.pop("__init__.py")) if "__init__.py" in files else ""
         rows = [(f"`{name}`", summary(path)) for name, path in sorted(files.items())]
         parts.append(f"### {package}/\n\n{own}\n\n{table(('file', 'what it does'), rows) if rows else ''}")
@@ -276,7 +301,7 @@ def modules_in_markdown() -> str:
 
 
 def _by_folder() -> Mapping[str, dict[str, Path]]:
-    """The modules of the repository by folder and name."""
+    """The modules of the repository by folder and name: folders of `CODE` in its order, those within them sorted."""
     found: dict[str, dict[str, Path]] = {}
     for path in _modules():
         found.setdefault(str(path.parent.relative_to(ROOT)), {})[path.name] = path
@@ -285,7 +310,7 @@ def _by_folder() -> Mapping[str, dict[str, Path]]:
 
 def _modules() -> Iterator[Path]:
     for folder in CODE:
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        yield from sorted((ROOT / folder).rglob("*.py"), key=lambda path: (path.parent, path.name))
 
 
 def summary(path: Path) -> str:

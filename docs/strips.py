@@ -26,7 +26,10 @@ COMMON: dict[str, Any] = {"steps": 16, "metrics": False, "threads": 1}
 SKETCH_PROMPT = "a yellow boat in the desert"
 SKETCH = "sketch.png"
 
-GAP, CAPTION, QUALITY = 4, 16, 85
+#: The embedded models' pictures are small: each of their pixels is shown as 2 x 2.
+ENLARGED = 2
+
+GAP, CAPTION, QUALITY = 8, 20, 80
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ STRIPS: dict[str, Strip] = {
     "clip_denoised": _switch(),
     "width": Strip((64, 96, 128)),
     "height": Strip((64, 96, 128)),
-    "tile": Strip(("none", "x", "y", "both"), {"prompt": "a forest at night"}),
+    "tile": Strip(("none", "x", "y", "both"), {"prompt": "a rainbow balloon among the clouds"}),
     "clip_models": Strip(
         (["embedded_vit"], ["embedded_resnet"], ["embedded_vit8"], ["embedded_vit", "embedded_resnet"])
     ),
@@ -74,8 +77,8 @@ STRIPS: dict[str, Strip] = {
     "skip_augs": _switch(),
     "clip_guidance_scale": Strip((0, 50, 500, 5000, 50000)),
     "tv_scale": Strip((0, 1000, 10000, 100000)),
-    "range_scale": Strip((0, 150, 5000, 50000)),
-    "sat_scale": Strip((0, 1000, 10000, 100000)),
+    "range_scale": Strip((0, 150, 5000, 50000), {"clamp_max": 1}),
+    "sat_scale": Strip((0, 1000, 10000, 100000), {"clamp_max": 1}),
     "symmetry_loss_scale": Strip((0, 300, 3000, 30000), SMOOTH_PROMPT),
     "symmetry_switch": Strip(("0%", "25%", "50%", "100%"), {**SMOOTH_PROMPT, **MIRRORED}),
     "symmetry_axis": Strip(("horizontal", "vertical", "both", "diagonal", "radial"), {**SMOOTH_PROMPT, **MIRRORED}),
@@ -162,13 +165,12 @@ def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:
     """One strip as a JPEG in `FOLDER`: a column a value, below its caption, a row a picture of the batch."""
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(10)
-    columns = [pictures(settings_of(name, value)) for value in STRIPS[name].values]
+    font = ImageFont.load_default(13)
+    columns = [[enlarged(picture) for picture in pictures(settings_of(name, value))] for value in STRIPS[name].values]
     captions = [caption(value) for value in STRIPS[name].values]
     widths = [max(column[0].width, round(font.getlength(text))) for column, text in zip(columns, captions, strict=True)]
     height = max(picture.height for column in columns for picture in column)
-    rows = len(columns[0])
-    size = (sum(widths) + GAP * (len(columns) - 1), CAPTION + rows * (height + GAP) - GAP)
+    size = (sum(widths) + GAP * (len(columns) - 1), CAPTION + len(columns[0]) * (height + GAP) - GAP)
     paper = Image.new("RGB", size, "white")
     pen, x = ImageDraw.Draw(paper), 0
     for column, text, width in zip(columns, captions, widths, strict=True):
@@ -178,6 +180,13 @@ def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:
         x += width + GAP
     paper.save(FOLDER / f"{name}.jpg", quality=QUALITY, optimize=True)
     print(f"{name}: {', '.join(captions)}", flush=True)
+
+
+def enlarged(picture: Any) -> Any:
+    """A Pillow picture, its pixels repeated and not smoothed."""
+    from PIL import Image
+
+    return picture.resize((picture.width * ENLARGED, picture.height * ENLARGED), Image.Resampling.NEAREST)
 
 
 if __name__ == "__main__":

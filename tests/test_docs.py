@@ -68,13 +68,25 @@ def test_a_bar_in_a_cell_makes_no_column():
     assert pages.table(("a",), [("x|y",)]) == "| a |\n| --- |\n| x\\|y |\n"
 
 
+def test_every_note_is_on_the_page_of_its_setting():
+    notes = {path.name: path.read_text(encoding="utf-8") for path in pages.NOTES_FOLDER.iterdir()}
+    written = pages.setting_pages()
+    assert notes and [name for name, note in notes.items() if note not in written[name]] == []
+
+
+def test_a_page_names_the_studies_that_vary_its_setting():
+    assert pages.studies_of("cut_ic_pow") == ["cut_ic_pow_by_clamp_max"]
+    assert "cut_ic_pow_by_clamp_max" in pages.studies_of("clamp_max") and pages.studies_of("folder") == []
+    assert "`disco study=eta`" in pages.setting_pages()["eta.md"]
+
+
 # The strips
 
 
 def test_every_setting_has_a_strip_or_none_for_a_reason():
     assert set(strips.STRIPS) | strips.WITHOUT == set(specs()), "run: python docs/strips.py NAME"
     assert not set(strips.STRIPS) & strips.WITHOUT
-    assert {path.stem for path in strips.FOLDER.iterdir()} <= set(strips.STRIPS)
+    assert {path.stem for path in strips.FOLDER.iterdir()} == set(strips.STRIPS)
 
 
 def test_the_strips_are_small():
@@ -103,8 +115,9 @@ def test_a_strip_shows_its_values_from_left_to_right(tmp_path, monkeypatch):
     greys = {value: 40 * number for number, value in enumerate(strips.STRIPS["eta"].values)}
     strips.draw("eta", lambda settings: [Image.new("RGB", (64, 64), (greys[settings["eta"]],) * 3)])
     found = Image.open(tmp_path / "eta.jpg")
-    middle = strips.CAPTION + 32
-    seen = [found.getpixel((32 + number * (64 + strips.GAP), middle))[0] for number in range(len(greys))]
+    side = 64 * strips.ENLARGED
+    middle = strips.CAPTION + side // 2
+    seen = [found.getpixel((side // 2 + number * (side + strips.GAP), middle))[0] for number in range(len(greys))]
     assert seen == pytest.approx(list(greys.values()), abs=3)
 
 

@@ -21,7 +21,7 @@ from disco.training.__main__ import arguments as training_arguments
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
-PAGES = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "notes").glob("*.md"))]
 
 #: What `disco models` takes.
 MODELS_VERBS = ("list", "fetch", "verify", "import", "path")
