@@ -134,6 +134,30 @@ def test_no_modules_import_one_another_in_a_circle():
     tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
+#: The files that name what a library calls private, a library each.
+PRIVATE = ("disco.settings.hydra_private", "disco.resources.torch_private")
+
+
+def private_names(source: Path) -> list[str]:
+    """What a file takes of libraries although they call it private: modules, their functions, attributes of torch."""
+    found = [name for name in imported(source) if any(re.match("_(?!_)", part) for part in name.split("."))]
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Attribute) and re.match(r"torch\.(\w+\.)*_(?!_)", name := ast.unparse(node)):
+            found += [] if name.startswith("torch.ops.") else [name]  # operators have no other names
+    return found
+
+
+@pytest.mark.parametrize("source", [*sources("disco"), *sources("kernels")], ids=module_of)
+def test_private_names_of_libraries_stand_in_one_file_each(source):
+    assert private_names(source) == [] or module_of(source) in PRIVATE
+
+
+def test_the_test_of_private_names_can_fail(tmp_path):
+    (tmp_path / "bad.py").write_text("import torch\nfrom hydra._internal.hydra import Hydra\ntorch._foreach_lerp_()\n")
+    assert private_names(tmp_path / "bad.py") == ["hydra._internal.hydra.Hydra", "torch._foreach_lerp_"]
+    assert all(private_names(modules()[name]) for name in PRIVATE)
+
+
 @pytest.mark.parametrize("source", sources("kernels"), ids=module_of)
 def test_kernels_know_nothing_of_disco(source):
     assert [module for module in imported(source) if module.startswith("disco") and "kernels" not in module] == []

@@ -89,8 +89,6 @@ FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 LONGEST_NAME = "0123456789ab/partials/.image_9999_at_100.0.png.01234567.part"
 # A study is a multirun by itself.
 STUDY_CHOICE = re.compile(r"\+?study=")
-# The sweepers that make a study of a multirun: ours, and the one that Hydra takes where none is named.
-STUDIES = (*SWEEPERS, "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,7 +144,7 @@ def _main(arguments: list[str]) -> int:
     if multirun:
         for note in notes_on_commas(line.words[2:] if line.words[:1] == ["replay"] else line.words, line.texts):
             say(note)
-    if line.dry or (multirun and config.hydra.sweeper._target_ in STUDIES):
+    if line.dry or (multirun and makes_study(config)):
         return _study(config, overrides, line, ["disco", *arguments])
     notes = check(config, plain, line, multirun)
     for note in notes:
@@ -291,6 +289,13 @@ def _folder_in(config: DictConfig, kind: str) -> Path:
         raise SettingsError(f"the folder of the run cannot be made out: {settings_error(error)}") from error
 
 
+def makes_study(config: DictConfig) -> bool:
+    """Whether a multirun is a study of ours, and not left to somebody else's sweeper."""
+    from disco.settings.hydra_private import BASIC_SWEEPER
+
+    return config.hydra.sweeper._target_ in (*SWEEPERS, BASIC_SWEEPER)
+
+
 def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
     """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
     from disco.study import cells, search, sweeper
@@ -300,7 +305,7 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     _folder_in(config, "sweep")
-    searches = config.hydra.sweeper._target_ == STUDIES[1]
+    searches = config.hydra.sweeper._target_ == SWEEPERS[1]
     if searches:
         goal = search.goal_of(config)
         sweep, space = search.declare_search(config, overrides, line.config_name)

@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import _disable_current_modes
 
 from disco.arrangement import PRECISIONS
 from disco.models import catalog
@@ -24,6 +22,7 @@ from disco.models.networks.lpips import Lpips
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet, freeze_unet
 from disco.resources.ledger import BLOCK, Ledger, Work
+from disco.resources.torch_private import FakeTensorMode, without_modes
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def cost_of(
     half = precision != "float32" and not isinstance(spec, catalog.UNetSpec)  # whose half is its own
     ledger = Ledger("cpu", BLOCK.get(device_type, 64), malloc=device_type == "cpu")
     ledger.ignore(iter([*network.parameters(), *network.buffers()]))
-    with _disable_current_modes(), mode, torch.set_grad_enabled(gradient):
+    with without_modes(), mode, torch.set_grad_enabled(gradient):
         x = torch.empty(shape).requires_grad_(gradient)
         others = other_inputs(spec, x)
         ledger.ignore(iter([x, *others]))

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from disco.resources.torch_private import TorchDispatchMode
 
 #: Memory is handed out in multiples of this many bytes: by the allocator of cuda, and by malloc.
 BLOCK = {"cuda": 512, "cpu": 64}
@@ -105,7 +106,7 @@ class Ledger(TorchDispatchMode):
         self.peak = max(self.peak, self.live + size)
 
     def _ignore(self, tensor: Tensor) -> int | None:
-        key = tensor.untyped_storage()._cdata
+        key = id(tensor.untyped_storage())  # the same for all views, as long as any of them is there
         if key in self._known:
             return None
         self._known.add(key)

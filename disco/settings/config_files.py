@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
@@ -23,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from disco.errors import SettingsError
 from disco.settings.config import USER_FOLDER, groups, regrouped, spec_of, specs, unknown_setting
+from disco.settings.hydra_private import FileConfigSource
 from disco.settings.overrides import full_name
 
 #: Groups whose files speak of all settings, and not of those of one group.

@@ -253,7 +253,7 @@ def _quoted_texts(value: str) -> list[str]:
     from hydra.errors import HydraException
 
     try:
-        sweep = _parser().parse_override(f"key={value}")._value
+        sweep = _parser().parse_override(f"key={value}").value()
     except HydraException:
         return []
     items = sweep.list if isinstance(sweep, ChoiceSweep) else []
@@ -297,7 +297,6 @@ class _read:
     """What Hydra makes of a value."""
 
     def __init__(self, text: str) -> None:
-        from hydra.core.override_parser.types import QuotedString
         from hydra.errors import HydraException
 
         self.readable, self.is_sweep, self.is_quoted, self.reason = True, False, False, ""
@@ -307,7 +306,7 @@ class _read:
             self.readable, self.reason = False, str(error).splitlines()[0]
         else:
             self.is_sweep = override.is_sweep_override()
-            self.is_quoted = isinstance(override._value, QuotedString)
+            self.is_quoted = not self.is_sweep and override.get_value_element_as_str().startswith(("'", '"'))
 
 
 def _parser() -> Any:

@@ -22,7 +22,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -43,6 +42,7 @@ from disco.settings.config import (
     with_values,
     without_hydra,
 )
+from disco.settings.hydra_private import apply_overrides
 from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.results import STUDY_FILE, Axis, hashed_name, identity, known_by, present_name
 from disco.study.sweeps import (
@@ -341,7 +341,7 @@ class Composer:
         if any(value.is_add() or value.is_delete() or isinstance(value.value(), dict) for value in values):
             config = copy.deepcopy(config)
         try:
-            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+            apply_overrides(values, config)
         except (HydraException, OmegaConfBaseException) as error:
             raise settings_error(error) from error
         return in_study(to_settings(config))

@@ -142,7 +142,7 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
 def _proposed(axis: str, trial: optuna.Trial) -> str:
     """The value that a trial has on an axis, as an override."""
     override = parsed(axis)
-    sweep: Any = override._value
+    sweep: Any = override.value()
     key = override.get_key_element()
     if isinstance(sweep, (IntervalSweep, RangeSweep)):
         low, high = bounds_of(override)

@@ -109,11 +109,11 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
 def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
     """Let Hydra's launcher run workers to their end; what those died of that died."""
     import hydra
-    from hydra._internal.callbacks import Callbacks
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.plugins import Plugins
-    from hydra.core.utils import JobStatus
     from hydra.types import HydraContext
+
+    from disco.settings.hydra_private import Callbacks, error_of
 
     folder = quoted(str(walk.folder), "folder")
     own = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
@@ -133,12 +133,12 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
             returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
     except Exception as error:  # a worker that is killed takes its launcher along
         return [one_line(error)]
-    return [one_line(each._return_value) for each in returns if each.status != JobStatus.COMPLETED]
+    return [one_line(error) for error in map(error_of, returns) if error is not None]
 
 
 def _start_ray(launcher: Any) -> None:
     """What Hydra's launcher does first, before our handlers: Ray puts its own for SIGTERM in the place of any."""
-    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
+    from disco.settings.hydra_private import start_ray
 
     launcher.ray_cfg.init.setdefault("object_store_memory", 78643200)  # as the launcher has it
     start_ray(launcher.ray_cfg.init)

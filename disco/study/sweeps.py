@@ -60,7 +60,7 @@ def choices_of(override: Override) -> list[str]:
 
 def ends_of(override: Override) -> list[str]:
     """What of an axis of a search can be checked before: both ends of a range, every value of a list."""
-    sweep: Any = override._value
+    sweep: Any = override.value()
     if isinstance(sweep, (IntervalSweep, RangeSweep)):
         return [f"{override.get_key_element()}={end}" for end in bounds_of(override)]
     return choices_of(override)
@@ -68,7 +68,7 @@ def ends_of(override: Override) -> list[str]:
 
 def bounds_of(override: Override) -> tuple[float, float]:
     """The least and the greatest value of an interval or range, integers where the setting takes nothing else."""
-    sweep: Any = override._value
+    sweep: Any = override.value()
     kind = type(sweep)
     if kind is IntervalSweep:
         return _whole(override, sweep.start), _whole(override, sweep.end)
@@ -79,7 +79,7 @@ def bounds_of(override: Override) -> tuple[float, float]:
 
 def length_of(override: Override) -> int:
     """How many values a sweep lists."""
-    sweep: Any = override._value
+    sweep: Any = override.value()
     if not isinstance(sweep, RangeSweep):
         return len(sweep.list)
     start, stop, step = map(Fraction, (sweep.start or 0, sweep.stop or 0, sweep.step))
@@ -95,7 +95,7 @@ def globs_spelt_out(overrides: Sequence[str]) -> list[str]:
 
 
 def _spelt_out(override: str, overrides: Sequence[str]) -> str:
-    sweep: Any = parsed(override)._value
+    sweep: Any = parsed(override).value()
     if not isinstance(sweep, Glob):
         return override
     name, given = name_in(override), given_in(parsed(override))
@@ -137,7 +137,7 @@ def check_number_of_cells(sweeps: Sequence[Override]) -> None:
 
 def _check_numbers(override: Override) -> None:
     """Refuse a range or interval that could not be walked through."""
-    sweep: Any = override._value
+    sweep: Any = override.value()
     said = f"{leaf_of(override)} is {given_in(override)}"
     kind = type(sweep)
     if kind is RangeSweep:

@@ -246,7 +246,8 @@ def train(
             optimiser.step()
         with torch.no_grad():
             for length, average in averages.items():
-                torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - kept_share(step, length))
+                for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+                    mean.lerp_(weight, 1 - kept_share(step, length))
                 for kept, fresh in zip(average.buffers(), model.buffers(), strict=True):
                     kept.copy_(fresh)
             for name, value in {"loss": loss, **figures}.items():
