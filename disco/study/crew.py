@@ -39,7 +39,7 @@ def commanding(folder: Path, session: str, grace: float = GRACE) -> Iterator[Non
 
     def dismiss() -> None:
         lock.release()
-        deadline = time.monotonic() + grace
+        deadline = time.monotonic() + grace + 2 * EVERY  # they look for it first, and then have the same
         while _at_work(folder, session) and time.monotonic() < deadline:
             time.sleep(EVERY / 10)
 

@@ -41,7 +41,7 @@ from disco.study.locks import FOREVER, WORK, held, lock_of
 from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.sweeper import launch
 from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, name_in, parsed
-from disco.study.worker import Walk
+from disco.study.worker import Walk, bury_interrupted
 
 if TYPE_CHECKING:
     import optuna
@@ -301,6 +301,7 @@ def run_search(
     try:
         deaths = launch(searcher, shared, config_name)
     except KeyboardInterrupt as interrupt:
+        bury_interrupted(sweep.folder)
         told = f"interrupted in trial {len(study.trials)} of {goal.trials}; the same command goes on with it"
         interrupt.args = (told,)
         raise

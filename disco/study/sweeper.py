@@ -23,7 +23,7 @@ from disco.study.crew import commanding
 from disco.study.devices import gpus
 from disco.study.locks import GLANCE, held, lock_of
 from disco.study.results import RESULTS_FILE, read_study
-from disco.study.worker import Walk, bury, one_line
+from disco.study.worker import Walk, bury, bury_interrupted, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,6 +44,7 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
     try:
         _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt as interrupt:
+        bury_interrupted(sweep.folder)
         page = report(sweep)
         done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"

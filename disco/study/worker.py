@@ -136,15 +136,23 @@ def record_failure(job: Job, folder: Path, error: BaseException) -> None:
         print(f"disco: cell {job.key}: its failure could not be recorded: {one_line(reason)}", file=sys.stderr)
 
 
-def bury(folder: Path, reason: str) -> None:
-    """Mark a run as failed that its process did not live to finish."""
+def bury_interrupted(study: Path) -> None:
+    """Mark the runs of a study as interrupted that nobody is at work on any more, and nobody has ended."""
+    for record in study.glob("*/run.json"):
+        with held(study, record.parent.name) as free:
+            if free:
+                bury(record.parent, "its worker ended before it was done", "interrupted")
+
+
+def bury(folder: Path, reason: str, status: str = "failed") -> None:
+    """Mark a run that its process did not live to finish."""
     path = folder / "run.json"
     try:
         record = read_record(path)
     except SettingsError:
         return  # it did not come so far
     if record.get("status") == "running":
-        replace_file(path, json.dumps(record | {"status": "failed", "error": reason}, indent=2).encode())
+        replace_file(path, json.dumps(record | {"status": status, "error": reason}, indent=2).encode())
 
 
 def one_line(error: BaseException) -> str:

@@ -103,13 +103,15 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def both(start: Start, folder: Path, worker: str = WORKER) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
+def both(
+    start: Start, folder: Path, worker: str = WORKER, command: str = COMMAND
+) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
     """A command, and a worker of it at work."""
-    command = start(COMMAND)
+    commanding = start(command)
     wait_for((folder / "commanding").exists)
     working = start(worker)
     wait_for((folder / "serving").exists)
-    return command, working
+    return commanding, working
 
 
 def test_a_worker_ends_when_its_command_is_killed(start, tmp_path):
@@ -139,6 +141,14 @@ def test_a_worker_that_does_not_heed_it_is_ended(start, tmp_path):
     command, worker = both(start, tmp_path, DEAF)
     command.kill()
     assert worker.wait(60) == 143
+
+
+def test_a_command_waits_until_a_worker_that_does_not_heed_it_is_ended(start, tmp_path):
+    """So that nobody is at work when it says what became of the cells."""
+    command, worker = both(start, tmp_path, DEAF, COMMAND.replace('(folder, "s")', '(folder, "s", grace=0.2)'))
+    command.terminate()
+    assert command.communicate(timeout=60)[1] == "15, kept: False\n"
+    assert worker.wait(0.1) == 143
 
 
 def test_a_worker_that_comes_too_late_ends(start, tmp_path):

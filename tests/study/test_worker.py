@@ -17,7 +17,7 @@ from disco.settings.overrides import from_python
 from disco.study.cells import Job, key_of
 from disco.study.cells import job_of as declared
 from disco.study.locks import lock_of
-from disco.study.worker import Walk, bury, one_line
+from disco.study.worker import Walk, bury, bury_interrupted, one_line
 
 
 def job_of(seed: int) -> Job:
@@ -168,6 +168,17 @@ def test_a_death_is_recorded(tmp_path):
     assert json.loads((tmp_path / "finished" / "run.json").read_text())["status"] == "finished"
     bury(tmp_path / "nowhere", "it never came so far")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_an_interrupted_study_left_running_is_recorded_unless_someone_is_at_it(tmp_path):
+    for key, status in {"a": "running", "b": "running", "c": "finished"}.items():
+        (tmp_path / key).mkdir()
+        (tmp_path / key / "run.json").write_text(json.dumps({"settings": {}, "status": status}))
+    with lock_of(tmp_path, "b"):
+        bury_interrupted(tmp_path)
+    records = [json.loads((tmp_path / key / "run.json").read_text()) for key in "abc"]
+    assert [record["status"] for record in records] == ["interrupted", "running", "finished"]
+    assert records[0]["error"] == "its worker ended before it was done"
 
 
 def test_errors_in_one_line():
