@@ -28,7 +28,7 @@ class Step:
     """One diffusion step, all schedules read.
 
     number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
-    t: noise level on the 0..1000 scale, 1000 * index / total steps; the original's own of `disco.planning.plan` in
+    t: noise level on the 0..1000 scale, 1000 * index / total steps; the original's own of `disco.planning.steps` in
     compat=disco57. share: number / steps of the run, in [0, 1). sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM
     switch resolved. perceptor_weights: in the order of the plan's perceptors, 0 = off. stage: index into its stages.
     mirrors: symmetries that x is given before the step (and the picture after the last one), names of

@@ -29,6 +29,7 @@ LIGHT = (
     *("cli.commands.diff", "cli.commands.models", "cli.commands.report", "cli.commands.resume", "cli.main"),
     *("conf", "critics.metrics", "errors", "kernels", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
+    *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
     *("run.interrupts", "run.outputs", "run.stdio", "settings.config", "settings.config_files"),
     *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
     *("study.cells", "study.compare", "study.crew", "study.devices", "study.measure", "study.outlook"),

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+from disco.settings.config import Settings
 
 if TYPE_CHECKING:
     from disco.models.networks.clip import Tokenizer
@@ -195,6 +196,53 @@ def check_tokens(
                     )
                 notes.append(f"{too_long}; cut: {cut!r}")
     return notes
+
+
+# Of a run's settings
+
+
+def stages_of(settings: Settings, image_prompts: Sequence[ImagePrompt], notes: list[str]) -> tuple[Stage, ...]:
+    """The text prompts by share of the run."""
+    if settings.prompt is not None and settings.prompts is not None:
+        raise SettingsError("prompt and prompts are both given; prompt takes one text, prompts takes several")
+    if settings.prompt is not None:
+        name, given = "prompt", [settings.prompt]
+    elif settings.prompts is not None:
+        name, given = "prompts", settings.prompts
+    elif image_prompts:
+        pictures_alone = (Stage(0.0, ()),)
+        notes += check_weights(pictures_alone, image_prompts, "image_prompts")
+        return pictures_alone
+    else:
+        raise SettingsError('prompt is missing; say what to render: disco "a red star over the sea"')
+    # The original reads the weight and still hands the whole text, suffix and all, to the tokenizer.
+    stages = parse_stages(given, name, keep_suffix=settings.compat == "disco57")
+    notes += check_weights(stages, image_prompts, name)
+    notes += weight_notes(_texts(given))
+    notes += lone_word_notes(stages)
+    return stages
+
+
+def check_texts(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> None:
+    """Hold every text against every perceptor's tokenizer."""
+    from disco.models import catalog
+    from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
+    from disco.models.networks.clip import tokenizer
+
+    prompts = [prompt for stage in stages for prompt in stage.prompts]
+    tokenizers = {name: tokenizer(catalog.perceptor(name)) for name in settings.perceptors.clip_models}
+    name = "prompt" if settings.prompt is not None else "prompts"
+    notes += check_tokens(prompts, tokenizers, settings.truncate_prompts, name, str(EMBEDDED_FOLDER / VOCABULARY))
+
+
+def _texts(given: Any) -> list[str]:
+    """All texts of a setting that `parse_stages` has read."""
+    if isinstance(given, str):
+        return [given]
+    return [text for item in (given.values() if isinstance(given, dict) else given) for text in _texts(item)]
+
+
+# Reading
 
 
 def _cut(text: str, tokens: Sequence[str], tokenizer: Tokenizer) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.planning.plan import Plan, build_plan, cuts_at_once
+from disco.planning.plan import Plan, build_plan
+from disco.planning.values import cuts_at_once
 from disco.resources.candidates import candidates
 from disco.resources.cost import bytes_of, fake_network
 from disco.resources.estimate import estimate, least_needed, needed

@@ -10,7 +10,8 @@ from disco.arrangement import Arrangement
 from disco.errors import SettingsError
 from disco.guidance.gradient import number_of
 from disco.models import catalog
-from disco.planning.plan import Plan, memory_limit
+from disco.planning.plan import Plan
+from disco.planning.values import memory_limit
 from disco.resources.advice import refusal
 from disco.resources.candidates import candidates
 from disco.resources.estimate import Estimate, estimate, least_needed, needed

@@ -9,7 +9,8 @@ import torch
 
 from disco.arrangement import Arrangement
 from disco.guidance.gradient import number_of
-from disco.planning.plan import Plan, cuts_at_once
+from disco.planning.plan import Plan
+from disco.planning.values import cuts_at_once
 from disco.resources.estimate import heaviest
 
 

@@ -8,7 +8,8 @@ import torch
 
 from disco.errors import SettingsError
 from disco.kernels import backend
-from disco.planning.plan import DEVICE, Plan
+from disco.planning.plan import Plan
+from disco.planning.values import DEVICE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import psutil
 import torch
 
 from disco.arrangement import Arrangement
-from disco.planning.plan import Plan, memory_limit
+from disco.planning.plan import Plan
+from disco.planning.values import memory_limit
 from disco.resources.estimate import Estimate
 
 

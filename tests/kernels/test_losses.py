@@ -13,7 +13,7 @@ from disco.kernels.symmetry import symmetric
 from torch import Tensor
 
 from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
-from disco.planning.plan import SQUARE
+from disco.planning.symmetry import SQUARE
 
 #: Axes that the kernel knows.
 HALVES = (*MIRRORS, "both")

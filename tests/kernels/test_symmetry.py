@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from disco.planning.plan import SQUARE
+from disco.planning.symmetry import SQUARE
 
 #: Where each symmetry brings the pixel of a row and a column, in a picture of so many rows and columns.
 PLACES = {

@@ -18,16 +18,12 @@ from PIL import Image
 from disco.diffusion.levels import Diffusion
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.planning.plan import (
-    SQUARE,
-    Plan,
-    _alphas_cumprod,
-    build_plan,
-    cuts_at_once,
-    memory_limit,
-    single_precision_t,
-)
+from disco.planning.effects import alphas_cumprod_at
+from disco.planning.plan import Plan, build_plan
 from disco.planning.prompts import ImagePrompt, Prompt, Stage
+from disco.planning.steps import single_precision_t
+from disco.planning.symmetry import SQUARE
+from disco.planning.values import cuts_at_once, memory_limit
 from disco.settings.config import METRIC_NAMES, Settings, from_dict, load, specs, to_dict
 from disco.settings.overrides import from_arguments, from_python
 
@@ -677,7 +673,7 @@ def test_cuts_at_once_is_a_count() -> None:
 def test_the_closed_form_of_the_noise_levels(noise_schedule: str, total: int, share: float) -> None:
     index = int(share * total)
     exact = Diffusion.spaced(total, noise_schedule).alphas_cumprod[index]
-    assert _alphas_cumprod(1000 * index / total, noise_schedule) == pytest.approx(exact, rel=0.05, abs=0.002)
+    assert alphas_cumprod_at(1000 * index / total, noise_schedule) == pytest.approx(exact, rel=0.05, abs=0.002)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 from disco.arrangement import Arrangement
 from disco.errors import SettingsError
-from disco.planning.plan import memory_limit
+from disco.planning.values import memory_limit
 from disco.resources import arrange as module
 from disco.resources import estimate as estimates
 from disco.resources.arrange import SMALL, arrange, needs_no_estimate

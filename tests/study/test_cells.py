@@ -20,7 +20,7 @@ from PIL import Image
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.planning.inputs import Hashes
-from disco.planning.plan import metrics_of
+from disco.planning.values import metrics_of
 from disco.settings.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import (

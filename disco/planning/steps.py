@@ -1,0 +1,138 @@
+"""The steps of a run, all schedules read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from disco.errors import SettingsError
+from disco.planning.effects import notes_on_guidance, without_effect
+from disco.planning.prompts import Stage, parse_share
+from disco.planning.schedules import name_of_weight, schedules_of
+from disco.planning.symmetry import mirrors_of
+from disco.planning.values import count_of_steps
+from disco.settings.config import SamplerConfig, Settings, is_usual
+from disco.step import Cuts, Step
+
+
+def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tuple[Step, ...]:
+    """The steps of the run, all schedules read."""
+    sampler, guidance, compat = settings.sampler, settings.guidance, settings.compat == "disco57"
+    schedules = schedules_of(settings, notes)
+    total = sampler.steps
+    skipped = count_of_steps("skip_steps", sampler.skip_steps, total)
+    number_of_steps = total - skipped - count_of_steps("skip_end_steps", sampler.skip_end_steps, total)
+    if number_of_steps < 1:
+        raise SettingsError(
+            f"skip_steps={sampler.skip_steps} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
+            f"{total} steps; skip fewer"
+        )
+    samplers = samplers_of(sampler, number_of_steps)
+    mirrors = mirrors_of(settings, total - skipped, number_of_steps, notes)
+    partials = partials_of(settings.output.intermediate_saves, number_of_steps, compat)
+    display_rate = settings.output.display_rate
+    symmetric_steps = count_of_steps("symmetry_switch", guidance.symmetry_switch, number_of_steps)
+
+    steps = []
+    for number in range(number_of_steps):
+        index = total - skipped - 1 - number
+        t = single_precision_t(index, total) if compat else 1000 * index / total
+        share = number / number_of_steps
+        value = {name: each.at(t) for name, each in schedules.items()}
+        weights = tuple(value[name_of_weight(name)] for name in settings.perceptors.clip_models)
+        cuts = Cuts(
+            family=settings.cutouts.cutout_family,
+            overview=int(value["cut_overview"]),
+            inner=int(value["cut_innercut"]),
+            ic_pow=value["cut_ic_pow"],
+            icgray_p=value["cut_icgray_p"],
+            cutn=int(value["cutn"]),
+            batches=int(value["cutn_batches"]),
+            skip_augs=bool(value["skip_augs"]),
+        )
+        guided = value["clip_guidance_scale"] != 0 and any(weights)
+        if guided and cuts.family == "scheduled" and cuts.overview + cuts.inner == 0:
+            raise SettingsError(
+                f"cut_overview and cut_innercut are both 0 at entry {999 - int(t)}, where the perceptors would see "
+                "nothing; give one of them at least 1"
+            )
+        steps.append(
+            Step(
+                number=number,
+                index=index,
+                t=t,
+                share=share,
+                sampler=samplers[number],
+                eta=value["eta"],
+                clip_guidance_scale=value["clip_guidance_scale"],
+                tv_scale=value["tv_scale"],
+                range_scale=value["range_scale"],
+                sat_scale=value["sat_scale"],
+                symmetry_loss_scale=value["symmetry_loss_scale"] if number < symmetric_steps else 0.0,
+                init_scale=value["init_scale"],
+                clamp_grad=bool(value["clamp_grad"]),
+                clamp_max=value["clamp_max"],
+                cuts=cuts,
+                perceptor_weights=weights,
+                stage=sum(stage.share <= share for stage in stages) - 1,
+                mirrors=mirrors.get(index, ()),
+                save_partial=number in partials,
+                show_progress=number == number_of_steps - 1 or bool(display_rate and number % display_rate == 0),
+            )
+        )
+    notes += notes_on_guidance(steps)
+    notes += [
+        f"{name} is without effect{why}"
+        for name, why in without_effect(settings, steps, schedules)
+        if not is_usual(settings, name)  # what nobody typed need not be said
+    ]
+    return tuple(steps)
+
+
+def single_precision_t(index: int, total: int) -> float:
+    """The noise level as the original works it out, in float32: 1000 index / total, or the number just below it.
+
+    At some step counts a whole number comes out just below, so that `int` reads the schedules' next entry: of 240 steps
+    the one of index 30 reads entry 875, where t = 125 has entry 874.
+    """
+    import numpy as np  # takes a moment, and other plans do without
+
+    stride = 1000 // total
+    return float(np.float32(index * stride) * np.float32(1000 / (stride * total)))
+
+
+def samplers_of(sampler: SamplerConfig, number_of_steps: int) -> list[str]:
+    """The sampler of every step."""
+    mode = sampler.diffusion_sampling_mode
+    switch = parse_share(sampler.ddim_switch, "ddim_switch")
+    if mode != "plms":
+        return [mode] * number_of_steps
+    return ["ddim" if number >= switch * number_of_steps else "plms" for number in range(number_of_steps)]
+
+
+def partials_of(given: Any, number_of_steps: int, compat: bool) -> frozenset[int]:
+    """The steps at which partial pictures are saved.
+
+    compat: the original rounds the distance between n pictures down and goes on to the end, which often makes one more.
+    """
+    name = "intermediate_saves"
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < number_of_steps:
+        if compat and given:
+            every = max(1, (number_of_steps - 1) // (given + 1))
+            return frozenset(range(every, number_of_steps, every))
+        return frozenset(number_of_steps * part // (given + 1) for part in range(1, given + 1))
+    if isinstance(given, str) and given.strip().endswith("%"):
+        given = (given,)
+    if not isinstance(given, tuple):
+        raise SettingsError(
+            f"{name} is {given!r}, but must be a count below {number_of_steps}, or a list of steps or shares, such as "
+            "[25%,50%]"
+        )
+    steps = {item: count_of_steps(name, item, number_of_steps) for item in given}
+    for item, step in steps.items():
+        if step >= number_of_steps:
+            raise SettingsError(
+                f"{name} holds {item}, which is not on the way; steps are 0 to {number_of_steps - 1}, shares below "
+                "100%, and the finished picture is saved in any case"
+            )
+    return frozenset(steps.values())
