@@ -11,22 +11,20 @@ Pillow, lift its guard first: `PIL.Image.MAX_IMAGE_PIXELS = None`.
 from __future__ import annotations
 
 import math
-import struct
-import zlib
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from disco.run.outputs import beside
-from disco.study.pictures import read_picture, size_of
+from disco.study.letters import shortened, text_width, wrapped
+from disco.study.painting import GREY, INK, MARKS, PAPER, Item, Sizes, hole, text_item, tile_item
+from disco.study.pictures import size_of
+from disco.study.png import write_png
 from disco.study.results import Axis, Study
 from disco.study.tiles import RUN, Arrangement, Tile, Tiles, arrange, tiles_of
 from disco.study.words import held_facts, in_words, label, short_labels
@@ -38,26 +36,6 @@ LEAST_SIDE = 128
 
 #: The most bytes of the sheet that are held at once.
 STRIP_BYTES = 64 * 2**20
-
-#: Rows that are filtered at once; filtering takes about ten times their memory.
-FILTERED_ROWS = 32
-
-PAPER, INK, GREY, LINE = "#ffffff", "#1b1b1f", "#6d6d76", "#d9d9de"
-#: Fill and ink of a hole or a mark, by status.
-MARKS = {
-    "failed": ("#fbe9e7", "#a3271a"),
-    "damaged": ("#fbe9e7", "#a3271a"),
-    "interrupted": ("#fdf3dc", "#7a5200"),
-    "running": ("#e6f0fb", "#1f5a96"),
-    "missing": ("#f1f1f3", "#6d6d76"),
-    "finished": ("#fbe9e7", "#a3271a"),  # finished, and yet no picture to be read
-}
-
-#: Fonts of usual systems, for texts that Pillow's own has no letters for.
-OTHER_FONTS = (
-    *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arialuni.ttf"),
-    *("msyh.ttc", "PingFang.ttc", "arial.ttf"),
-)
 
 
 def write_grid(study: Study) -> Path:
@@ -72,41 +50,12 @@ def write_grid(study: Study) -> Path:
 
 
 @dataclass(frozen=True)
-class Item:
-    """Something on the sheet: its box in pixels, and how to paint it onto a canvas at (x, y)."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    paint: Callable[[Image.Image, int, int], None]
-
-
-@dataclass(frozen=True)
 class Sheet:
     """Everything to be painted, and where; sizes in pixels."""
 
     width: int
     height: int
     items: tuple[Item, ...]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """In pixels. picture: the box of one picture; scale: how often each of its pixels is repeated; em: the letters."""
-
-    picture: tuple[int, int]
-    scale: int
-    em: int
-
-    @property
-    def gap(self) -> int:
-        """Between repeats; rows, and columns of repeats, stand further apart."""
-        return max(4, self.em // 4)
-
-    @property
-    def small(self) -> int:
-        return max(11, round(0.8 * self.em))
 
 
 def layout(study: Study) -> Sheet:
@@ -119,7 +68,7 @@ def layout(study: Study) -> Sheet:
     items, y = [], margin
     for text, size, ink in _heading(study, tiles):
         for line in wrapped(text, round(size * sizes.em), width):
-            items.append(_text(line, margin, y, round(size * sizes.em), ink))
+            items.append(text_item(line, margin, y, round(size * sizes.em), ink))
             y += round(1.4 * size * sizes.em)
         y += sizes.em // 3
     y += sizes.em
@@ -212,7 +161,7 @@ def _frame(tiles: Tiles, arrangement: Arrangement, sizes: Sizes) -> Frame:
         for axis in (arrangement.rows, arrangement.columns, arrangement.repeats)
     )
     row_labels = _labels(rows, sizes.em, max(10 * sizes.em, 2 * sizes.picture[0]))
-    widest = max(_width(line, sizes.em) for label in row_labels for line in (*label, _name(rows)))
+    widest = max(text_width(line, sizes.em) for label in row_labels for line in (*label, _name(rows)))
     cell_width = Frame(rows, columns, repeats, sizes, (), (), 0).cell_width
     column_labels = _labels(columns, sizes.em, cell_width)
     return Frame(rows, columns, repeats, sizes, row_labels, column_labels, widest + sizes.em if rows else 0)
@@ -231,10 +180,10 @@ def _block(tiles: Tiles, arrangement: Arrangement, own: Sequence[Tile], place: t
             for axis in (arrangement.rows, arrangement.columns, arrangement.repeats)
         )
         empty.discard((row, column, repeat))
-        items.append(_tile(tile, frame.x(column, repeat), y + frame.y(row), sizes))
+        items.append(tile_item(tile, frame.x(column, repeat), y + frame.y(row), sizes))
     for row, column, repeat in sorted(empty):
-        hole = _hole("missing", "not part of the study", sizes)
-        items.append(Item(frame.x(column, repeat), y + frame.y(row), *sizes.picture, hole))
+        paint = hole("missing", "not part of the study", sizes)
+        items.append(Item(frame.x(column, repeat), y + frame.y(row), *sizes.picture, paint))
     width = _title_width(frame) if title else frame.right
     return Sheet(width, y + frame.y(_count(frame.rows)) - sizes.gap, tuple(items))
 
@@ -253,24 +202,24 @@ def _block_head(frame: Frame, title: str) -> tuple[list[Item], int]:
     em, small = frame.sizes.em, frame.sizes.small
     items, y = [], 0
     for line in wrapped(title, round(1.15 * em), _title_width(frame)):
-        items.append(_text(line, 0, y, round(1.15 * em), INK))
+        items.append(text_item(line, 0, y, round(1.15 * em), INK))
         y += round(1.6 * em)
     if title and not frame.columns:
         y += em // 2
     if frame.columns:
-        items.append(_text(_name(frame.columns), frame.left, y, em, GREY))
+        items.append(text_item(_name(frame.columns), frame.left, y, em, GREY))
         y += round(1.4 * em)
     lines = max(1 if frame.rows else 0, *map(len, frame.column_labels))
     for number, label_lines in enumerate(frame.column_labels):
         for line_number, line in enumerate(label_lines, lines - len(label_lines)):
-            items.append(_text(line, frame.x(number), y + round(1.3 * em * line_number), em, INK))
+            items.append(text_item(line, frame.x(number), y + round(1.3 * em * line_number), em, INK))
     if frame.rows:
-        items.append(_text(_name(frame.rows), 0, y + round(1.3 * em * (lines - 1)), em, GREY))
+        items.append(text_item(_name(frame.rows), 0, y + round(1.3 * em * (lines - 1)), em, GREY))
     y += round(1.3 * em * lines) + em // 4
     if frame.repeats:
         for number, (repeat, value) in product(range(_count(frame.columns)), enumerate(frame.repeats.values)):
             text = shortened(f"{_name(frame.repeats)} {value}", small, frame.sizes.picture[0])
-            items.append(_text(text, frame.x(number, repeat), y, small, GREY))
+            items.append(text_item(text, frame.x(number, repeat), y, small, GREY))
         y += round(1.4 * small)
     return items, y
 
@@ -281,7 +230,7 @@ def _row_names(frame: Frame, top: int) -> Iterator[Item]:
     for number, lines in enumerate(frame.row_labels):
         y = top + frame.y(number) + frame.sizes.picture[1] // 2 - round(0.65 * em * len(lines))
         for line_number, line in enumerate(lines):
-            yield _text(line, 0, y + round(1.3 * em * line_number), em, INK)
+            yield text_item(line, 0, y + round(1.3 * em * line_number), em, INK)
 
 
 def _count(axis: Axis | None) -> int:
@@ -300,146 +249,6 @@ def _labels(axis: Axis | None, em: int, width: int) -> tuple[tuple[str, ...], ..
     return tuple(tuple(wrapped(text, em, width, most=4)) for text in short_labels(axis.values, min(160, room)))
 
 
-# What is painted
-
-
-def _text(text: str, x: int, y: int, size: int, ink: str) -> Item:
-    def paint(canvas: Image.Image, x: int, y: int) -> None:
-        ImageDraw.Draw(canvas).text((x, y), text, fill=ink, font=font_for(text, size))
-
-    return Item(x, y, _width(text, size) + size, 2 * size, paint)
-
-
-def _tile(tile: Tile, x: int, y: int, sizes: Sizes) -> Item:
-    if tile.picture is None:
-        return Item(x, y, *sizes.picture, _hole(tile.cell.status, tile.cell.error or _reason(tile), sizes))
-    path, status = tile.picture.path, tile.cell.status
-
-    def paint(canvas: Image.Image, x: int, y: int) -> None:
-        picture = read_picture(path)
-        if picture is None:
-            _hole("damaged", f"{path.name} cannot be read", sizes)(canvas, x, y)
-            return
-        if sizes.scale > 1:
-            size = (picture.width * sizes.scale, picture.height * sizes.scale)
-            picture = picture.resize(size, Image.Resampling.NEAREST)
-        canvas.paste(picture, (x, y))
-        if status != "finished":
-            _mark(canvas, x, y, status, sizes)
-
-    return Item(x, y, *sizes.picture, paint)
-
-
-def _reason(tile: Tile) -> str:
-    return {"missing": "not rendered yet", "running": "still running, or ended by force"}.get(tile.cell.status, "")
-
-
-def _hole(status: str, reason: str, sizes: Sizes) -> Callable[[Image.Image, int, int], None]:
-    """A box in a picture's place that says why there is none."""
-    fill, ink = MARKS[status]
-    wide, high = sizes.picture
-    size = sizes.small
-    inner = wide - size
-    lines = [shortened(status, size, inner)]
-    room = max(0, int((high - size) / (1.25 * size)) - 1)
-    lines += wrapped(reason, size, inner, most=room) if reason and room else []
-
-    def paint(canvas: Image.Image, x: int, y: int) -> None:
-        draw = ImageDraw.Draw(canvas)
-        draw.rectangle((x, y, x + wide - 1, y + high - 1), fill=fill, outline=ink if status != "missing" else LINE)
-        for number, line in enumerate(lines):
-            place = (x + size // 2, y + size // 2 + round(1.25 * size * number))
-            draw.text(place, line, fill=ink, font=font_for(line, size))
-
-    return paint
-
-
-def _mark(canvas: Image.Image, x: int, y: int, status: str, sizes: Sizes) -> None:
-    """A picture that is not what it should have become gets a frame, and its status along the lower edge."""
-    fill, ink = MARKS[status]
-    wide, high = sizes.picture
-    draw = ImageDraw.Draw(canvas)
-    bar = round(1.5 * sizes.small)
-    draw.rectangle((x, y + high - bar, x + wide - 1, y + high - 1), fill=fill)
-    draw.rectangle((x, y, x + wide - 1, y + high - 1), outline=ink, width=max(2, sizes.em // 8))
-    text = shortened(status, sizes.small, wide - sizes.small)
-    draw.text((x + sizes.small // 2, y + high - bar), text, fill=ink, font=font_for(text, sizes.small))
-
-
-# Letters
-
-
-@cache
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
-    """Pillow's own font for "", else one of the system; None where there is none of that name."""
-    try:
-        return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)  # type: ignore[return-value]
-    except OSError:
-        return None
-
-
-def font_for(text: str, size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own font, or where it lacks a letter of the text, the first usual font of the system that has them all.
-
-    size: in pixels.
-    """
-    fonts = (font for name in ("", *OTHER_FONTS) if (font := _font(name, size)))
-    own = next(fonts)
-    return next((font for font in (own, *fonts) if all(_has(font, letter) for letter in set(text))), own)
-
-
-@cache
-def _has(font: ImageFont.FreeTypeFont, letter: str) -> bool:
-    """Whether the font draws the letter, and not the box that stands for letters it lacks."""
-    return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
-
-
-def _width(text: str, size: int) -> int:
-    return math.ceil(font_for(text, size).getlength(text))
-
-
-def shortened(text: str, size: int, width: int) -> str:
-    """The text, cut at the end to `width` pixels."""
-    if _width(text, size) <= width:
-        return text
-    return text[: _fitting(text, size, width, "…")].rstrip() + "…"
-
-
-def _fitting(text: str, size: int, width: int, end: str = "") -> int:
-    """How many letters of the text, and `end` after them, are at most `width` pixels wide."""
-    return max(0, bisect_right(range(len(text) + 1), width, key=lambda count: _width(text[:count] + end, size)) - 1)
-
-
-def wrapped(text: str, size: int, width: int, most: int = 12) -> list[str]:
-    """The text in lines of at most `width` pixels, broken between words, or within one that is too long; `most` lines.
-
-    The last line says with an ellipsis that there is more.
-    """
-    lines, rest = [], text.split()
-    while rest:
-        line, rest = _first_line(rest, size, width)
-        lines.append(line)
-        if len(lines) == most and rest:
-            lines[-1] = shortened(f"{line} {' '.join(rest)}", size, width)
-            break
-    return lines
-
-
-def _first_line(words: list[str], size: int, width: int) -> tuple[str, list[str]]:
-    """As many words as fit (at least a letter), and the words left."""
-    line = ""
-    for number, word in enumerate(words):
-        longer = f"{line} {word}".strip()
-        if _width(longer, size) <= width:
-            line = longer
-        elif line:
-            return line, words[number:]
-        else:
-            fits = max(1, _fitting(word, size, width))
-            return word[:fits], [*([word[fits:]] if word[fits:] else []), *words[1:]]
-    return line, []
-
-
 # The file
 
 
@@ -452,39 +261,3 @@ def strips(sheet: Sheet) -> Iterator[NDArray[np.uint8]]:
             if item.y < top + canvas.height and item.y + item.height > top:
                 item.paint(canvas, item.x, item.y - top)
         yield np.asarray(canvas)
-
-
-def write_png(path: Path, width: int, height: int, strips: Iterator[NDArray[np.uint8]]) -> None:
-    """Write strips [rows, width, 3] of 8-bit RGB as one PNG, beside and renamed. Raises OSError.
-
-    Pillow's writer wants the whole picture at once. The format: https://www.w3.org/TR/png-3/, sections 5, 9 and 10.
-    """
-    packer = zlib.compressobj(6)
-    above = np.zeros((1, width, 3), np.uint8)
-    with beside(path) as part, open(part, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        _chunk(file.write, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-        for strip in strips:
-            _chunk(file.write, b"IDAT", packer.compress(filtered(strip, above)))
-            above = strip[-1:]
-        _chunk(file.write, b"IDAT", packer.flush())
-        _chunk(file.write, b"IEND", b"")
-
-
-def filtered(strip: NDArray[np.uint8], above: NDArray[np.uint8]) -> bytes:
-    """PNG's filters None, Sub and Up, for every row the one whose bytes are nearest to zero; above: the row before."""
-    done = []
-    for first in range(0, len(strip), FILTERED_ROWS):
-        rows = strip[first : first + FILTERED_ROWS]
-        left = np.concatenate([np.zeros((len(rows), 1, 3), np.uint8), rows[:, :-1]], axis=1)
-        over = np.concatenate([above, rows[:-1]])
-        above = rows[-1:]
-        ways = np.stack([rows, rows - left, rows - over]).reshape(3, len(rows), -1)
-        best = np.abs(ways.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64).argmin(axis=0)
-        chosen = ways[best, np.arange(len(rows))]
-        done.append(np.concatenate([best[:, None].astype(np.uint8), chosen], axis=1).tobytes())
-    return b"".join(done)
-
-
-def _chunk(write: Callable[[bytes], object], kind: bytes, content: bytes) -> None:
-    write(struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content)))

@@ -7,12 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from disco.study import grid
-from disco.study.grid import Sheet, filtered, font_for, layout, shortened, strips, wrapped, write_grid, write_png
+from disco.study import grid, painting, png
+from disco.study.grid import Sheet, layout, strips, write_grid
 from disco.study.results import read_study
 
 AXES = {"cutouts.cut_ic_pow": [1, 5], "guidance.clamp_max": [0.05, 0.1, 0.2], "seed": [0, 1]}
@@ -64,8 +62,8 @@ def test_further_axes_make_sub_grids(tmp_path, study_of):
 
 def test_runs_that_make_no_grid_take_room_for_themselves_alone(tmp_path, run_of, monkeypatch):
     drawn = []
-    plain = grid._text
-    monkeypatch.setattr(grid, "_text", lambda text, *given: drawn.append(text) or plain(text, *given))
+    plain = grid.text_item
+    monkeypatch.setattr(grid, "text_item", lambda text, *given: drawn.append(text) or plain(text, *given))
     for number in range(8):
         own = {"prompt": f"a star {number}", "steps": 10 + number, "eta": number / 10, "clamp_max": 0.01 * number}
         run_of(tmp_path / str(number), own | {"tv_scale": 10 * number})
@@ -94,8 +92,8 @@ def ink(sheet: Sheet) -> np.ndarray:
 
 def test_labels_and_held_settings_are_drawn(tmp_path, study_of, monkeypatch):
     written = []
-    text_of = grid._text
-    monkeypatch.setattr(grid, "_text", lambda text, *rest: written.append((text, *rest)) or text_of(text, *rest))
+    text_of = grid.text_item
+    monkeypatch.setattr(grid, "text_item", lambda text, *rest: written.append((text, *rest)) or text_of(text, *rest))
     study = study_of(tmp_path, AXES, description="what for", name="cuts against the clamp", held={"eta": 0.3})
     painted = ink(layout(study))
     texts = [text for text, *_ in written]
@@ -112,8 +110,8 @@ def test_labels_and_held_settings_are_drawn(tmp_path, study_of, monkeypatch):
 
 def test_holes_are_marked_with_their_reason(tmp_path, study_of, monkeypatch):
     reasons = []
-    hole = grid._hole
-    monkeypatch.setattr(grid, "_hole", lambda *given: reasons.append(given[:2]) or hole(*given))
+    hole = painting.hole
+    monkeypatch.setattr(painting, "hole", lambda *given: reasons.append(given[:2]) or hole(*given))
     special = {
         (0.05, 1): ("failed", "RuntimeError: out of memory"),
         (0.1, 0): ("missing", None),
@@ -161,58 +159,10 @@ def test_no_limit_of_pixels(tmp_path, study_of, monkeypatch):
     study = study_of(tmp_path, AXES)
     whole = write_grid(study).read_bytes()
     monkeypatch.setattr(grid, "STRIP_BYTES", 100_000)
-    monkeypatch.setattr(grid, "FILTERED_ROWS", 7)
+    monkeypatch.setattr(png, "FILTERED_ROWS", 7)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
     again = write_grid(study).read_bytes()
     with pytest.raises(Image.DecompressionBombError):
         Image.open(io.BytesIO(again))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), np.asarray(Image.open(io.BytesIO(again))))
-
-
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 9), st.integers(0, 2**32 - 1))
-def test_pillow_reads_what_is_written(tmp_path_factory, width, height, rows, seed):
-    rng = np.random.default_rng(seed)
-    pixels = (rng.integers(0, 256, (height, width, 3)) >> rng.integers(0, 8)).astype(np.uint8)
-    path = tmp_path_factory.mktemp("png") / "x.png"
-    write_png(path, width, height, (pixels[top : top + rows] for top in range(0, height, rows)))
-    assert np.array_equal(np.asarray(Image.open(path)), pixels)
-    assert [entry.name for entry in path.parent.iterdir()] == ["x.png"]
-
-
-def test_even_surfaces_are_filtered_to_nothing():
-    flat = np.full((4, 5, 3), 200, np.uint8)
-    rows = np.frombuffer(filtered(flat, flat[:1]), np.uint8).reshape(4, 16)
-    assert (rows[:, 0] == 2).all() and not rows[:, 1:].any()
-
-
-# Letters
-
-
-@given(st.text("abc def", max_size=60), st.integers(30, 200), st.integers(1, 5))
-def test_wrapped_lines_fit(text, width, most):
-    lines = wrapped(text, 14, width, most)
-    assert len(lines) <= most and all(grid._width(line, 14) <= width for line in lines)
-    if not lines or not lines[-1].endswith("…"):
-        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-
-
-def test_a_text_of_any_length_is_wrapped():
-    lines = wrapped("star " * 4000 + "x" * 20000, 14, 300, most=5)
-    assert len(lines) == 5 and lines[-1].endswith("…") and all(grid._width(line, 14) <= 300 for line in lines)
-    assert len(wrapped("x" * 20000, 14, 300, most=3)) == 3
-
-
-def test_a_cut_text_says_so():
-    cut = shortened("a long text about a red star", 14, 80)
-    assert cut.endswith("…") and grid._width(cut, 14) <= 80
-    assert shortened("short", 14, 80) == "short"
-
-
-def test_letters_that_pillow_lacks_come_from_the_system():
-    own = font_for("plain", 20)
-    assert font_for("plain too", 20) is own
-    other = font_for("Жук", 20)
-    if other is own:
-        pytest.skip("no other font is installed")
-    assert all(grid._has(other, letter) and not grid._has(own, letter) for letter in "Жук")
