@@ -73,7 +73,7 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     from disco.resources.device import choose_device
     from disco.resources.estimate import estimate
     from disco.resources.speed import measure_speed
-    from disco.run import engine
+    from disco.run.session import SESSION
     from disco.settings.config import load
     from disco.settings.overrides import from_arguments
 
@@ -82,9 +82,8 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     plan = build_plan(load(from_arguments([PROMPT, *arguments])))
     device = choose_device(plan.settings.machine.device)
     warm_up = build_plan(load(from_arguments([PROMPT, "width=32", "height=32", f"device={device}"])))
-    walk_a_step(warm_up, device, Arrangement("float32"))
-    for loaded in engine.FILES:
-        loaded.cache_clear()
+    render_a_step(warm_up, device, Arrangement("float32"))
+    SESSION.clear()
     if limited:
         try:
             arrangement, _ = arrange(plan, device)
@@ -95,10 +94,10 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     planned = estimate(plan, arrangement, device.type)
     watch.hold_to_limit(plan, device)
     before = start_measuring(torch, device)
-    engine.load_networks(plan, device, arrangement)
+    SESSION.networks(plan, device, arrangement)
     if device.type == "cpu":
         watch.reset_peak()
-    seconds = walk_a_step(plan, device, arrangement)
+    seconds = render_a_step(plan, device, arrangement)
     measured = (
         torch.cuda.max_memory_allocated(device) if device.type == "cuda" else watch.process_memory("VmHWM") - before
     )
@@ -117,18 +116,19 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
     }
 
 
-def walk_a_step(plan: Any, device: Any, arrangement: Any) -> float:
-    """Load the networks and walk the step with the most cuts three times; the last one's seconds."""
+def render_a_step(plan: Any, device: Any, arrangement: Any) -> float:
+    """Load the networks and render the step with the most cuts three times; the last one's seconds."""
     from disco.guidance.gradient import number_of
     from disco.resources.estimate import heaviest
-    from disco.run import engine
+    from disco.run.session import SESSION
+    from disco.run.steps import render_batch
 
     most = max(plan.steps, key=lambda step: number_of(step.cuts))
     step = dataclasses.replace(heaviest(plan), cuts=most.cuts)
-    networks = engine.load_networks(plan, device, arrangement)
+    networks = SESSION.networks(plan, device, arrangement)
     # What a step frees, malloc hands out again with holes: the first one is no measure.
-    *_, event = engine.walk(dataclasses.replace(plan, steps=(step,) * 3), networks, list(plan.seeds), device)
-    return event.line["seconds"]
+    *_, result = render_batch(dataclasses.replace(plan, steps=(step,) * 3), networks, plan.seeds, device)
+    return result.line["seconds"]
 
 
 def start_measuring(torch: Any, device: Any) -> int:

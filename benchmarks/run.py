@@ -24,7 +24,7 @@ PROMPT = "a red star over the sea"
 
 def picture(arguments: list[str]) -> dict[str, float]:
     """Render once, into memory."""
-    from disco.run.engine import render_settings
+    from disco.run.api import render_settings
     from disco.settings.config import load
     from disco.settings.overrides import from_arguments
 
@@ -38,7 +38,7 @@ def inside(arguments: list[str]) -> dict[str, Any]:
     start = time.perf_counter()
     import torch
 
-    import disco.run.engine  # noqa: F401
+    import disco.run.api  # noqa: F401
 
     imported = time.perf_counter() - start
     figures = {"import": imported, "cold": picture(arguments), "warm": picture(arguments)}

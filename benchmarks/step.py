@@ -28,8 +28,8 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,13 +38,13 @@ from cutouts import loop  # the cuts one by one, beside this file
 from neighbours import compare, serve
 from torch import Tensor, nn
 
-from disco.diffusion.levels import Diffusion
-from disco.diffusion.streams import ImageStreams
-from disco.guidance.gradient import CallAll, Guidance, View, number_of, one_by_one
+from disco.guidance.gradient import View, number_of, one_by_one
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, secondary, unet
-from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.pipeline.build import Networks, build
+from disco.pipeline.denoiser import UNetDenoiser
+from disco.pipeline.start import start_of
 from disco.planning.plan import Plan, build_plan
 from disco.resources.candidates import candidates
 from disco.resources.compile import choose_compile, in_precision
@@ -52,8 +52,7 @@ from disco.resources.device import choose_device, choose_kernels
 from disco.resources.ledger import Ledger
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
-from disco.run.engine import FILES, Loaders, Networks, load_networks, view_of
-from disco.samplers.base import guided_eps
+from disco.run.session import Loaders, Session
 from disco.samplers.ddim import ddim
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments
@@ -90,7 +89,7 @@ def random_perceptor(
     return clip.LoadedPerceptor(spec, model, device)
 
 
-RANDOM = Loaders(*(lru_cache(maxsize=16)(load) for load in (random_unet, random_secondary, random_perceptor)))
+RANDOM = Loaders(random_unet, random_secondary, random_perceptor)
 
 
 def plain_unet(spec: catalog.UNetSpec, device: torch.device, dtype: torch.dtype, random: bool) -> nn.Module:
@@ -136,27 +135,17 @@ class Bench:
     networks: Networks
     device: torch.device
     step: Step
-    call_all: CallAll = one_by_one
 
     def __post_init__(self) -> None:
-        plan, device = self.plan, self.device
-        self.diffusion = Diffusion.spaced(plan.total_steps, self.networks.unet_spec.noise_schedule)
-        noises = [ImageStreams(0)]
-        self.views = [view_of(plan, perceptor, noises, device) for perceptor in self.networks.perceptors]
-        at_once = self.networks.arrangement.cuts_at_once
-        guidance = Guidance(self.diffusion, self.views, cuts_at_once=at_once, call_all=self.call_all)
-        self.unet = UNetDenoiser(self.networks.unet, self.diffusion, self.networks.unet_spec.predicts)
-        second = self.networks.secondary
-        self.secondary = None if second is None else SecondaryDenoiser(second, self.diffusion)
-        self.denoise = GuidedDenoiser(self.unet, guidance, self.secondary)
-        generator = torch.Generator().manual_seed(0)
-        shape = (1, 3, plan.height, plan.width)
-        self.x, self.noise = (torch.randn(shape, generator=generator).to(device) for _ in range(2))
+        plan = replace(self.plan, steps=(self.step,))
+        self.pipeline = build(plan, self.networks, start_of(plan, [0], self.device))
+        self.diffusion, self.views = self.pipeline.diffusion, self.pipeline.guidance.views
+        self.unet, self.secondary = self.pipeline.denoiser.unet, self.pipeline.denoiser.secondary
+        self.x = self.pipeline.x
+        self.noise = torch.randn(self.x.shape, generator=torch.Generator().manual_seed(0)).to(self.device)
 
     def ours(self) -> Tensor:
-        now = self.denoise(self.x, self.step)
-        eps = guided_eps(now, self.diffusion, self.step.index)
-        return ddim(self.x, eps, self.diffusion, self.step.index, self.step.eta, self.noise)
+        return next(self.pipeline.sample()).x
 
     def straightforward(self, network: nn.Module, towers: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
         """One step of the original, x [1, 3, H, W] -> x one level cleaner."""
@@ -209,12 +198,12 @@ class Bench:
             torch.autograd.grad(cuts, x, torch.ones_like(cuts))
 
     def look(self) -> None:
-        self.call_all(partial(self.pull, view) for view in self.views)
+        self.networks.call_all(partial(self.pull, view) for view in self.views)
 
     def pull(self, view: View) -> None:
         side = view.perceptor.resolution
         cuts = torch.full((1, number_of(self.step.cuts), 3, side, side), 0.5, device=self.device)
-        view.pull(cuts, self.step, 1.0, self.networks.arrangement.cuts_at_once)
+        view.pull(cuts, self.step, 1.0, self.networks.cuts_at_once)
 
 
 # Measuring
@@ -266,12 +255,13 @@ def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     arrangement = next(iter(candidates(plan, device.type)))
     cores = torch.get_num_threads()
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
-        networks = load_networks(plan, device, arrangement, RANDOM if options.random else FILES)
-        bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2], call_all)
+        session = Session(RANDOM) if options.random else Session()
+        networks = session.networks(plan, device, arrangement)._replace(call_all=call_all)
+        bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2])
         if options.serve:
             serve(bench.ours)
             return {}
-        found = measured(bench, options, options.threads or cores)
+        found = measured(bench, arrangement.dtype, options, options.threads or cores)
     return {
         "torch": torch.__version__,
         "machine": platform.machine(),
@@ -297,16 +287,15 @@ def processor() -> str:
         return platform.processor()
 
 
-def measured(bench: Bench, options: argparse.Namespace, cores: int) -> dict[str, Any]:
+def measured(bench: Bench, dtype: torch.dtype, options: argparse.Namespace, cores: int) -> dict[str, Any]:
     """cores: on how many threads the reference computes, which has nothing to do side by side."""
     plan, device, step, networks = bench.plan, bench.device, bench.step, bench.networks
-    dtype = networks.arrangement.dtype
     runs: dict[str, Callable[[], object]] = {
         "step": bench.ours, "unet": bench.predict, "perceptors": bench.look, "cutouts": bench.cut
     }  # fmt: skip
     found: dict[str, Any] = {"cuts": [step.cuts.overview, step.cuts.inner, step.cuts.batches]}
     with Ledger(device.type, 1) as counted:  # which sees what its own thread does
-        Bench(plan, networks, device, step).ours()
+        Bench(plan, networks._replace(call_all=one_by_one), device, step).ours()
     found["flops"] = float(counted.work.flops)
     if device.type == "cuda":
         bench.ours()

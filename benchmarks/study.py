@@ -42,19 +42,21 @@ def inside(arguments: list[str], times: Path) -> int:
     seconds: dict[str, float] = {}
     start = time.perf_counter()
     import disco.cli.main
-    import disco.run.engine
+    import disco.run.api
+    import disco.run.results
+    import disco.run.session
     import disco.study.cells
     import disco.study.report
 
     seconds["import"] = time.perf_counter() - start
-    for module, function, name in (
-        (disco.run.engine, "load_networks", "load"),
-        (disco.run.engine, "assess", "measure"),
-        (disco.run.engine, "render_settings", "cells"),
+    for owner, function, name in (
+        (disco.run.session.Session, "networks", "load"),
+        (disco.run.results, "assess", "measure"),
+        (disco.run.api, "render_settings", "cells"),
         (disco.study.cells, "declare", "check"),
         (disco.study.report, "write_report", "report"),
     ):
-        setattr(module, function, timed(seconds, name, getattr(module, function)))
+        setattr(owner, function, timed(seconds, name, getattr(owner, function)))
     code = disco.cli.main.main(arguments)
     times.write_text(json.dumps(seconds))
     return code

@@ -17,7 +17,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("KMP_BLOCKTIME", "1")
 
 if TYPE_CHECKING:
-    from disco.run.engine import render, resume
+    from disco.run.api import render, resume
 
     __version__: str
 
@@ -27,9 +27,9 @@ __all__ = ["RenderError", "SettingsError", "__version__", "render", "resume"]
 def __getattr__(name: str) -> Any:
     # Only when asked for: rendering imports torch, which takes longer than refusing a bad setting should.
     if name in ("render", "resume"):
-        from disco.run import engine
+        from disco.run import api
 
-        return getattr(engine, name)
+        return getattr(api, name)
     if name == "__version__":
         from disco.version import version
 

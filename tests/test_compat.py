@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,8 +17,10 @@ from disco.diffusion.streams import ImageStreams, normal
 from disco.guidance.cutouts.boxes import inner_boxes
 from disco.guidance.perceptor import Perceptor
 from disco.models import catalog
+from disco.pipeline.build import Networks as Loaded
+from disco.pipeline.build import build
+from disco.pipeline.start import start_of
 from disco.planning.plan import Plan, build_plan
-from disco.run import engine
 from disco.settings.config import load
 from disco.settings.overrides import from_python
 
@@ -166,22 +167,15 @@ class Original:
 def ours(plan: Plan, networks: Networks, secondary: bool) -> list[Tensor]:
     perceptor = Perceptor("embedded_vit", R, (0.5,) * 3, (0.25,) * 3, networks.tower, networks.encode_text)
     spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=None)
-    loaded = engine.Networks(networks.unet, spec, networks.secondary if secondary else None, (perceptor,))
-    return [event.x0 for event in engine.walk(plan, loaded, plan.seeds, CPU)]
+    loaded = Loaded(networks.unet, spec, networks.secondary if secondary else None, (perceptor,))
+    # In float64, and so all that is made of it: guidance lets rounding grow.
+    return [sampled.x0 for sampled in build(plan, loaded, start_of(plan, plan.seeds, CPU, torch.float64)).sample()]
 
 
 def farthest(these: list[Tensor], those: list[Tensor]) -> float:
     return max((a - b).abs().max().item() for a, b in zip(these, those, strict=True))
 
 
-@pytest.fixture
-def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine's noise in float64, and so all that is made of it: guidance lets rounding grow."""
-    usual: Callable[..., Tensor] = engine.normal
-    monkeypatch.setattr(engine, "normal", lambda *given: usual(*given).double())
-
-
-@pytest.mark.usefixtures("in_double")
 @pytest.mark.parametrize("secondary", [True, False])
 @pytest.mark.parametrize("mode", ["ddim", "plms"])
 def test_a_whole_run_is_the_originals(mode: str, secondary: bool) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from disco.cli.main import main
-from disco.run import engine
+from disco.run.session import SESSION
 from disco.study.results import read_study
 
 pytestmark = pytest.mark.slow
@@ -54,13 +54,12 @@ def test_the_same_bits_in_every_process_and_in_a_multirun(tmp_path):
 
 def test_a_study_loads_each_model_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for loader in engine.FILES:
-        loader.cache_clear()
+    SESSION.clear()
     assert main(["-m", "a red star", *QUICK, "cut_ic_pow=1,10", "clamp_max=0.05,0.2"]) == 0
     study = pictures_of(capsys.readouterr().out.split("\n")[-2])
     assert len({pixels(path).tobytes() for path in study}) == 4
-    assert engine.FILES.unet.cache_info().misses == 1
-    assert engine.FILES.perceptor.cache_info().misses == 3
+    assert SESSION.loaders.unet.cache_info().misses == 1
+    assert SESSION.loaders.perceptor.cache_info().misses == 3
 
 
 def test_batches_of_the_shipped_models_agree(tmp_path, monkeypatch, capsys):

@@ -18,8 +18,11 @@ from disco.guidance.cutouts.boxes import inner_boxes
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, unet
+from disco.pipeline.build import Networks, build
+from disco.pipeline.start import start_of
 from disco.planning.plan import Plan, build_plan
-from disco.run import engine
+from disco.run.session import Loaders, Session
+from disco.run.steps import results_of
 from disco.settings.config import load
 from disco.settings.overrides import from_python
 from disco.step import Step
@@ -58,7 +61,7 @@ def plain_networks(plan: Plan) -> tuple[nn.Module, dict[str, nn.Module]]:
     return drawer, towers
 
 
-def fast_networks(plan: Plan) -> engine.Networks:
+def fast_networks(plan: Plan) -> Networks:
     """Ours, with the same weights, in float64."""
 
     def load_unet(*given: object) -> unet.UNet:
@@ -72,7 +75,7 @@ def fast_networks(plan: Plan) -> engine.Networks:
         model.visual.double()  # before it is made fast, which rounds
         return clip.LoadedPerceptor(spec, clip.freeze_clip(model), CPU)
 
-    return engine.load_networks(plan, CPU, Arrangement("float32"), engine.Loaders(load_unet, None, load_perceptor))
+    return Session(Loaders(load_unet, perceptor=load_perceptor)).networks(plan, CPU, Arrangement("float32"))
 
 
 def cut_plainly(picture: Tensor, step: Step, resolution: int, generator: torch.Generator) -> list[Tensor]:
@@ -159,12 +162,11 @@ def run_plainly(plan: Plan) -> list[Tensor]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("exact")
-def test_a_whole_run_is_the_plain_one(monkeypatch):
+def test_a_whole_run_is_the_plain_one():
     plan = build_plan(load(from_python(SETTINGS)))
     plain = run_plainly(plan)
-    usual = engine.normal
-    monkeypatch.setattr(engine, "normal", lambda *given: usual(*given).double())
-    fast = [event.x0 for event in engine.walk(plan, fast_networks(plan), plan.seeds, CPU)]
+    pipeline = build(plan, fast_networks(plan), start_of(plan, plan.seeds, CPU, torch.float64))
+    fast = [result.x0 for result in results_of(pipeline)]
     apart = [(ours - theirs).abs().max().item() for ours, theirs in zip(fast, plain, strict=True)]
     assert len(apart) == 25 and max(apart) < 1e-4, apart
     assert (plain[-1] - plain[0]).abs().max() > 0.1  # it goes somewhere

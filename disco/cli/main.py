@@ -362,7 +362,7 @@ def check_machine(plan: Plan) -> None:
     from disco.models.networks.lpips import check_lpips
     from disco.resources.arrange import arrange
     from disco.resources.device import choose_device, choose_kernels
-    from disco.run.engine import specs_of
+    from disco.run.session import specs_of
 
     device = choose_device(plan.settings.machine.device)
     choose_kernels(plan, device)
@@ -420,7 +420,7 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from disco.run.engine import render_settings
+    from disco.run.api import render_settings
 
     hydra_config: Any = HydraConfig.get()
     sweeps = str(hydra_config.mode).endswith("MULTIRUN")

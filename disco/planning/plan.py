@@ -28,7 +28,7 @@ WRAPS: dict[str, tuple[int, ...]] = {"none": (), "x": (-1,), "y": (-2,), "both":
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, resolved: what `disco.run.engine` walks.
+    """A run, resolved: what `disco.pipeline.build` is built of and `disco.run.loop` runs.
 
     settings: as given, but for a random seed, which is drawn here, so that they replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.

@@ -1,27 +1,29 @@
 """How much memory a run takes, and what work it is, known before a weight is loaded.
 
-The guidance itself makes a step of a picture without contents, with stand-ins for the networks that enter in the ledger
-what those took (`disco.resources.cost`). What such a run does not show was measured and is named below.
+The pipeline that a run has (`disco.pipeline.build`) makes a step of a picture without contents, with stand-ins for the
+networks that enter in the ledger what those took (`disco.resources.cost`). What such a step does not show was measured
+and is named below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from disco.arrangement import Arrangement
-from disco.diffusion.levels import Diffusion
-from disco.guidance.cutouts import Cutouts
-from disco.guidance.gradient import Guidance, View, likeness, looks, number_of
-from disco.guidance.perceptor import FUZZY_COPIES, IMAGE_PROMPT_CUTS, Perceptor
+from disco.diffusion.streams import ImageStreams
+from disco.guidance.gradient import looks, number_of
+from disco.guidance.perceptor import Perceptor
 from disco.kernels import backend
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
-from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.pipeline.build import Networks, build
+from disco.pipeline.start import Start
 from disco.planning.plan import Plan
 from disco.resources.cost import Cost, bytes_of, cost_of, cost_of_cuts, fake_network
 from disco.resources.ledger import BLOCK, Ledger, Work
@@ -60,9 +62,9 @@ def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate
     Right within 15 % where it was measured (benchmarks/memory.py, docs/memory.md), which was on the CPU only.
     """
     # Where torch does an operation for the first time, it leaves tensors in cycles, which would be counted as held.
-    SimulatedStep(plan, arrangement, device_type)
-    simulated = SimulatedStep(plan, arrangement, device_type)
-    parts = fixed_memory(plan, arrangement.precision, device_type) | {"activations": simulated.ledger.peak}
+    SimulatedPipeline(plan, arrangement, device_type)
+    simulated = SimulatedPipeline(plan, arrangement, device_type)
+    parts = fixed_memory(plan, arrangement.precision, device_type) | {"activations": simulated.peak}
     works = [work_of(step, simulated) for step in plan.steps]
     work = sum(works, Work()) * (1 / len(works))
     return Estimate(parts, sum(parts.values()), round(work.flops), work)
@@ -99,18 +101,14 @@ def least_needed(plan: Plan, arrangement: Arrangement, device_type: str) -> floa
     return sum(fixed_memory(plan, arrangement.precision, device_type).values()) * MARGIN
 
 
-def work_of(step: Step, simulated: SimulatedStep) -> Work:
+def work_of(step: Step, simulated: SimulatedPipeline) -> Work:
     """The work of one step of the plan: what it looks at, as a share of what the simulated one looked at."""
-    plan, works = simulated.plan, dict(simulated.works)
-    unet = works.pop("unet")
-    if not simulated.guidance.wants(step):
-        model, shape = plan.settings.model, (1, 3, plan.height, plan.width)
-        spec, precision = catalog.unet(model.diffusion_model), simulated.arrangement.precision
-        on = simulated.arrangement.checkpointing
-        return cost_of(spec, shape, precision, on, False, simulated.device_type, plan.wrap).work
+    if not simulated.pipeline.guidance.wants(step):
+        return simulated.unguided
+    works = dict(simulated.works)
     share = number_of(step.cuts) / number_of(simulated.step.cuts) if looks(step) else 0.0
-    work = unet + simulated.ledger.work * share + works.pop(INIT, Work()) * bool(step.init_scale)
-    for name, weight in zip(plan.perceptors, step.perceptor_weights, strict=True):
+    work = works.pop("unet") + works.pop(REST) * share + simulated.init * bool(step.init_scale)
+    for name, weight in zip(simulated.plan.perceptors, step.perceptor_weights, strict=True):
         work += works.pop(name, Work()) * (share if weight else 0)
     return sum(works.values(), work)
 
@@ -150,95 +148,89 @@ class StandIn(torch.autograd.Function):
         return torch.empty_like(ctx.saved_tensors[0]), None, None
 
 
-#: By which name the work of what init_scale compares pictures by is counted, beside those of the perceptors.
-INIT = "init"
+#: By which name the work is counted that no network does.
+REST = "rest"
 
 
-@dataclass
-class SimulatedStep:
-    """A guided step on pictures without contents: what it holds, and what work each network and the rest had."""
+class SimulatedPipeline:
+    """The plan's pipeline on one picture without contents, with stand-ins for its networks.
 
-    plan: Plan
-    arrangement: Arrangement
-    device_type: str
-    step: Step = field(init=False)  # the heaviest of the plan
-    guidance: Guidance = field(init=False)
-    ledger: Ledger = field(init=False)
-    most: int = field(init=False)  # cuts that a perceptor could look at together
-    works: dict[str, Work] = field(default_factory=dict, init=False)
+    step: the heaviest of the plan, which was simulated. peak: bytes that it held at most, what was built for it
+    included. works: its work by what had it, without what init_scale takes; init: that.
+    """
 
-    def __post_init__(self) -> None:
-        self.step, at_once = heaviest(self.plan), self.arrangement.cuts_at_once
+    def __init__(self, plan: Plan, arrangement: Arrangement, device_type: str) -> None:
+        self.plan, self.arrangement, self.device_type = plan, arrangement, device_type
+        self.step, at_once = heaviest(plan), arrangement.cuts_at_once
         if 0 < at_once * self.step.cuts.batches <= number_of(self.step.cuts):  # batches in turn: one is as heavy as all
             self.step = replace(self.step, cuts=replace(self.step.cuts, batches=1))
-        self.ledger = Ledger("meta", BLOCK.get(self.device_type, 64), malloc=self.device_type == "cpu")
+        self.ledger = Ledger("meta", BLOCK.get(device_type, 64), malloc=device_type == "cpu")
+        self._counted: dict[str, Work] = {}
         with self.ledger:
-            self._step(self.step)
+            self.pipeline = build(plan, self._networks(), self._start())
+        whole = self.works_of(self.step)
+        self.peak = self.ledger.peak
+        self.works = self.works_of(replace(self.step, init_scale=0.0)) if self.step.init_scale else whole
+        self.init = sum(whole.values(), Work()) + sum(self.works.values(), Work()) * -1
 
-    def network(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool = False) -> Callable[..., Tensor]:
+    def works_of(self, step: Step) -> dict[str, Work]:
+        """Simulate a step: its work, by the networks that had it and the rest."""
+        self._counted, self.ledger.work = {}, Work()
+        with self.ledger:
+            self.pipeline.denoiser(self.pipeline.x, step)
+        return self._counted | {REST: self.ledger.work}
+
+    @cached_property
+    def unguided(self) -> Work:
+        """The work of a step at which nothing guides."""
+        return sum(self.works_of(replace(self.step, clamp_grad=True, clamp_max=0.0)).values(), Work())
+
+    def _start(self) -> Start:
+        """The pictures of a batch are computed one by one; how large an image prompt is changes little."""
+        picture = torch.empty(1, 3, self.plan.height, self.plan.width, device="meta")
+        starts = self.plan.init_image is not None or self.plan.settings.init.perlin_init
+        prompts = [torch.empty_like(picture[0]) for _ in self.plan.image_prompts]
+        return Start(picture, [ImageStreams(0)], torch.empty_like(picture) if starts else None, prompts)
+
+    def _networks(self) -> Networks:
+        plan, model, on = self.plan, self.plan.settings.model, self.arrangement.checkpointing
+        spec = catalog.unet(model.diffusion_model)
+        secondary = None
+        if model.use_secondary_model:
+            secondary = self._stand_in("secondary", catalog.secondary(model.secondary_model), False)
+        return Networks(
+            self._stand_in("unet", spec, on),
+            spec,
+            secondary,
+            tuple(self._perceptor(name) for name in plan.perceptors),
+            self._stand_in("lpips", BACKBONE, False),
+            self.arrangement.cuts_at_once,
+        )
+
+    def _perceptor(self, name: str) -> Perceptor:
+        spec = catalog.perceptor(name)
+        look = self._stand_in(name, spec, self.arrangement.checkpointing)
+        return Perceptor(
+            name,
+            spec.resolution,
+            spec.mean,
+            spec.std,
+            look,
+            lambda texts: torch.empty(len(texts), spec.embed_dim, device="meta"),
+        )
+
+    def _stand_in(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool) -> Callable[..., Tensor]:
         """The stand-in for a network; those that draw the picture see it tile, if it does."""
         wrap = self.plan.wrap if isinstance(spec, catalog.UNetSpec | catalog.SecondarySpec) else ()
-        precision = self.arrangement.precision
+        precision, most = self.arrangement.precision, number_of(self.step.cuts)
 
         def call(x: Tensor, *_: Tensor) -> Tensor:
             gradient = torch.is_grad_enabled() and x.requires_grad
             if isinstance(spec, catalog.PerceptorSpec) and gradient:
-                cost = cost_of_cuts(spec, len(x), self.most, precision, checkpointing, self.device_type)
+                cost = cost_of_cuts(spec, len(x), most, precision, checkpointing, self.device_type)
             else:
                 cost = cost_of(spec, tuple(x.shape), precision, checkpointing, gradient, self.device_type, wrap)
-            self.works[name] = self.works.get(name, Work()) + cost.work
+            self._counted[name] = self._counted.get(name, Work()) + cost.work
             return StandIn.apply(x, cost, self.ledger)
 
         return call
-
-    def _step(self, step: Step) -> None:
-        plan, settings = self.plan, self.plan.settings
-        model = settings.model
-        self.most = number_of(step.cuts)
-        unet_spec = catalog.unet(model.diffusion_model)
-        diffusion = Diffusion.spaced(plan.total_steps, unet_spec.noise_schedule)
-        x = torch.empty(1, 3, plan.height, plan.width, device="meta")  # the pictures of a batch are computed one by one
-        views = [self._view(name) for name in plan.perceptors]
-        self.guidance = Guidance(
-            diffusion,
-            views,
-            self._init_loss(x) if plan.pulls_to_init else None,
-            plan.symmetry_axis,
-            compat=settings.compat == "disco57",
-            cuts_at_once=self.arrangement.cuts_at_once,
-            wrap=plan.wrap,
-        )
-        self.works.clear()  # of what the init is compared by: once a run
-        unet = UNetDenoiser(
-            self.network("unet", unet_spec, self.arrangement.checkpointing), diffusion, unet_spec.predicts
-        )
-        secondary = None
-        if model.use_secondary_model:
-            spec = catalog.secondary(model.secondary_model)
-            secondary = SecondaryDenoiser(self.network("secondary", spec), diffusion)
-        GuidedDenoiser(unet, self.guidance, secondary, model.clip_denoised)(x, step)
-
-    def _view(self, name: str) -> View:
-        plan, spec = self.plan, catalog.perceptor(name)
-        prompts = max(len(stage.prompts) for stage in plan.stages) + IMAGE_PROMPT_CUTS * len(plan.image_prompts)
-        prompts *= FUZZY_COPIES if plan.settings.guidance.fuzzy_prompt else 1
-        perceptor = self._perceptor(name, name)
-        targets = torch.empty(1, prompts, spec.embed_dim, device="meta")
-        return View(
-            perceptor,
-            Cutouts(spec.resolution, plan.settings.compat == "disco57", plan.wrap),
-            [targets],
-            [torch.empty(prompts, device="meta")],
-            [torch.Generator()],
-        )
-
-    def _perceptor(self, name: str, counted: str) -> Perceptor:
-        """counted: by which name its work is."""
-        spec = catalog.perceptor(name)
-        look = self.network(counted, spec, self.arrangement.checkpointing)
-        return Perceptor(name, spec.resolution, spec.mean, spec.std, look, lambda texts: torch.empty(0))
-
-    def _init_loss(self, init: Tensor) -> Callable[[Tensor], Tensor]:
-        if self.plan.settings.init.init_loss == "perceptors":
-            return likeness([self._perceptor(name, INIT) for name in self.plan.perceptors], init)
-        return self.network(INIT, BACKBONE)

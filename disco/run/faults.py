@@ -1,6 +1,6 @@
 """What went wrong in a run that came to its end, and why: pictures that show nothing, gradients without effect.
 
-Lines are those of steps.jsonl, as `disco.run.engine` makes them: here infinity is still a number.
+Lines are those of steps.jsonl, as `disco.run.steps` makes them: here infinity is still a number.
 """
 
 from __future__ import annotations

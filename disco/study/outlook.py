@@ -146,7 +146,7 @@ def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None
     from disco.resources.device import choose_device
     from disco.resources.speed import measure_speed, run_seconds
     from disco.resources.torch_context import torch_context
-    from disco.run.engine import specs_of
+    from disco.run.session import specs_of
 
     device = choose_device(plan.settings.machine.device)
     with torch_context(plan):
@@ -165,18 +165,20 @@ def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None
 
 def tried_step(plan: Plan, device: torch.device, arrangement: Arrangement) -> StepTime:
     """The mean step of a run: each part of the run takes what its middle step does, which is computed here."""
-    from disco.run.engine import load_networks, walk
+    from disco.run.session import SESSION
+    from disco.run.steps import render_batch
 
     started = time.perf_counter()
-    networks = load_networks(plan, device, arrangement)
+    networks = SESSION.networks(plan, device, arrangement)
     loading = time.perf_counter() - started
     count = len(plan.steps)
     parts = min(TRIED, count)
     middles = [count * (2 * part + 1) // (2 * parts) for part in range(parts)]
     # The first is there to warm up, and is the run's first, for PLMS evaluates twice where it begins.
     steps = tuple(plan.steps[number] for number in (0, *middles))
-    events = list(walk(replace(plan, steps=steps), networks, plan.seeds[:1], device))
-    return StepTime(statistics.mean(event.line["seconds"] for event in events[1:]), loading, "from a few steps tried")
+    results = list(render_batch(replace(plan, steps=steps), networks, plan.seeds[:1], device))
+    seconds = statistics.mean(result.line["seconds"] for result in results[1:])
+    return StepTime(seconds, loading, "from a few steps tried")
 
 
 def in_number(count: int, thing: str) -> str:

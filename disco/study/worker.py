@@ -104,7 +104,7 @@ class Walk:
             return True
 
     def render_into(self, job: Job, folder: Path) -> None:
-        from disco.run.engine import render_settings
+        from disco.run.api import render_settings
 
         def tell(note: str) -> None:
             print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,21 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from tqdm import tqdm
 
 from disco.critics.judge import Perceptor, Reader
-from disco.diffusion.levels import NETWORK_STEPS, Diffusion
+from disco.diffusion.levels import NETWORK_STEPS
+from disco.diffusion.streams import ImageStreams, normal
 from disco.models import catalog
 from disco.models.networks.clip import load_perceptor
 from disco.models.networks.unet import load_unet
-from disco.pipeline.denoiser import GuidedDenoiser, UNetDenoiser
+from disco.pipeline.build import Networks, build
+from disco.pipeline.start import Start
+from disco.planning.plan import Plan, build_plan
 from disco.resources.watch import process_memory
-from disco.run.engine import render
-from disco.samplers.base import ladder, sample
-from disco.samplers.registry import samplers
-from disco.step import Step
+from disco.run.api import render
+from disco.settings.config import load
+from disco.settings.overrides import from_python
 from disco.training import pictures, world
 from disco.training.data import Bank, rival
 from disco.training.pictures import Shares
@@ -100,16 +101,6 @@ def recognition(judge: Reader, scenes: list[world.Scene], images: np.ndarray) ->
 # Unguided pictures
 
 
-class Nobody:
-    """Guides nothing."""
-
-    def wants(self, step: Step) -> bool:
-        return False
-
-    def __call__(self, x: Tensor, x0: Tensor, step: Step) -> Tensor:
-        raise AssertionError("nobody was asked")
-
-
 def sampled(spec: catalog.UNetSpec, count: int, device: str) -> np.ndarray:
     """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone."""
     grey = np.full((count, spec.image_size, spec.image_size, 3), 128, np.uint8)
@@ -123,22 +114,22 @@ def redrawn(
 
     Many at once, by DDIM as of the default settings.
     """
-    diffusion, network = Diffusion.spaced(steps, spec.noise_schedule), load_unet(spec, device)
-    denoiser = GuidedDenoiser(UNetDenoiser(network, diffusion, spec.predicts), Nobody())
-    rungs = [rung for rung in ladder(steps, eta=eta) if diffusion.timesteps[rung.index] <= t]
-    rng = torch.Generator(device).manual_seed(TEST_SEED)
+    plan, networks = unguided_plan(spec, t, steps, eta), Networks(load_unet(spec, device), spec)
     shown, drawn = Bank(images, device), []
     for index in tqdm(shown.indices(SAMPLES_AT_ONCE), "sampling"):
+        streams = [ImageStreams(TEST_SEED + int(number)) for number in index]
         x0 = shown[index]
-
-        def normal(shape: torch.Size = x0.shape) -> Tensor:
-            return torch.randn(shape, generator=rng, device=device)
-
-        x = diffusion.q_sample(x0, rungs[0].index, normal())
-        for step in sample(denoiser, x, diffusion, rungs, noise=normal, samplers=samplers()):  # type: ignore[arg-type]
-            x0 = step.x0
-        drawn.append(((x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+        start = Start(normal(streams, "start", x0.shape[1:], device), streams, x0)
+        *_, last = build(plan, networks, start).sample()
+        drawn.append(((last.x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(drawn)
+
+
+def unguided_plan(spec: catalog.UNetSpec, t: float, steps: int, eta: float) -> Plan:
+    """A run of so many steps in which nothing guides, from the last level up to time t on."""
+    given = {"prompt": "nothing", "diffusion_model": spec.name, "width": spec.image_size, "height": spec.image_size}
+    plan = build_plan(load(from_python({**given, "steps": steps, "eta": eta, "clamp_max": 0})))
+    return replace(plan, steps=tuple(step for step in plan.steps if step.t <= t))
 
 
 def kept(answers: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Score]:

@@ -33,7 +33,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
     """What would have been rendered, and where, on a machine that has everything."""
-    import disco.run.engine
+    import disco.run.api
 
     runs: list[tuple[Settings, Path]] = []
 
@@ -45,7 +45,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
         Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         return SimpleNamespace(pictures=[SimpleNamespace(path=folder / "image_0.png")])
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     monkeypatch.setattr(cli, "check_machine", lambda plan: None)
     return runs
 
@@ -153,7 +153,7 @@ def test_a_disk_that_fills_up(
     def fail(settings: Settings, folder: Path, **_: object) -> None:
         raise OSError(28, "No space left on device", str(folder / "steps.jsonl"))
 
-    monkeypatch.setattr("disco.run.engine.render_settings", fail)
+    monkeypatch.setattr("disco.run.api.render_settings", fail)
     with pytest.raises(SystemExit) as exit:
         main(["a star"])
     error = capsys.readouterr().err
@@ -254,7 +254,7 @@ def test_ctrl_c(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     def interrupted(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         raise KeyboardInterrupt("interrupted; the last prediction is image_0.png")
 
-    monkeypatch.setattr("disco.run.engine.render_settings", interrupted)
+    monkeypatch.setattr("disco.run.api.render_settings", interrupted)
     assert main(["a star"]) == 130
     assert capsys.readouterr().err == "disco: interrupted; the last prediction is image_0.png\n"
     assert sys.argv[0] != "disco"
@@ -271,7 +271,7 @@ def test_signals(number: int, code: int, rendered: list, monkeypatch: pytest.Mon
         signal.raise_signal(number)
         raise AssertionError("not stopped")
 
-    monkeypatch.setattr("disco.run.engine.render_settings", signalled)
+    monkeypatch.setattr("disco.run.api.render_settings", signalled)
     handler = signal.getsignal(number)
     assert main(["a star"]) == code
     assert main(["-m", "a star", "steps=5,6"]) == code
@@ -285,7 +285,7 @@ def test_notes_of_a_run_and_pictures_that_show_nothing(
         on_note("image_0.mp4 could not be written")
         raise RenderError("picture 0 is not finite", SimpleNamespace(pictures=[SimpleNamespace(path=folder / "a.png")]))
 
-    monkeypatch.setattr("disco.run.engine.render_settings", fail)
+    monkeypatch.setattr("disco.run.api.render_settings", fail)
     with pytest.raises(SystemExit) as exit:
         main(["a star", "width=70"])
     assert exit.value.code == 1
@@ -302,7 +302,7 @@ def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys:
     def refuse(settings: Settings, folder: Path, **_: object) -> None:
         raise SettingsError("the card is gone")
 
-    monkeypatch.setattr("disco.run.engine.render_settings", refuse)
+    monkeypatch.setattr("disco.run.api.render_settings", refuse)
     with pytest.raises(SystemExit) as exit:
         main(["a star"])
     assert exit.value.code == 2
@@ -404,9 +404,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_package_offers_what_it_says() -> None:
     import disco
-    import disco.run.engine
+    import disco.run.api
 
-    assert disco.render is disco.run.engine.render
+    assert disco.render is disco.run.api.render
     assert disco.SettingsError is SettingsError and disco.RenderError is RenderError
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = disco.nothing

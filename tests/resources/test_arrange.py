@@ -14,7 +14,7 @@ from disco.resources.arrange import SMALL, arrange, needs_no_estimate
 from disco.resources.candidates import candidates
 from disco.resources.estimate import MARGIN, Estimate, estimate, least_needed, needed
 from disco.resources.ledger import Work
-from disco.run import engine
+from disco.run.api import render
 
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
@@ -107,13 +107,13 @@ def test_a_picture_too_small_to_be_halved_is_refused_for_its_memory(plan_of):
 
 
 def test_it_is_refused_before_weights_are_looked_for(monkeypatch):
-    monkeypatch.setattr(engine, "load_networks", None)
+    monkeypatch.setattr("disco.run.session.Session.networks", None)
     with pytest.raises(SettingsError, match="memory_limit"):
-        engine.render("a red star", memory_limit="1MiB")
+        render("a red star", memory_limit="1MiB")
 
 
 def test_a_run_says_how_it_was_arranged(tmp_path):
-    engine.render("a red star", folder=tmp_path, steps=2, memory_limit="1GiB", cuts_at_once=2)
+    render("a red star", folder=tmp_path, steps=2, memory_limit="1GiB", cuts_at_once=2)
     found = json.loads((tmp_path / "run.json").read_text())["memory"]
     assert found["cuts_at_once"] == 2 and not found["checkpointing"] and found["why"]
     assert found["planned_peak"] == sum(found["parts"].values()) > 2**20

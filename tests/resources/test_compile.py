@@ -9,12 +9,14 @@ import sys
 import pytest
 import torch
 
+from disco.arrangement import Arrangement
 from disco.errors import SettingsError
 from disco.resources import compile as module
 from disco.resources.compile import choose_compile, compiled, in_precision
 from disco.resources.device import Choice
-from disco.run import engine
+from disco.run.api import render
 from disco.run.outputs import read_record
+from disco.run.session import SESSION
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -81,7 +83,7 @@ def test_what_is_compiled_lies_where_it_should(tmp_path, asked):
 def test_networks_are_one_program_each(plan_of):
     """torch.compile follows each network in one piece, to the same numbers; what the pieces become is its business."""
     plan = plan_of(width=32, height=32)
-    networks = engine.load_networks(plan, CPU, engine.Arrangement("float32"))
+    networks = SESSION.networks(plan, CPU, Arrangement("float32"))
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, 3, 32, 32, generator=generator).requires_grad_()
     t = torch.tensor([500.0])
@@ -114,6 +116,6 @@ def test_the_first_step_of_a_compiled_run_is_told_as_its_warm_up(tmp_path, monke
     monkeypatch.setattr(torch, "compile", lambda network, **_: network)
     quick = dict(steps=2, cut_overview=1, cut_innercut=1, width=32, height=32)
     for mode in ("off", "default"):
-        run = engine.render("a red star", folder=tmp_path / mode, compile=mode, **quick)
+        run = render("a red star", folder=tmp_path / mode, compile=mode, **quick)
         record = read_record(tmp_path / mode / "run.json")
         assert record.get("warm_up") == (None if mode == "off" else run.steps[0]["seconds"])

@@ -8,7 +8,7 @@ from disco.kernels import backend
 
 from disco.errors import SettingsError
 from disco.resources.device import Choice, choose_kernels
-from disco.run import engine
+from disco.run.api import render
 from disco.run.outputs import read_record
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -36,12 +36,12 @@ def test_kernels_run_where_they_can(monkeypatch, plan_of):
 @pytest.mark.usefixtures("no_interpreter")
 def test_kernels_that_cannot_run_are_refused_without_a_folder_too():
     with pytest.raises(SettingsError, match="kernels is triton, but Triton has no cpu"):
-        engine.render("a red star", kernels="triton", device="cpu", steps=2)
+        render("a red star", kernels="triton", device="cpu", steps=2)
 
 
 def test_what_was_chosen_stands_in_the_record(tmp_path):
     quick = dict(steps=2, cut_overview=1, cut_innercut=1, width=32, height=32)
-    engine.render("a red star", folder=tmp_path / "run", **quick)
+    render("a red star", folder=tmp_path / "run", **quick)
     record = read_record(tmp_path / "run" / "run.json")
     assert record["kernels"]["chosen"] == "reference" and record["kernels"]["why"]
     assert record["compile"]["chosen"] == "off" and record["compile"]["why"]

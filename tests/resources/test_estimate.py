@@ -11,7 +11,8 @@ from disco.resources import estimate as estimates
 from disco.resources import ledger as ledgers
 from disco.resources.estimate import estimate, fixed_memory, weights_of
 from disco.resources.ledger import Ledger
-from disco.run import engine
+from disco.run.session import SESSION
+from disco.run.steps import render_batch
 
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
@@ -42,11 +43,11 @@ def test_activations_are_what_the_allocator_hands_out(
     planned = estimate(plan, arrangement, "cpu").parts["activations"]
     cost.cost_of.cache_clear()
 
-    networks = engine.load_networks(plan, CPU, arrangement)
+    networks = SESSION.networks(plan, CPU, arrangement)
     heaviest = max(plan.steps, key=lambda step: step.cuts.overview + step.cuts.inner)
-    walk = engine.walk(replace(plan, steps=(heaviest,) * 2), networks, list(plan.seeds), CPU)
-    next(walk)
-    peak = allocator_peak(lambda: next(walk))
+    results = render_batch(replace(plan, steps=(heaviest,) * 2), networks, plan.seeds, CPU)
+    next(results)
+    peak = allocator_peak(lambda: next(results))
     networks.unet.set_checkpointing(False)
     assert 0.99 * peak < planned < 1.15 * peak
 
@@ -54,7 +55,7 @@ def test_activations_are_what_the_allocator_hands_out(
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_weights_are_those_that_are_loaded(precision, plan_of):
     plan = plan_of(use_secondary_model=True)
-    networks = engine.load_networks(plan, CPU, Arrangement(precision))
+    networks = SESSION.networks(plan, CPU, Arrangement(precision))
     parts = weights_of(plan, precision, "cpu")
     assert parts.keys() == {"embedded", "embedded_secondary", "embedded_vit", "embedded_resnet", "embedded_vit8"}
     assert parts["embedded"] == sum(p.nbytes for p in networks.unet.parameters())
@@ -96,8 +97,8 @@ def test_flops_are_those_of_the_networks(plan_of):
 def test_the_work_that_is_planned_is_the_work_that_is_done(given, plan_of):
     """Against the operations of a run, whatever of it pulls."""
     plan = plan_of(steps=4, cut_overview="[2]*500+[4]*500", **given)
-    networks = engine.load_networks(plan, CPU, PLAIN)
-    steps = engine.walk(plan, networks, list(plan.seeds), CPU)
+    networks = SESSION.networks(plan, CPU, PLAIN)
+    steps = render_batch(plan, networks, plan.seeds, CPU)
     if plan.pulls_to_init:  # what it is compared with is embedded once
         plan = replace(plan, steps=plan.steps[1:])
         next(steps)

@@ -12,7 +12,8 @@ from disco.kernels import backend
 
 from disco.critics.judge import load_judge
 from disco.resources.torch_context import torch_context
-from disco.run import engine
+from disco.run.api import render
+from disco.run.session import SESSION
 
 
 def test_threads_and_kernels_are_as_before_afterwards(plan_of):
@@ -30,7 +31,7 @@ QUICK = dict(steps=2, cut_overview=1, cut_innercut=1, width=32, height=32, seed=
 
 
 def drawn(**settings) -> np.ndarray:
-    return np.asarray(engine.render("a red star", **QUICK | settings).pictures[0].image)
+    return np.asarray(render("a red star", **QUICK | settings).pictures[0].image)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,7 @@ def test_the_last_of_the_runs_at_work_puts_back_what_the_first_found(plan_of):
 
 @pytest.mark.parametrize("secondary", [False, True])
 def test_loading_draws_no_random_numbers_of_the_process(secondary):
-    for loader in engine.FILES:
-        loader.cache_clear()
+    SESSION.clear()
     load_judge.cache_clear()
     before = torch.get_rng_state()
     drawn(use_secondary_model=secondary, metrics=True)

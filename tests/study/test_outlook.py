@@ -22,7 +22,7 @@ from disco.resources.estimate import Estimate
 from disco.resources.ledger import Work
 from disco.resources.speed import Speed
 from disco.resources.torch_context import torch_context
-from disco.run.engine import render_settings
+from disco.run.api import render_settings
 from disco.settings.config import compose, load, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import Job, Sweep, declare
@@ -108,7 +108,7 @@ def test_shapes():
 @pytest.mark.parametrize("given", [{"cut_overview": "[1]*500+[20]*500"}, {"sampler": "plms"}, {"batch_size": 2}])
 def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
     """Within a factor of 1.5, in the processor time of this thread: others are at work here too."""
-    monkeypatch.setattr("disco.run.engine.time.perf_counter", time.thread_time)
+    monkeypatch.setattr("disco.run.api.time.perf_counter", time.thread_time)
     plan = build_plan(load(from_python({"prompt": "a red star", "steps": 10, "threads": 1, "metrics": False} | given)))
     device = choose_device("cpu")
     arrangement, _ = arrange(plan, device)

@@ -21,7 +21,7 @@ from scipy import stats
 
 import disco
 from disco.cli.main import read_line
-from disco.run.engine import render_settings
+from disco.run.api import render_settings
 from disco.settings.config import by_path, from_dict, load
 from disco.settings.overrides import from_arguments
 from disco.study.compare import distance

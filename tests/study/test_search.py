@@ -33,7 +33,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """A world in which contrast is highest at clamp_max 0.3, and lower for the seed 1 by 0.2; steps 7 fail."""
     import disco.cli.main
-    import disco.run.engine
+    import disco.run.api
 
     runs: list[Settings] = []
 
@@ -49,7 +49,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         Image.new("RGB", (8, 8)).save(folder / "image_0.png")
         (folder / "run.json").write_text(json.dumps(record))
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     monkeypatch.setattr(disco.cli.main, "check_machine", lambda plan: None)
     monkeypatch.setattr("disco.study.report.write_report", lambda folder: folder / "index.html")
     return runs
@@ -121,17 +121,17 @@ def test_trials_that_fail_and_workers_that_died(rendered, capsys):
 
 @pytest.mark.parametrize("another", [None, "blue"])
 def test_a_picture_that_changes_or_goes_fails_its_trials_alone(another, rendered, monkeypatch, capsys):
-    import disco.run.engine
+    import disco.run.api
 
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8), "red" if name == "a.png" else "green").save(name)
-    render = disco.run.engine.render_settings
+    render = disco.run.api.render_settings
 
     def then_change(settings: Settings, *given: Any, **named: Any) -> None:
         render(settings, *given, **named)
         Image.new("RGB", (8, 8), another).save("b.png") if another else Path("b.png").unlink(missing_ok=True)
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", then_change)
+    monkeypatch.setattr(disco.run.api, "render_settings", then_change)
     trials = ["hydra.sweeper.trials=5", "hydra.sweeper.search_seed=1"]
     assert main([*SEARCH, "init_image=a.png,b.png", "clamp_max=interval(0.1,0.9)", "skip_steps=1", *trials]) == 1
     out, said = capsys.readouterr()

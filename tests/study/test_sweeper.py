@@ -144,10 +144,10 @@ def test_a_wider_grid(tmp_path, undisturbed, capsys):
 
 @pytest.mark.slow
 def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
-    import disco.run.engine
+    import disco.run.api
 
     monkeypatch.chdir(tmp_path)
-    render, begun = disco.run.engine.render_settings, []
+    render, begun = disco.run.api.render_settings, []
 
     def render_settings(settings, folder, quiet=False, **_):
         begun.append(folder)
@@ -155,7 +155,7 @@ def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
             raise KeyboardInterrupt
         return render(settings, folder, quiet=quiet)
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     assert main(GRID) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     (page,) = tmp_path.glob("runs/disco/*/index.html")
@@ -257,11 +257,11 @@ def job_on(device: str):
 @pytest.mark.slow
 def test_a_cell_that_fails_and_a_folder_of_foreign_files(tmp_path, monkeypatch, capsys):
     """One init image is taken away after the check, one cell's networks run out of memory."""
-    import disco.run.engine
+    import disco.run.api
 
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 64)).save("start.png")
-    render = disco.run.engine.render_settings
+    render = disco.run.api.render_settings
 
     def render_settings(settings, folder, quiet=False, **_):
         Path("start.png").unlink(missing_ok=True)
@@ -269,7 +269,7 @@ def test_a_cell_that_fails_and_a_folder_of_foreign_files(tmp_path, monkeypatch, 
             raise MemoryError("as large as this")
         return render(settings, folder, quiet=quiet)
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     grid = ["-m", "a red star", *QUICK, "clamp_max=0.1,0.2", "init_image=null,start.png", "skip_steps=1"]
     assert main(grid) == 1
     out, said = capsys.readouterr()
@@ -283,7 +283,7 @@ def test_a_cell_that_fails_and_a_folder_of_foreign_files(tmp_path, monkeypatch, 
     (folder / "stranger").mkdir()
     (folder / "stranger" / "run.json").write_text("nothing of the kind")
     (folder / "note.txt").write_text("mine")
-    monkeypatch.setattr(disco.run.engine, "render_settings", render)
+    monkeypatch.setattr(disco.run.api, "render_settings", render)
     Image.new("RGB", (64, 64)).save("start.png")
     assert main(grid) == 0
     study = read_study(folder)

@@ -31,7 +31,7 @@ JOBS = tuple(job_of(seed) for seed in range(6))
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The seeds that were rendered. Seed 3 fails late, seed 4 early, as a setting does."""
-    import disco.run.engine
+    import disco.run.api
 
     seeds: list[int] = []
 
@@ -50,7 +50,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         if settings.seed == 3:
             raise RuntimeError("out of memory\nwith details")
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     return seeds
 
 
@@ -106,7 +106,7 @@ def test_a_cell_in_other_hands_is_left_alone(rendered, tmp_path, monkeypatch):
 
 
 def test_cells_whose_pictures_show_nothing_have_failed_and_notes_are_said(tmp_path, monkeypatch, capsys):
-    import disco.run.engine
+    import disco.run.api
 
     def render_settings(settings: Settings, folder: Path, on_note: Any, **_: object) -> None:
         folder.mkdir(parents=True)
@@ -114,7 +114,7 @@ def test_cells_whose_pictures_show_nothing_have_failed_and_notes_are_said(tmp_pa
         on_note("the film could not be written")
         raise RenderError("picture 0 is not finite", SimpleNamespace(pictures=()))
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     assert walk(tmp_path, monkeypatch) == 0
     said = capsys.readouterr().err
     assert f"disco: note: cell {JOBS[2].key} (seed=2): the film could not be written\n" in said
@@ -123,16 +123,16 @@ def test_cells_whose_pictures_show_nothing_have_failed_and_notes_are_said(tmp_pa
 
 
 def test_a_cell_that_someone_only_looked_at_is_rendered_after_the_others(rendered, tmp_path, monkeypatch):
-    import disco.run.engine
+    import disco.run.api
 
-    looking, render = lock_of(tmp_path, JOBS[1].key), disco.run.engine.render_settings
+    looking, render = lock_of(tmp_path, JOBS[1].key), disco.run.api.render_settings
 
     def render_settings(settings: Settings, folder: Path, quiet: bool = False, **_: object) -> None:
         if settings.seed == 5:
             looking.release()
         render(settings, folder, quiet)
 
-    monkeypatch.setattr(disco.run.engine, "render_settings", render_settings)
+    monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
     looking.acquire()
     assert walk(tmp_path, monkeypatch) == 4
     assert rendered == [0, 2, 3, 5, 1]

@@ -48,7 +48,7 @@ def run(words: list[str]) -> int:
     from disco.resources.speed import measure_speed
     from disco.resources.units import format_bytes
     from disco.resources.watch import free_memory
-    from disco.run import engine
+    from disco.run.session import specs_of
 
     device = choose_device("auto")
     print(f"disco doctor\n\nThe machine ({platform.system()} {platform.machine()}, Python {platform.python_version()})")
@@ -62,7 +62,7 @@ def run(words: list[str]) -> int:
 
     plans = {name: plan_of(given) for name, given in CANDIDATES}
     print("\nModels")
-    specs = dict.fromkeys(spec for plan in plans.values() for spec in engine.specs_of(plan))
+    specs = dict.fromkeys(spec for plan in plans.values() for spec in specs_of(plan))
     missing = [spec for spec in specs if store.find(spec.weights) is None]
     for spec in specs:
         print(f"  {'missing' if spec in missing else 'here   '} {spec.name}")
@@ -128,13 +128,14 @@ def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
     from disco.resources.speed import measure_speed
     from disco.resources.threads import side_by_side
     from disco.resources.torch_context import torch_context
-    from disco.run import engine
+    from disco.run.session import SESSION
+    from disco.run.steps import render_batch
 
     plan = dataclasses.replace(plan, steps=plan.steps[:8])
     arrangement, _ = arrange(plan, device)
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
-        networks = engine.load_networks(plan, device, arrangement)._replace(call_all=call_all)
-        lines = [event.line for event in engine.walk(plan, networks, plan.seeds[:1], device)]
+        networks = SESSION.networks(plan, device, arrangement)._replace(call_all=call_all)
+        lines = [result.line for result in render_batch(plan, networks, plan.seeds[:1], device)]
         planned = measure_speed(device, dtype).seconds(estimate(plan, arrangement, device.type).work)
     measured = statistics.median(line["seconds"] for line in lines[2:])
     return (

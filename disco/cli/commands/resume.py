@@ -26,7 +26,7 @@ def run(words: list[str]) -> int:
     folder = expanded(words[0])
     if not os.path.exists(folder / "run.json"):
         raise SettingsError(f"{words[0]!r} holds no run that could be resumed, {_instead(folder)}")
-    from disco.run.engine import resume  # imports torch
+    from disco.run.api import resume  # imports torch
 
     fault = None
     try:

@@ -6,7 +6,6 @@ is the catalog's vgg16, and torch's own cache will do.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -47,7 +46,6 @@ class Lpips(nn.Module):
         return self.net(x, y).flatten()
 
 
-@lru_cache(maxsize=1)
 def load_lpips(device: torch.device) -> Lpips:
     """LPIPS with its weights, float32, in eval mode, without gradients to its parameters."""
     path = check_lpips()

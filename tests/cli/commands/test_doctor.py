@@ -11,18 +11,19 @@ from disco.arrangement import Arrangement
 from disco.cli.commands import doctor
 from disco.cli.main import main
 from disco.resources import speed
-from disco.run import engine
+from disco.run.session import SESSION
+from disco.run.steps import render_batch
 
 
 def flops_of_a_step() -> int:
     """What torch counts while the shipped models walk one, but for attention, which is a twentieth of it."""
     plan, cpu = doctor.plan_of({}), torch.device("cpu")
-    networks = engine.load_networks(plan, cpu, Arrangement("float32"))
+    networks = SESSION.networks(plan, cpu, Arrangement("float32"))
     counter = FlopCounterMode(display=False)
     # Which modules compute is of no interest, and cannot be told of a gradient with respect to the picture alone.
     counter.mod_tracker = SimpleNamespace(__enter__=lambda: None, __exit__=lambda *_: None, parents={"Global"})
     with counter:
-        next(engine.walk(plan, networks, plan.seeds[:1], cpu))
+        next(render_batch(plan, networks, plan.seeds[:1], cpu))
     return counter.get_total_flops()
 
 

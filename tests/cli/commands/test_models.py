@@ -118,7 +118,7 @@ def test_fetch_takes_settings(monkeypatch, capsys):
 def test_what_settings_need_is_what_a_run_loads():
     """The engine knows it from a plan."""
     from disco.planning.plan import build_plan
-    from disco.run.engine import specs_of
+    from disco.run.session import specs_of
 
     for overrides in ([], ["use_secondary_model=true"], ["clip_models=[embedded_resnet]"]):
         settings = load(from_arguments([*overrides, "a star"]))

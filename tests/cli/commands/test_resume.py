@@ -34,7 +34,7 @@ def test_folders_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_pictures_and_notes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import disco.run.engine
+    import disco.run.api
 
     def resume(folder: Path, quiet: bool, on_note: Callable[[str], object]) -> Any:
         on_note("resumed with another device")
@@ -44,7 +44,7 @@ def test_pictures_and_notes(
         return run
 
     (tmp_path / "run.json").touch()
-    monkeypatch.setattr(disco.run.engine, "resume", resume)
+    monkeypatch.setattr(disco.run.api, "resume", resume)
     failing = False
     assert main(["resume", str(tmp_path)]) == 0
     out, said = capsys.readouterr()

@@ -24,15 +24,21 @@ from disco.critics.judge import assess, load_judge
 from disco.critics.metrics import METRICS, measure
 from disco.errors import RenderError, SettingsError
 from disco.guidance.gradient import one_by_one
-from disco.guidance.perceptor import Perceptor
+from disco.guidance.perceptor import Perceptor, image_target
+from disco.guidance.targets import prompt_size
 from disco.models import catalog
+from disco.models.files import store
+from disco.pipeline.build import Networks
 from disco.planning.plan import build_plan
 from disco.planning.prompts import Prompt
+from disco.resources.arrange import arrange
 from disco.resources.threads import side_by_side
-from disco.run import engine
-from disco.run.engine import Networks, render, render_settings, resume, walk, walk_batch
+from disco.run import results, steps
+from disco.run.api import render, render_settings, resume
 from disco.run.interrupts import Stopped
 from disco.run.outputs import RunFolder, clear_run, read_record, read_settings
+from disco.run.session import SESSION, Loaders, Session
+from disco.run.steps import render_batch
 from disco.settings.config import load
 from disco.settings.overrides import from_python
 
@@ -61,9 +67,16 @@ def toys(monkeypatch):
 
     def encode_text(texts):
         rows = [torch.randn(32, generator=torch.Generator().manual_seed(sum(map(ord, text)))) for text in texts]
-        return torch.stack(rows)
+        return state.hear(torch.stack(rows))
 
-    state = SimpleNamespace(loads=0, classes=None, seen_classes=[], calls=0, spoil=lambda picture: picture)
+    state = SimpleNamespace(
+        loads=0,
+        classes=None,
+        seen_classes=[],
+        calls=0,
+        spoil=lambda picture: picture,
+        hear=lambda embeddings: embeddings,
+    )
 
     def unet(x, t, y=None):
         state.calls += 1
@@ -71,7 +84,7 @@ def toys(monkeypatch):
             state.seen_classes.append(y.tolist())
         return state.spoil(torch.tanh(conv(x)))
 
-    def load_networks(plan, device, arrangement):
+    def networks(session, plan, device, arrangement):
         state.loads += 1
         spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=state.classes)
         secondary = (lambda x, t: torch.tanh(conv(x))) if plan.settings.model.use_secondary_model else None
@@ -79,9 +92,9 @@ def toys(monkeypatch):
         return Networks(unet, spec, secondary, tuple(perceptors))
 
     load_judge()  # by its own hash and from its own place, and kept
-    monkeypatch.setattr(engine, "load_networks", load_networks)
-    monkeypatch.setattr(engine.store, "hash_of", lambda path: "0" * 64)
-    monkeypatch.setattr(engine.store, "weights_path", lambda spec: Path(spec.weights.name))
+    monkeypatch.setattr(Session, "networks", networks)
+    monkeypatch.setattr(store, "hash_of", lambda path: "0" * 64)
+    monkeypatch.setattr(store, "weights_path", lambda spec: Path(spec.weights.name))
     return state
 
 
@@ -122,8 +135,8 @@ def test_an_image_depends_on_its_seed_alone(toys, more):
 def predictions(call_all=one_by_one, **given):
     """The last x0 of a batch, unrounded."""
     plan = build_plan(settings_of(**given))
-    networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))._replace(call_all=call_all)
-    *_, last = walk_batch(plan, networks, plan.seeds, torch.device("cpu"))
+    networks = SESSION.networks(plan, torch.device("cpu"), Arrangement("float32"))._replace(call_all=call_all)
+    *_, last = render_batch(plan, networks, plan.seeds, torch.device("cpu"))
     return last.x0
 
 
@@ -200,17 +213,16 @@ def test_without_a_folder_nothing_is_written(toys, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_keeps_the_last_prediction_and_says_where(toys, tmp_path, monkeypatch):
+def test_ctrl_c_keeps_the_last_prediction_and_says_where(toys, tmp_path):
     shown = []
 
-    def interrupt(out, step, *_):
-        shown.append(step.number)
-        if step.number == 3:
+    def interrupt(event):
+        shown.append(event.step.number)
+        if event.step.number == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "show", interrupt)
     with pytest.raises(KeyboardInterrupt, match="image_0.png"):
-        render("a red star", folder=tmp_path, **QUICK)
+        render("a red star", folder=tmp_path, on_step=interrupt, **QUICK)
     assert shown == [0, 1, 2, 3]
     assert Image.open(tmp_path / "image_0.png").size == (32, 32)
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "interrupted"
@@ -225,7 +237,7 @@ def test_ctrl_c_while_a_picture_is_measured_loses_neither_it_nor_the_others(toys
             raise KeyboardInterrupt
         return assess(*given)
 
-    monkeypatch.setattr(engine, "assess", interrupt_the_second)
+    monkeypatch.setattr(results, "assess", interrupt_the_second)
     with pytest.raises(KeyboardInterrupt, match="image_2.png"):
         render("a red star", folder=tmp_path, n_batches=2, batch_size=3, **QUICK)
     assert sorted(path.name for path in tmp_path.glob("image_*.png")) == [f"image_{n}.png" for n in range(3)]
@@ -257,11 +269,11 @@ def test_a_hook_that_ends_the_process_leaves_no_run_running(toys, tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
 
 
-def test_a_failure_is_recorded_and_raised(toys, tmp_path, monkeypatch):
-    def fail(*_):
+def test_a_failure_is_recorded_and_raised(toys, tmp_path):
+    def spoil(picture):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(engine, "show", fail)
+    toys.spoil = spoil
     with pytest.raises(RuntimeError, match="out of memory"):
         render("a red star", folder=tmp_path, **QUICK)
     record = json.loads((tmp_path / "run.json").read_text())
@@ -542,14 +554,9 @@ def test_prompts_and_models_outside_the_judges_world_have_no_verdict(toys, tmp_p
     assert found == {"judge": None, "recognition": None}
 
 
-def test_an_interrupted_run_is_measured_too(toys, tmp_path, monkeypatch):
-    def interrupt(out, step, *_):
-        if step.number == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(engine, "show", interrupt)
+def test_an_interrupted_run_is_measured_too(toys, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        render("a red star", folder=tmp_path, **QUICK)
+        render("a red star", folder=tmp_path, on_step=stop_in_batch(0), **QUICK)
     [metrics] = json.loads((tmp_path / "run.json").read_text())["metrics"]
     assert metrics.items() >= measure(Image.open(tmp_path / "image_0.png")).items()
 
@@ -681,8 +688,8 @@ def test_a_picture_that_changes_after_the_plan_is_rendered_as_it_was(toys, tmp_p
     red = predictions(**given)
     plan = build_plan(settings_of(**given))
     Image.new("RGB", (32, 32), "blue").save(tmp_path / "i.png")
-    networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
-    *_, last = walk_batch(plan, networks, plan.seeds, torch.device("cpu"))
+    networks = SESSION.networks(plan, torch.device("cpu"), Arrangement("float32"))
+    *_, last = render_batch(plan, networks, plan.seeds, torch.device("cpu"))
     assert torch.equal(last.x0, red) and not torch.equal(predictions(**given), red)
 
 
@@ -692,9 +699,10 @@ def test_init_scale_by_perceptors_pulls_towards_the_init_image(toys, tmp_path):
     lines = {}
     for scale in (1, 2000):
         plan = build_plan(settings_of(init_scale=scale, **given))
-        networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
+        networks = SESSION.networks(plan, torch.device("cpu"), Arrangement("float32"))
         lines[scale] = [
-            event.line["losses"]["init"][0] / scale for event in walk(plan, networks, [0], torch.device("cpu"))
+            result.line["losses"]["init"][0] / scale
+            for result in render_batch(plan, networks, [0], torch.device("cpu"))
         ]
     assert lines[2000][-1] < lines[1][-1]
 
@@ -737,38 +745,38 @@ def test_the_first_line_of_plms_is_of_its_own_level_and_tells_what_either_evalua
     assert "the gradient was not finite 1 times" in run.notes[-1]
 
 
-def test_networks_of_earlier_runs_are_let_go_of_where_they_take_the_room(monkeypatch):
+def test_networks_of_earlier_runs_are_let_go_of_where_they_take_the_room():
     """Two plans of one process: what the first loaded stays as long as the second fits beside it."""
     first = build_plan(settings_of(clip_models=["embedded_vit"]))
     plan = build_plan(settings_of(clip_models=["embedded_vit8"], memory_limit="300MiB"))
-    arrangement = Arrangement("float32")
-    for loader in engine.FILES:
-        loader.cache_clear()
-    monkeypatch.setattr(engine, "KEPT", {})
-    engine.load_networks(first, torch.device("cpu"), arrangement)
-    names = {name for name, _ in engine.KEPT}
+    arrangement, cpu, session = Arrangement("float32"), torch.device("cpu"), Session()
+    session.networks(first, cpu, arrangement)
+    names = {name for name, _ in session.sizes}
     assert names == {"embedded", "embedded_vit"}
-    loaded = engine.FILES.perceptor(catalog.perceptor("embedded_vit"), torch.device("cpu"), torch.float32)
-    assert engine.KEPT["embedded_vit", torch.float32] >= 4 * sum(p.numel() for p in loaded.model.parameters())
-    estimate = engine.arrange(plan, torch.device("cpu"))[1]
-    engine.make_room(plan, arrangement, estimate, torch.device("cpu"))
-    assert {name for name, _ in engine.KEPT} == names and engine.FILES.unet.cache_info().currsize == 1
-    engine.KEPT["another", torch.float32] = 2**30
-    engine.make_room(plan, arrangement, None, torch.device("cpu"))  # too small to be planned
-    assert len(engine.KEPT) == 3
-    tiled = weakref.ref(engine.load_networks(with_tile(first, "x"), torch.device("cpu"), arrangement).unet)
-    assert tiled() is engine.load_networks(with_tile(first, "x"), torch.device("cpu"), arrangement).unet
-    engine.make_room(plan, arrangement, estimate, torch.device("cpu"))
+    loaded = session.loaders.perceptor(catalog.perceptor("embedded_vit"), cpu, torch.float32)
+    assert session.sizes["embedded_vit", torch.float32] >= 4 * sum(p.numel() for p in loaded.model.parameters())
+    estimate = arrange(plan, cpu)[1]
+    session.make_room(plan, arrangement, estimate, cpu)
+    assert {name for name, _ in session.sizes} == names
+    kept = session.loaders.unet(catalog.unet("embedded"), cpu, torch.float32)
+    assert session.networks(first, cpu, arrangement).unet is kept
+    session.sizes["another", torch.float32] = 2**30
+    session.make_room(plan, arrangement, None, cpu)  # too small to be planned
+    assert len(session.sizes) == 3
+    tiled = weakref.ref(session.networks(with_tile(first, "x"), cpu, arrangement).unet)
+    assert tiled() is session.networks(with_tile(first, "x"), cpu, arrangement).unet
+    session.make_room(plan, arrangement, estimate, cpu)
     gc.collect()
-    assert not engine.KEPT and tiled() is None
-    assert [loader.cache_info().currsize for loader in engine.FILES] == [0, 0, 0]
+    assert not session.sizes and tiled() is None
+    assert session.networks(first, cpu, arrangement).unet is not kept
 
 
 def test_image_prompts_are_cut_the_originals_way_in_compat(toys, tmp_path, monkeypatch):
     Image.new("RGB", (40, 30), (200, 30, 30)).save(tmp_path / "red.png")
     asked = []
-    plain = engine.image_target
-    monkeypatch.setattr(engine, "image_target", lambda *given: asked.append(given[-1]) or plain(*given))
+    monkeypatch.setattr(
+        "disco.guidance.targets.image_target", lambda *given: asked.append(given[-1]) or image_target(*given)
+    )
     for compat in ("none", "disco57"):
         render(image_prompts=[str(tmp_path / "red.png")], compat=compat, **QUICK)
     assert asked and asked == [False] * (len(asked) // 2) + [True] * (len(asked) // 2)
@@ -822,8 +830,8 @@ def test_image_prompts_are_shrunk_as_torchvision_shrinks_them_in_compat(size):
     """The original hands `resize` the least of all four sides; by default the long side is rounded instead."""
     plan = build_plan(settings_of(width=96, height=64))
     theirs = TF.resize(Image.new("RGB", size), min(96, 64, *size)).size
-    assert engine.prompt_size(size, plan, compat=True) == theirs
-    rounded = engine.prompt_size(size, plan, compat=False)
+    assert prompt_size(size, plan, compat=True) == theirs
+    rounded = prompt_size(size, plan, compat=False)
     assert min(rounded) == min(theirs) and abs(max(rounded) - max(size) * min(rounded) / min(size)) <= 0.5
 
 
@@ -866,8 +874,8 @@ def test_a_transformation_at_the_last_step_leaves_the_picture_exactly_symmetric(
 def test_radial_symmetry_pulls(toys):
     def found(scale):
         plan = build_plan(settings_of(symmetry_loss_scale=scale, symmetry_axis="radial", radial_symmetry_order=4))
-        networks = engine.load_networks(plan, torch.device("cpu"), Arrangement("float32"))
-        *_, last = walk(plan, networks, [0], torch.device("cpu"))
+        networks = SESSION.networks(plan, torch.device("cpu"), Arrangement("float32"))
+        *_, last = render_batch(plan, networks, [0], torch.device("cpu"))
         return (last.x0 - last.x0.rot90(1, (2, 3))).square().mean()
 
     assert found(50000) < 0.8 * found(0)
@@ -909,15 +917,17 @@ def test_a_class_conditional_unet_of_ones_own_draws(tmp_path, monkeypatch):
 
 
 def test_a_perceptor_draws_by_its_own_name_whichever_it_is_called_by():
-    loaded = dict(resolution=224, model=None, mean=(0.5,) * 3, std=(0.5,) * 3, encode_image=None, encode_text=None)
-    network = SimpleNamespace(set_checkpointing=lambda enable: None)
-    loaders = engine.Loaders(
-        unet=lambda *_: network,
-        secondary=None,
-        perceptor=lambda spec, *_: SimpleNamespace(spec=spec, **loaded, **vars(network)),
-    )
+    def load_perceptor(spec, *_):
+        return SimpleNamespace(
+            spec=spec, model=nn.Module(), set_checkpointing=lambda enable: None, resolution=224,
+            mean=(0.5,) * 3, std=(0.5,) * 3, encode_image=None, encode_text=None,
+        )  # fmt: skip
+
+    unet = nn.Module()
+    unet.set_checkpointing = lambda enable: None
+    loaders = Loaders(unet=lambda *_: unet, perceptor=load_perceptor)
     plan = build_plan(load(from_python({"prompt": "a red star", "clip_models": ["ViTB32", "RN50:openai"]})))
-    networks = engine.load_networks(plan, torch.device("cpu"), engine.Arrangement("float32"), loaders)
+    networks = Session(loaders).networks(plan, torch.device("cpu"), Arrangement("float32"))
     assert [perceptor.name for perceptor in networks.perceptors] == ["ViT-B/32", "RN50"]
 
 
@@ -926,9 +936,9 @@ def test_one_unet_evaluation_a_step(toys):
     assert toys.calls == 6
 
 
-def test_gradients_that_are_not_finite_are_counted_and_said(toys, monkeypatch):
-    monkeypatch.setattr(engine, "init_loss_of", lambda *_: lambda x_in: x_in.sum((1, 2, 3)) * float("nan"))
-    run = render("a red star", init_scale=1, **QUICK)
+def test_gradients_that_are_not_finite_are_counted_and_said(toys):
+    toys.hear = lambda embeddings: embeddings * float("nan")
+    run = render("a red star", **QUICK)
     assert any("6 times" in note for note in run.notes)
     assert np.isfinite(pixels(run)).all()
 
@@ -957,9 +967,9 @@ def test_numbers_of_a_device_that_runs_ahead_come_a_step_later(monkeypatch):
     def follow(event):
         order.append(event.step.number)
 
-    usual = engine.render("a red star", on_step=follow, **quick)
-    monkeypatch.setattr(engine, "AHEAD", {"cpu"})
-    late = engine.render("a red star", on_step=follow, **quick)
+    usual = render("a red star", on_step=follow, **quick)
+    monkeypatch.setattr(steps, "AHEAD", {"cpu"})
+    late = render("a red star", on_step=follow, **quick)
     assert order == [step["number"] for step in usual.steps] * 2
     assert np.array_equal(*(np.asarray(run.pictures[0].image) for run in (usual, late)))
     plain, behind = ([{k: v for k, v in line.items() if k != "seconds"} for line in run.steps] for run in (usual, late))
@@ -974,6 +984,6 @@ def test_the_next_step_is_under_way_before_the_last_is_told():
             launched.append(number)
             yield number
 
-    told = [(number, len(launched)) for number in engine.one_behind(launch())]
+    told = [(number, len(launched)) for number in steps.one_behind(launch())]
     assert told == [(0, 2), (1, 3), (2, 3)]
-    assert list(engine.one_behind([])) == []
+    assert list(steps.one_behind([])) == []

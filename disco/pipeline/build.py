@@ -1,0 +1,148 @@
+"""Plan + networks + start -> Pipeline: the only place where one is put together.
+
+Whoever renders, measures or counts a step takes it from here: a run with the networks that it has loaded, the estimate
+of memory with stand-ins on tensors without contents, the benchmarks, the evaluation of the shipped models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from disco.diffusion.levels import Diffusion
+from disco.diffusion.streams import ImageStreams, normal
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.gradient import CallAll, Guidance, InitLoss, View, likeness, one_by_one
+from disco.guidance.perceptor import Perceptor
+from disco.guidance.targets import targets_of
+from disco.models import catalog
+from disco.pipeline.constraints import Symmetry
+from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
+from disco.pipeline.start import Start
+from disco.planning.plan import Plan
+from disco.samplers.base import Sampled, sample
+from disco.samplers.registry import samplers
+
+
+class Networks(NamedTuple):
+    """The networks of a plan, any callables, and how they are called.
+
+    unet, secondary: as of `disco.pipeline.denoiser`; secondary None where the plan has none. unet_spec: what the UNet
+    predicts, its noise schedule and its classes. lpips: pictures [B, 3, H, W] twice -> distances [B]; only for plans
+    that need it. cuts_at_once: how many cuts a perceptor looks at together, 0 = all. call_all: how perceptors are
+    asked, one by one or side by side.
+    """
+
+    unet: Callable[..., Tensor]
+    unet_spec: catalog.UNetSpec
+    secondary: Callable[..., Tensor] | None = None
+    perceptors: tuple[Perceptor, ...] = ()
+    lpips: Callable[[Tensor, Tensor], Tensor] | None = None
+    cuts_at_once: int = 0
+    call_all: CallAll = one_by_one
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
+
+    streams: the random numbers of each picture, which go on as steps are sampled.
+    """
+
+    plan: Plan
+    diffusion: Diffusion
+    guidance: Guidance
+    denoiser: GuidedDenoiser
+    symmetry: Symmetry
+    streams: Sequence[ImageStreams]
+    x: Tensor
+
+    def sample(self) -> Iterator[Sampled]:
+        """Render, step by step; the picture of the last step is the run's."""
+        x, steps, denoiser = self.x, self.plan.steps, self.denoiser
+        compat = self.plan.settings.compat == "disco57"
+        sampled_steps = sample(
+            denoiser,
+            x,
+            self.diffusion,
+            steps,
+            noise=lambda: normal(self.streams, "steps", x.shape[1:], x.device, x.dtype),
+            samplers=samplers(self.plan.settings.sampler.plms_order),
+            transform=self.symmetry.before,
+            denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
+        )
+        for step, sampled in zip(steps, sampled_steps, strict=True):
+            yield sampled._replace(x0=self.symmetry.after(sampled.x0, step))
+
+
+def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
+    """The pipeline of the plan, on the device and in the dtype of `start.noise`.
+
+    Raises SettingsError for prompts that a perceptor cannot take.
+    """
+    compat = plan.settings.compat == "disco57"
+    spec, device = networks.unet_spec, start.noise.device
+    diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule)
+    x = start.noised(diffusion, plan.steps[0].index)
+    guidance = Guidance(
+        diffusion,
+        [view_of(plan, perceptor, start) for perceptor in networks.perceptors],
+        init_loss=init_loss_of(plan, networks, start.init),
+        symmetry_axis=plan.symmetry_axis,
+        compat=compat,
+        cuts_at_once=networks.cuts_at_once,
+        wrap=plan.wrap,
+        call_all=networks.call_all,
+    )
+    labels = None
+    if spec.num_classes is not None:
+        labels = ClassLabels(start.streams, spec.num_classes, plan.settings.model.randomize_class, device)
+    denoiser = GuidedDenoiser(
+        UNetDenoiser(networks.unet, diffusion, spec.predicts, labels),
+        guidance,
+        None if networks.secondary is None else SecondaryDenoiser(networks.secondary, diffusion),
+        plan.settings.model.clip_denoised,
+    )
+    symmetry = Symmetry(finish=None if compat else plan.steps[-1].number)
+    return Pipeline(plan, diffusion, guidance, denoiser, symmetry, start.streams, x)
+
+
+def view_of(plan: Plan, perceptor: Perceptor, start: Start) -> View:
+    """A perceptor with its cutouts and with the prompts of every stage."""
+    targets, weights = targets_of(plan, perceptor, start.image_prompts, start.streams, start.noise.device)
+    generators = [stream.generator(f"cuts/{perceptor.name}") for stream in start.streams]
+    cutouts = Cutouts(perceptor.resolution, plan.settings.compat == "disco57", plan.wrap)
+    return View(perceptor, cutouts, targets, weights, generators)
+
+
+def init_loss_of(plan: Plan, networks: Networks, init: Tensor | None) -> InitLoss | None:
+    """The distance to the picture that the run started from, where the plan pulls towards it."""
+    if init is None or not plan.pulls_to_init:
+        return None
+    if not plan.needs_lpips:
+        return likeness(networks.perceptors, init)
+    distance = networks.lpips
+    if distance is None:
+        raise ValueError("the plan measures with LPIPS, and the networks lack it")
+    return lambda x_in: distance(x_in, init)
+
+
+@dataclass(frozen=True)
+class ClassLabels:
+    """The class each picture is drawn as: one at random, anew at every call where `again`."""
+
+    streams: Sequence[ImageStreams]
+    count: int
+    again: bool
+    device: torch.device
+
+    def __call__(self) -> Tensor:
+        labels = []
+        for stream in self.streams:
+            generator = stream.generator("classes") if self.again else ImageStreams(stream.seed).generator("classes")
+            labels.append(torch.randint(self.count, (), generator=generator))
+        return torch.stack(labels).to(self.device)

@@ -1,0 +1,116 @@
+"""Render a prompt, render settings, go on with a run that stopped: what `disco` and its command offer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from disco.planning.inputs import files_of, forget_fetched, named
+from disco.planning.plan import Plan, build_plan
+from disco.resources.threads import side_by_side
+from disco.resources.torch_context import torch_context
+from disco.run.loop import Follower, Listeners, RunLoop, batches_of, truncates
+from disco.run.outputs import Earlier, RunFolder, read_record
+from disco.run.results import Picture, Run
+from disco.run.setup import set_up
+from disco.settings.config import Settings, from_dict, load
+from disco.settings.overrides import from_python
+from disco.settings.paths import expanded
+
+__all__ = ["Picture", "Run", "render", "render_settings", "resume"]
+
+
+def render(
+    prompt: str | None = None,
+    *,
+    folder: str | Path | None = None,
+    quiet: bool = True,
+    on_step: Follower | None = None,
+    **settings: Any,
+) -> Run:
+    """Render a prompt.
+
+    settings: any setting by its bare name, as on the command line (`steps=50, clamp_max=0.1, preset="disco57"`).
+    init_image takes a Pillow picture or an array as well as a path, and so does the list image_prompts; the run folder
+    keeps them.
+    folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
+    quiet: no progress bar.
+    on_step: called after every step with a `disco.run.follow.StepEvent`, to watch the run or to send it somewhere; what
+    it returns is ignored, what it raises ends the run, which is recorded as failed.
+
+    Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded, and
+    `disco.errors.RenderError` at the end of a run with a picture that shows nothing.
+    """
+    if prompt is not None:
+        settings["prompt"] = prompt
+    place = None if folder is None else expanded(folder)
+    forget_fetched()
+    settings, pictures = named(settings)
+    return render_settings(load(from_python(settings)), place, quiet=quiet, on_step=on_step, pictures=pictures)
+
+
+def render_settings(
+    settings: Settings,
+    folder: Path | None = None,
+    *,
+    quiet: bool = False,
+    on_step: Follower | None = None,
+    on_note: Callable[[str], object] | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> Run:
+    """Render settings into a run folder (see `disco.run.outputs`), or into memory alone.
+
+    on_note: called, however the run ends, with each note that its plan did not have yet. pictures: the files of those
+    that were handed over, by the names that the settings have for them.
+
+    A KeyboardInterrupt, which is what Ctrl-C raises and, in the command, SIGTERM and SIGHUP, keeps the last prediction
+    as the picture, completes the records with the status "interrupted" and goes on, saying where the picture is. Any
+    other failure is recorded too, and raised. Pictures that show nothing raise a RenderError when all is rendered.
+    """
+    started = time.perf_counter()
+    plan = build_plan(settings, pictures)
+    out = None if folder is None else run_folder(plan, folder)
+    return _run(plan, out, Listeners(quiet, on_step, on_note), started)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    quiet: bool = True,
+    on_step: Follower | None = None,
+    on_note: Callable[[str], object] | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, failed or killed: render the pictures that its folder lacks.
+
+    A picture that was half done begins anew, and so do its batch mates. In the end the folder holds what it would hold
+    had the run not stopped. quiet, on_step: as for `render`; on_note: as for `render_settings`.
+
+    Raises `disco.errors.SettingsError` for a folder without a run, a finished run, one that another process is at work
+    on, and one whose rest would be of other weights, settings or precision.
+    """
+    started = time.perf_counter()
+    place = expanded(folder)
+    record = read_record(place / "run.json")
+    plan = build_plan(from_dict(record["settings"]), files_of(record, place / "run.json"))
+    out = run_folder(plan, place)
+    try:
+        earlier = out.reopen(batches_of(plan), [step.number for step in plan.steps])
+        return _run(plan, out, Listeners(quiet, on_step, on_note), started, earlier)
+    finally:
+        out.release()
+
+
+def run_folder(plan: Plan, folder: Path) -> RunFolder:
+    """The folder of a run, not made yet."""
+    output = plan.settings.output
+    return RunFolder(folder, output.video, output.fps, truncates(plan))
+
+
+def _run(
+    plan: Plan, out: RunFolder | None, listeners: Listeners, started: float, earlier: Earlier | None = None
+) -> Run:
+    """Run a plan with torch in the state that it asks for. started: when, by `time.perf_counter`."""
+    with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
+        return RunLoop(plan, out, set_up(plan, threads, call_all), listeners, started, earlier).run()

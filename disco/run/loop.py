@@ -1,0 +1,239 @@
+"""A run at work: batch after batch, step after step, and whatever becomes of it, its pictures and records are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from disco.errors import RenderError, SettingsError
+from disco.pipeline.build import Networks
+from disco.planning.plan import Plan
+from disco.resources.watch import memory_record
+from disco.run.faults import fault_of, in_a_line, notes_on_gradients
+from disco.run.follow import StepEvent, TensorBoard
+from disco.run.outputs import Earlier, Progress, RunFolder, to_image
+from disco.run.record import record_of
+from disco.run.results import Picture, Run, measured, read_picture
+from disco.run.setup import Setup
+from disco.run.steps import StepResult, render_batch
+from disco.step import Step
+
+#: What `disco.render` calls after every step.
+Follower = Callable[[StepEvent], object]
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who hears of a run while it lasts.
+
+    quiet: no progress bar. on_step: called after every step. on_note: called, however the run ends, with each note
+    that its plan did not have yet.
+    """
+
+    quiet: bool = False
+    on_step: Follower | None = None
+    on_note: Callable[[str], object] | None = None
+
+
+def truncates(plan: Plan) -> bool:
+    """Whether levels are cut off instead of rounded, as the original does."""
+    return plan.settings.compat == "disco57"
+
+
+def batches_of(plan: Plan) -> list[range]:
+    """The numbers of the pictures, batch by batch."""
+    size = plan.settings.batch_size
+    return [range(first, first + size) for first in range(0, len(plan.seeds), size)]
+
+
+def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:
+    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder."""
+    if not plan.settings.output.tensorboard:
+        return None
+    if folder is None:
+        raise SettingsError("tensorboard=true needs a run folder to write into; name one with folder=...")
+    return TensorBoard(folder / "tensorboard", plan)
+
+
+class RunLoop:
+    """One run of a plan, with all that it has made so far.
+
+    started: when, by `time.perf_counter`. earlier: what a run left that this one goes on from.
+
+    lines: of steps.jsonl. latest: the last prediction of each picture of the present batch, [3, H, W], by its number.
+    pictures: the finished ones, by number. faults: why pictures show nothing, by number. complete: whether all steps
+    of all pictures are done.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        out: RunFolder | None,
+        setup: Setup,
+        listeners: Listeners,
+        started: float,
+        earlier: Earlier | None = None,
+    ) -> None:
+        self.plan, self.out, self.setup, self.listeners = plan, out, setup, listeners
+        self.started, self.earlier = started, earlier
+        self.board = tensorboard_of(plan, None if out is None else out.path)
+        self.truncate = truncates(plan)
+        self.lines: list[dict[str, Any]] = list(earlier.lines if earlier else ())
+        self.latest: dict[int, Tensor] = {}
+        self.pictures: dict[int, Picture] = {}
+        self.faults: dict[int, str] = {}
+        self.complete = False
+
+    def run(self) -> Run:
+        """Render all pictures. However that ends, what there is of them is kept, and the records say how it ended.
+
+        A KeyboardInterrupt goes on with the place of the last picture as its message; other errors go on as they are.
+
+        Raises RenderError, with the run, for pictures that show nothing.
+        """
+        try:
+            batches = self.open_folder()
+            self.render(self.setup.load(self.plan), batches)
+            notes = self.finish_complete()
+        except KeyboardInterrupt as interrupt:
+            self.keep()
+            self.finish_interrupted(interrupt)
+            raise
+        except BaseException as error:  # also what a hook raises to end the process
+            self.finish_failed(error)
+            raise
+        made = tuple(self.pictures[number] for number in sorted(self.pictures))
+        folder = None if self.out is None else self.out.path
+        run = Run(made, self.plan.settings, tuple(notes), tuple(self.lines), self.seconds(), folder)
+        if self.faults:
+            raise RenderError(in_a_line(self.faults), run)
+        return run
+
+    # Rendering
+
+    def open_folder(self) -> list[range]:
+        """Start or reopen the run folder, if any; the batches that are to be rendered."""
+        plan, out, batches = self.plan, self.out, batches_of(self.plan)
+        if out is None:
+            return batches
+        record = record_of(plan, self.setup)
+        if self.earlier is None:
+            out.start(record)
+            keeps = plan.settings.output.keep_inputs
+            out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
+            return batches
+        out.go_on(record, self.earlier)
+        self.pictures |= {number: read_picture(plan, out.path, number) for number in self.earlier.numbers}
+        return [numbers for numbers in batches if numbers[0] not in self.pictures]
+
+    def render(self, networks: Networks, batches: Sequence[range]) -> None:
+        """Render these batches."""
+        plan, device = self.plan, self.setup.device
+        with Progress(len(batches) * len(plan.steps), self.listeners.quiet) as bar:
+            if self.setup.compiling:
+                bar.begin("compiling, once for each shape")
+            for numbers in batches:
+                for result in render_batch(plan, networks, [plan.seeds[number] for number in numbers], device):
+                    self.take(result, numbers)
+                    bar.step(result.line["loss"])
+                    self.tell(result)
+                self.keep()
+        self.complete = True
+
+    def take(self, result: StepResult, numbers: Sequence[int]) -> None:
+        """A step of the batch of these pictures is done."""
+        self.latest = dict(zip(numbers, result.x0, strict=True))
+        self.lines.append({"pictures": list(numbers), **result.line})
+
+    def tell(self, result: StepResult) -> None:
+        """Show the step that was taken last, in the run folder and to all who follow."""
+        if self.out is not None:
+            self.show(self.out, result.step)
+        for follower in (self.listeners.on_step, self.board):
+            if follower is not None:
+                follower(StepEvent(result.step, self.lines[-1], result.x0, self.truncate))
+
+    def show(self, out: RunFolder, step: Step) -> None:
+        """Write what the run folder wants of a step."""
+        seeds = self.plan.seeds
+        out.step(self.lines[-1])
+        if step.show_progress:
+            first = min(self.latest)
+            out.progress(self.latest[first], seeds[first])
+        for number, x0 in self.latest.items():
+            out.frame(number, x0)
+            if step.save_partial:
+                out.partial(number, step.share, x0, seeds[number])
+
+    def keep(self) -> None:
+        """The present batch's predictions are its pictures; called again where it was interrupted, it goes on."""
+        for number, x0 in sorted(self.latest.items()):
+            seed = self.plan.seeds[number]
+            path = None if self.out is None else self.out.final(number, x0, seed)
+            picture = self.pictures[number] = Picture(to_image(x0, self.truncate), seed, path)
+            del self.latest[number]
+            fault = fault_of(number, x0, picture.image, self.lines)
+            self.faults.update({} if fault is None else {number: fault})
+            self.pictures[number] = measured(self.plan, picture)
+            if self.board is not None:
+                self.board.measured(number, self.pictures[number].metrics)
+
+    # Its end
+
+    def seconds(self) -> float:
+        """How long the run took so far, with what an earlier one took."""
+        return time.perf_counter() - self.started + (self.earlier.seconds if self.earlier else 0)
+
+    def finish_complete(self) -> list[str]:
+        """Complete the records of a run whose steps are all done, and once more where that was interrupted."""
+        if self.out is not None and self.earlier is not None:
+            self.lines.sort(key=lambda line: line["pictures"])  # and by step, as they were
+            self.out.rewrite_steps(self.lines)
+        return self.finish("failed", error=in_a_line(self.faults)) if self.faults else self.finish("finished")
+
+    def finish_interrupted(self, interrupt: KeyboardInterrupt) -> None:
+        """Complete the records, and let the interrupt say where the last picture is."""
+        if self.complete:
+            self.finish_complete()
+        else:
+            self.finish("interrupted")
+        kept = list(self.pictures.values())[-1].path if self.pictures else None
+        what = "the run is finished, and its last picture" if self.complete else "the last prediction"
+        interrupt.args = (f"interrupted; {'nothing was kept' if kept is None else f'{what} is {kept}'}",)
+
+    def finish_failed(self, error: BaseException) -> None:
+        """Complete the records with what went wrong, and raise it where that fails too."""
+        try:
+            self.finish("failed", error=f"{type(error).__name__}: {error}")
+        except OSError as unwritten:  # a full disk takes no record either; what filled it is to be told
+            raise error from unwritten
+
+    def finish(self, status: str, **more: Any) -> list[str]:
+        """Complete event files and run folder; the notes of the run, of which new ones are told."""
+        faults = self.faults.values() if status == "interrupted" else ()
+        notes = [*self.plan.notes, *notes_on_gradients(self.lines), *faults]
+        if self.board is not None:
+            self.board.close()
+        if self.out is not None:
+            self.out.finish(status, seconds=self.seconds(), notes=notes, **self.facts(), **more)
+            notes += self.out.notes
+        if self.listeners.on_note is not None:
+            for note in notes[len(self.plan.notes) :]:
+                self.listeners.on_note(note)
+        return notes
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of a run that ends, beside how and when."""
+        setup, pictures = self.setup, self.pictures
+        found: dict[str, Any] = {"memory": memory_record(setup.arrangement, setup.estimate, setup.measured_peak())}
+        if self.plan.metrics:
+            there = range(1 + max(pictures, default=-1))
+            found["metrics"] = [pictures[number].metrics if number in pictures else {} for number in there]
+        if setup.compiling and self.lines:
+            found["warm_up"] = self.lines[0]["seconds"]
+        return found

@@ -1,0 +1,122 @@
+"""The networks of a process: loaded once, kept for its next runs, let go of where they take the room of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import nn
+
+from disco.arrangement import Arrangement
+from disco.guidance.perceptor import Perceptor
+from disco.models import catalog
+from disco.models.networks.circular import circular
+from disco.models.networks.clip import LoadedPerceptor, load_perceptor
+from disco.models.networks.lpips import BACKBONE, load_lpips
+from disco.models.networks.secondary import load_secondary
+from disco.models.networks.unet import UNet, load_unet
+from disco.pipeline.build import Networks
+from disco.planning.plan import Plan
+from disco.resources.compile import choose_compile, compiled, forget_compiled, in_precision
+from disco.resources.cost import bytes_of
+from disco.resources.estimate import Estimate, needed
+from disco.resources.watch import memory_budget
+
+W = TypeVar("W", bound=nn.Module)
+
+
+def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
+    """The catalog entries of all networks that the plan uses."""
+    backbone = [BACKBONE] if plan.needs_lpips else []
+    return [*catalog.networks_of(plan.settings.model, plan.perceptors), *backbone]
+
+
+class Loaders(NamedTuple):
+    """Where networks come from: (entry of the catalog, device[, dtype]) -> the network with its weights, frozen."""
+
+    unet: Callable[..., UNet] = load_unet
+    secondary: Callable[..., nn.Module] = load_secondary
+    perceptor: Callable[..., LoadedPerceptor] = load_perceptor
+    lpips: Callable[[torch.device], nn.Module] = load_lpips
+
+
+class Session:
+    """Networks that are loaded once, and are the same again for every run that asks for them.
+
+    loaders: each with a cache. sizes: bytes of what is kept, by name and dtype. loading: to be held while networks
+    are loaded or let go of, so that of runs beside one another the second finds what the first has loaded.
+    """
+
+    def __init__(self, loaders: Loaders | None = None) -> None:
+        given = loaders or Loaders()
+        self.loaders = Loaders(
+            lru_cache(2)(given.unet),
+            lru_cache(2)(given.secondary),
+            lru_cache(16)(given.perceptor),
+            lru_cache(1)(given.lpips),
+        )
+        self.sizes: dict[tuple[str, torch.dtype], int] = {}
+        self.loading = Lock()
+        self._circular: Any = lru_cache(4)(circular)
+
+    def networks(self, plan: Plan, device: torch.device, arrangement: Arrangement) -> Networks:
+        """The plan's networks, laid out as arranged, and compiled where that was chosen."""
+        model, dtype, mode = plan.settings.model, arrangement.dtype, choose_compile(plan, device).chosen
+        spec = catalog.unet(model.diffusion_model)
+        unet = self._wrapped(self.loaders.unet(spec, device, dtype), plan.wrap)
+        unet.set_checkpointing(arrangement.checkpointing)
+        self._keep(spec.name, dtype, unet)
+        perceptors = tuple(self._perceptor(name, device, arrangement, mode) for name in plan.perceptors)
+        secondary = None
+        if model.use_secondary_model:
+            second = catalog.secondary(model.secondary_model)
+            network = self._wrapped(self.loaders.secondary(second, device), plan.wrap)
+            self._keep(second.name, dtype, network)
+            secondary = in_precision(compiled(network, mode), device, dtype)
+        lpips = None
+        if plan.needs_lpips:
+            lpips = self.loaders.lpips(device)
+            self._keep(BACKBONE.name, dtype, lpips)
+        return Networks(compiled(unet, mode), spec, secondary, perceptors, lpips, arrangement.cuts_at_once)
+
+    def make_room(self, plan: Plan, arrangement: Arrangement, estimate: Estimate | None, device: torch.device) -> None:
+        """Let go of the networks of earlier runs, where those that this run does not use would not fit beside it.
+
+        The cells of a study are rendered in one process, and may each have networks of their own.
+        """
+        mine = {(spec.name, arrangement.dtype) for spec in specs_of(plan)}
+        others = sum(size for network, size in self.sizes.items() if network not in mine)
+        if estimate is not None and needed(estimate) + others > memory_budget(plan, device):
+            self.clear()
+
+    def clear(self) -> None:
+        """Let go of all networks."""
+        for loader in (*self.loaders, self._circular):
+            loader.cache_clear()  # type: ignore[union-attr]
+        forget_compiled()
+        self.sizes.clear()
+
+    def _perceptor(self, name: str, device: torch.device, arrangement: Arrangement, mode: str) -> Perceptor:
+        loaded = self.loaders.perceptor(catalog.perceptor(name), device, arrangement.dtype)
+        loaded.set_checkpointing(arrangement.checkpointing)
+        self._keep(loaded.spec.name, arrangement.dtype, loaded.model)
+        look = in_precision(compiled(loaded.encode_image, mode), device, arrangement.dtype)
+        # Its own name, whichever it was called by, for its random stream is drawn by it.
+        return Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text)
+
+    def _wrapped(self, network: W, wrap: tuple[int, ...]) -> W:
+        """The network for pictures that tile along these dimensions, if any: the same again for the same network.
+
+        A network that other runs in this process use stays as it is.
+        """
+        return self._circular(network, wrap) if wrap else network
+
+    def _keep(self, name: str, dtype: torch.dtype, network: nn.Module) -> None:
+        self.sizes[name, dtype] = bytes_of(network)
+
+
+#: What the runs of this process share.
+SESSION = Session()

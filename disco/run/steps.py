@@ -1,0 +1,138 @@
+"""A pipeline's steps as a run tells of them: what each predicted, and its line of steps.jsonl."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from disco.guidance.gradient import Report, one_by_one
+from disco.pipeline.build import Networks, Pipeline, build
+from disco.pipeline.start import start_of
+from disco.planning.plan import Plan
+from disco.step import Step
+
+#: Devices that work through a queue: they are handed the next step before anyone waits for the numbers of the last.
+AHEAD = {"cuda"}
+
+T = TypeVar("T")
+
+
+class StepResult(NamedTuple):
+    """A finished step: the pictures it predicts, [B, 3, H, W], and its line of steps.jsonl."""
+
+    step: Step
+    x0: Tensor
+    line: dict[str, Any]
+
+
+def render_batch(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[StepResult]:
+    """Render the pictures of these seeds side by side, step by step.
+
+    Each is computed on its own, with the memory of one, or of as many as `networks.call_all` calls at once. Computed in
+    one tensor, a picture's rounding would depend on its mates', and guidance is chaotic: 1e-6 after the first step is
+    another picture after the tenth.
+    """
+    if len(seeds) == 1:
+        yield from results_of(build(plan, networks, start_of(plan, seeds, device)))
+        return
+    own = networks._replace(call_all=one_by_one)
+    pictures = [render_batch(plan, own, [seed], device) for seed in seeds]
+    clock = time.perf_counter()
+    for step in plan.steps:
+        results: list[StepResult] = networks.call_all(partial(next, each) for each in pictures)
+        line = joined([result.line for result in results]) | {"seconds": time.perf_counter() - clock}
+        yield StepResult(step, torch.cat([result.x0 for result in results]), line)
+        clock = time.perf_counter()  # whoever was handed the result may have taken a while
+
+
+def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One step's lines of several pictures as one: their lists in a row."""
+    first = lines[0]
+    return first | {
+        "losses": {name: [line["losses"][name][0] for line in lines] for name in first["losses"]},
+        "loss": None if first["loss"] is None else sum(line["loss"] for line in lines) / len(lines),
+        "gradient_rms": [line["gradient_rms"][0] for line in lines],
+        "skipped": [line["skipped"][0] for line in lines],
+        "finite": [line["finite"][0] for line in lines],
+    }
+
+
+def results_of(pipeline: Pipeline) -> Iterator[StepResult]:
+    """Sample the pipeline's pictures in one tensor, step by step."""
+    clock = time.perf_counter()
+    launched = launch(pipeline)
+    for step, x0, numbers in one_behind(launched) if pipeline.x.device.type in AHEAD else launched:
+        line = line_of(step, numbers)
+        line["seconds"] = time.perf_counter() - clock
+        yield StepResult(step, x0, line)
+        clock = time.perf_counter()  # whoever was handed the result may have taken a while
+
+
+def launch(pipeline: Pipeline) -> Iterator[tuple[Step, Tensor, Numbers]]:
+    """Every step with what it predicts, [B, 3, H, W], and its numbers on their way."""
+    guidance = pipeline.guidance
+    for step, sampled in zip(pipeline.plan.steps, pipeline.sample(), strict=True):
+        report, guidance.report = guidance.report, None
+        yield step, sampled.x0, Numbers(report, sampled.x0)
+
+
+def one_behind(items: Iterable[T]) -> Iterator[T]:
+    """The items, each handed on when the next one is there."""
+    held: list[T] = []
+    for item in items:
+        yield from held
+        held = [item]
+    yield from held
+
+
+class Numbers:
+    """What a step predicted and what the guidance reported of it, on the way to the processor; a list entry a picture.
+
+    report: None where nothing guided. x0: [B, 3, H, W].
+    """
+
+    def __init__(self, report: Report | None, x0: Tensor) -> None:
+        self._unguided = report is None
+        self._names = () if report is None else tuple(report.losses)
+        finite = x0.isfinite().flatten(1).all(1)
+        if report is None:
+            rows = [torch.zeros_like(finite), torch.zeros_like(finite), finite]
+        else:
+            rows = [*report.losses.values(), report.gradient_rms, report.skipped, finite]
+        there = torch.stack([row.to(x0.dtype) for row in rows])
+        self._ready: torch.cuda.Event | None = None
+        if there.is_cuda:
+            self._here = torch.empty(there.shape, dtype=there.dtype, pin_memory=True)
+            self._here.copy_(there, non_blocking=True)
+            self._ready = torch.cuda.Event()
+            self._ready.record(torch.cuda.current_stream(there.device))  # cuda:1 need not be the current device
+        else:
+            self._here = there.cpu()
+
+    def read(self) -> dict[str, Any]:
+        """The losses by name and their mean, the gradient's RMS, whether it was dropped, whether x0 is finite.
+
+        Waits until they are here.
+        """
+        if self._ready is not None:
+            self._ready.synchronize()
+        *losses, rms, skipped, finite = self._here.tolist()
+        return {
+            "losses": dict(zip(self._names, losses, strict=True)),
+            "loss": None if self._unguided else sum(map(sum, losses)) / len(rms),
+            "gradient_rms": rms,
+            "skipped": [bool(each) for each in skipped],
+            "finite": [bool(each) for each in finite],
+        }
+
+
+def line_of(step: Step, numbers: Numbers) -> dict[str, Any]:
+    """A step's line for steps.jsonl: its schedule values, and what the guidance saw, a list entry a picture."""
+    line = {key: value for key, value in asdict(step).items() if key not in ("save_partial", "show_progress")}
+    return line | numbers.read()
