@@ -32,7 +32,7 @@ class Denoised(NamedTuple):
 
 
 class Level(Protocol):
-    """The part of a step that a sampler reads; `disco.planning.plan.Step` has it."""
+    """The part of a step that a sampler reads; `disco.step.Step` has it."""
 
     @property
     def index(self) -> int: ...
