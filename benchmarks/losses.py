@@ -2,7 +2,7 @@
 
     python benchmarks/losses.py [--repeats 15] [--threads 1] [--device cpu] [--sizes 64x64 512x768 768x1280]
 
-On a CPU: our reference against the single losses of `disco.guidance.losses` and autograd. On a GPU (--device cuda): the
+On a CPU: our reference against the single losses of `disco.guidance.terms` and autograd. On a GPU (--device cuda): the
 kernel against the reference, the reference compiled, and autograd. "default" is what a run without further settings
 asks for, the range loss alone; "all" has tv, sat and both symmetries too. All take turns in one process, so that
 whatever else the machine does slows all. Seconds are medians, and "..._times" the median over turns of that way / ours.
@@ -22,7 +22,10 @@ from disco.kernels import backend
 from disco.kernels.losses import picture_losses
 from torch import Tensor
 
-from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
+from disco.guidance.terms.range import range_loss
+from disco.guidance.terms.sat import sat_loss
+from disco.guidance.terms.symmetry import symmetry_loss
+from disco.guidance.terms.tv import tv_loss
 
 CASES = {
     "default": {"range_scale": 150.0},

@@ -118,7 +118,7 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
 
 def render_a_step(plan: Any, device: Any, arrangement: Any) -> float:
     """Load the networks and render the step with the most cuts three times; the last one's seconds."""
-    from disco.guidance.gradient import number_of
+    from disco.guidance.terms.clip import number_of
     from disco.resources.estimate import heaviest
     from disco.run.session import SESSION
     from disco.run.steps import render_batch

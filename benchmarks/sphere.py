@@ -2,9 +2,9 @@
 
     python benchmarks/sphere.py [--repeats 15] [--threads 1] [--device cpu] [--cases embedded disco57 many]
 
-On a CPU: our reference against `disco.guidance.losses.spherical_distance` and autograd. On a GPU (--device cuda): the
-kernel against the reference, the reference compiled, and autograd. All take turns in one process. Seconds are medians
-of a forward and a backward pass, and "..._times" the median over turns of that way / ours.
+On a CPU: our reference against `disco.guidance.terms.clip.spherical_distance` and autograd. On a GPU (--device cuda):
+the kernel against the reference, the reference compiled, and autograd. All take turns in one process. Seconds are
+medians of a forward and a backward pass, and "..._times" the median over turns of that way / ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from disco.kernels.sphere import spherical_pull
 from losses import by, in_turns  # beside this file
 from torch import Tensor
 
-from disco.guidance.losses import spherical_distance
+from disco.guidance.terms.clip import spherical_distance
 
 #: Pictures, cuts of each, prompts, width of the embeddings.
 CASES = {"embedded": (1, 16, 1, 256), "disco57": (1, 64, 3, 512), "many": (2, 64, 8, 1024)}

@@ -38,7 +38,8 @@ from cutouts import loop  # the cuts one by one, beside this file
 from neighbours import compare, serve
 from torch import Tensor, nn
 
-from disco.guidance.gradient import View, number_of, one_by_one
+from disco.guidance.calls import one_by_one
+from disco.guidance.terms.clip import View, number_of
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, secondary, unet

@@ -14,6 +14,9 @@ from disco.kernels.backend import by_triton
 from disco.kernels.symmetry import SYMMETRIES, turned
 from torch import Tensor
 
+#: The losses, as the rows of what is returned.
+LOSSES = ("tv", "sat", "range", "symmetry")
+
 #: Mirror images that are compared half by half: the dimension that is mirrored.
 MIRRORS = {"horizontal": -1, "vertical": -2}
 
@@ -56,13 +59,13 @@ def picture_losses(
             `disco.kernels.symmetry`.
         wrap: dimensions, of -1 and -2, along which the pixel beyond the border is that of the other border, for tv.
 
-    Returns the scaled losses [4, B] (tv, sat, range, symmetry), float64 for float64 and float32 otherwise, and the
+    Returns the scaled losses [4, B] (in the order of LOSSES), float64 for float64 and float32 otherwise, and the
     gradient of their sum, [B, C, H, W] in `x`'s dtype. Nothing is recorded for autograd. The kernel knows neither the
     other axes nor a tv that wraps: with one of those every loss is the reference's.
 
     Raises ValueError for another axis, and for one of square pictures where x is none.
     Sources: the single losses are those of Disco Diffusion 5.7 and progrockdiffusion, and documented as such in
-    `disco.guidance.losses`.
+    `disco.guidance.terms`.
     """
     if symmetry_axis not in AXES:
         raise ValueError(f"symmetry_axis={symmetry_axis!r}: allowed are {', '.join(AXES)}")

@@ -30,7 +30,7 @@ def spherical_pull(u: Tensor, v: Tensor, weights: Tensor) -> Tensor:
     to 1e-6 of themselves down to angles of 1e-4 (from none or half a turn): they are worked out in float64.
 
     Raises ValueError where the shapes do not fit.
-    Sources: the distance is Disco Diffusion's; `disco.guidance.losses.spherical_distance` documents it.
+    Sources: the distance is Disco Diffusion's; `disco.guidance.terms.clip.spherical_distance` documents it.
     """
     if v.shape[1:] != (len(weights), u.shape[-1]) or len(v) not in (1, len(u)):
         raise ValueError(f"embeddings {list(u.shape)}, prompts {list(v.shape)}, weights {list(weights.shape)}: no fit")

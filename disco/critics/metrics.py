@@ -78,7 +78,7 @@ def clipping(picture: Array) -> float:
 
 
 def smoothness(picture: Array) -> float:
-    r"""Minus the total variation, in the units of tv_scale's loss (`disco.guidance.losses.tv_loss`).
+    r"""Minus the total variation, in the units of tv_scale's loss (`disco.guidance.terms.tv.tv_loss`).
 
         - mean over c, i, j of  (x[i, j + 1] - x[i, j])^2 + (x[i + 1, j] - x[i, j])^2,   x in -1..1
 

@@ -15,10 +15,13 @@ from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.streams import ImageStreams, normal
+from disco.guidance.calls import CallAll, one_by_one
 from disco.guidance.cutouts import Cutouts
-from disco.guidance.gradient import CallAll, Guidance, InitLoss, View, likeness, one_by_one
+from disco.guidance.gradient import Guidance
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.targets import targets_of
+from disco.guidance.terms.clip import View
+from disco.guidance.terms.init import InitLoss, likeness
 from disco.models import catalog
 from disco.pipeline.constraints import Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser

@@ -12,7 +12,7 @@ from disco.planning.schedules import name_of_weight, schedules_of
 from disco.planning.symmetry import mirrors_of
 from disco.planning.values import count_of_steps
 from disco.settings.config import SamplerConfig, Settings, is_usual
-from disco.step import Cuts, Step
+from disco.step import SCALES, Cuts, Step
 
 
 def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tuple[Step, ...]:
@@ -50,6 +50,9 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
             batches=int(value["cutn_batches"]),
             skip_augs=bool(value["skip_augs"]),
         )
+        scales = {name: value[name] for name in SCALES}
+        if number >= symmetric_steps:
+            scales["symmetry_loss_scale"] = 0.0
         guided = value["clip_guidance_scale"] != 0 and any(weights)
         if guided and cuts.family == "scheduled" and cuts.overview + cuts.inner == 0:
             raise SettingsError(
@@ -64,12 +67,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
                 share=share,
                 sampler=samplers[number],
                 eta=value["eta"],
-                clip_guidance_scale=value["clip_guidance_scale"],
-                tv_scale=value["tv_scale"],
-                range_scale=value["range_scale"],
-                sat_scale=value["sat_scale"],
-                symmetry_loss_scale=value["symmetry_loss_scale"] if number < symmetric_steps else 0.0,
-                init_scale=value["init_scale"],
+                **scales,
                 clamp_grad=bool(value["clamp_grad"]),
                 clamp_max=value["clamp_max"],
                 cuts=cuts,

@@ -8,7 +8,7 @@ import torch
 
 from disco.arrangement import Arrangement
 from disco.errors import SettingsError
-from disco.guidance.gradient import number_of
+from disco.guidance.terms.clip import number_of
 from disco.models import catalog
 from disco.planning.plan import Plan
 from disco.planning.values import memory_limit

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from disco.arrangement import Arrangement
-from disco.guidance.gradient import number_of
+from disco.guidance.terms.clip import number_of
 from disco.planning.plan import Plan
 from disco.planning.values import cuts_at_once
 from disco.resources.estimate import heaviest

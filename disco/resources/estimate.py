@@ -17,8 +17,9 @@ from torch import Tensor
 
 from disco.arrangement import Arrangement
 from disco.diffusion.streams import ImageStreams
-from disco.guidance.gradient import looks, number_of
+from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
+from disco.guidance.terms.clip import number_of
 from disco.kernels import backend
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
@@ -27,7 +28,7 @@ from disco.pipeline.start import Start
 from disco.planning.plan import Plan
 from disco.resources.cost import Cost, bytes_of, cost_of, cost_of_cuts, fake_network
 from disco.resources.ledger import BLOCK, Ledger, Work
-from disco.step import Step
+from disco.step import SCALES, Step
 
 #: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured. Where
 #: numbers take two bytes, oneDNN keeps that much more on the CPU, whatever the picture's size: its code for each shape.
@@ -116,11 +117,10 @@ def work_of(step: Step, simulated: SimulatedPipeline) -> Work:
 def heaviest(plan: Plan) -> Step:
     """A step with all that any step of the plan does, with the most cuts."""
     most = max(plan.steps, key=lambda step: number_of(step.cuts) if looks(step) else -1)
-    scales = ("clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "symmetry_loss_scale", "init_scale")
     clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
     return replace(
         most,
-        **{scale: max((getattr(step, scale) for step in plan.steps), key=abs) for scale in scales},
+        **{scale: max((getattr(step, scale) for step in plan.steps), key=abs) for scale in SCALES},
         perceptor_weights=tuple(map(max, zip(*(step.perceptor_weights for step in plan.steps), strict=True))),
         clamp_grad=True,
         clamp_max=1.0 if clamps else 0.0,

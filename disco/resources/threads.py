@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from disco.guidance.gradient import CallAll, one_by_one
+from disco.guidance.calls import CallAll, one_by_one
 from disco.models import catalog
 from disco.planning.plan import Plan
 from disco.resources.compile import choose_compile

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from disco.arrangement import Arrangement
-from disco.guidance.gradient import CallAll
+from disco.guidance.calls import CallAll
 from disco.models.networks.lpips import check_lpips
 from disco.pipeline.build import Networks
 from disco.planning.plan import Plan

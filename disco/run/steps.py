@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from disco.guidance.gradient import Report, one_by_one
+from disco.guidance.calls import one_by_one
+from disco.guidance.gradient import Report
 from disco.pipeline.build import Networks, Pipeline, build
 from disco.pipeline.start import start_of
 from disco.planning.plan import Plan

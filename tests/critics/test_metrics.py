@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from disco.critics import metrics
 from disco.critics.metrics import METRICS, distance, measure, pixels
-from disco.guidance.losses import tv_loss
+from disco.guidance.terms.tv import tv_loss
 from disco.settings.config import METRIC_NAMES
 
 SIZES = [(16, 16), (17, 40), (64, 64), (512, 300), (2000, 1000)]

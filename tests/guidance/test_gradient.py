@@ -12,9 +12,14 @@ from torch import nn
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.cutouts import Cutouts
-from disco.guidance.gradient import Guidance, View, clamp_rms, drop_non_finite, likeness, root_mean_square
-from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
+from disco.guidance.gradient import Guidance, clamp_rms, drop_non_finite, root_mean_square
 from disco.guidance.perceptor import Perceptor
+from disco.guidance.terms.clip import View
+from disco.guidance.terms.init import likeness
+from disco.guidance.terms.range import range_loss
+from disco.guidance.terms.sat import sat_loss
+from disco.guidance.terms.symmetry import symmetry_loss
+from disco.guidance.terms.tv import tv_loss
 from disco.models import catalog
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet
@@ -293,6 +298,18 @@ def test_wants_nothing_where_nothing_pulls():
     assert not guide.wants(replace(only(clip_guidance_scale=1.0), cuts=replace(CUTS, overview=0, inner=0)))
     assert guide.wants(only(init_scale=1.0))
     assert not guidance(init_loss=None).wants(only(init_scale=1.0))
+
+
+SCALES = ("clip_guidance_scale", "tv_scale", "sat_scale", "symmetry_loss_scale", "init_scale", "range_scale")
+
+
+def test_each_scale_is_wanted_by_one_term_and_recorded_by_its_names():
+    for number, scale in enumerate(SCALES):
+        guide, step = guidance(), only(**{scale: 1.0})
+        assert [term.wants(step) for term in guide.terms] == [each == number for each in range(len(SCALES))]
+        guide(*leaf_pair(2), step)
+        own = scale.removesuffix("_scale").removesuffix("_guidance").removesuffix("_loss")
+        assert {name.partition("/")[0] for name in guide.report.losses} == {own}
 
 
 def test_range_loss_pulls_unless_compat():

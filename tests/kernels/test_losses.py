@@ -12,7 +12,10 @@ from disco.kernels.losses import AXES, MIRRORS, picture_losses
 from disco.kernels.symmetry import symmetric
 from torch import Tensor
 
-from disco.guidance.losses import range_loss, sat_loss, symmetry_loss, tv_loss
+from disco.guidance.terms.range import range_loss
+from disco.guidance.terms.sat import sat_loss
+from disco.guidance.terms.symmetry import symmetry_loss
+from disco.guidance.terms.tv import tv_loss
 from disco.planning.symmetry import SQUARE
 
 #: Axes that the kernel knows.

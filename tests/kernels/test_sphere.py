@@ -11,7 +11,7 @@ from disco.kernels.sphere import spherical_pull
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from disco.guidance.losses import spherical_distance
+from disco.guidance.terms.clip import spherical_distance
 
 KERNELS = ["reference", "triton"]
 

@@ -23,7 +23,7 @@ from disco.arrangement import Arrangement
 from disco.critics.judge import assess, load_judge
 from disco.critics.metrics import METRICS, measure
 from disco.errors import RenderError, SettingsError
-from disco.guidance.gradient import one_by_one
+from disco.guidance.calls import one_by_one
 from disco.guidance.perceptor import Perceptor, image_target
 from disco.guidance.targets import prompt_size
 from disco.models import catalog

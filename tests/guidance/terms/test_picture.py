@@ -1,4 +1,4 @@
-"""Losses equal their formulas, written out in numpy, and their gradients equal finite differences."""
+"""Losses of a picture's values equal their formulas, written out in numpy, and their terms equal the losses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.guidance.losses import range_loss, sat_loss, spherical_distance, symmetry_loss, tv_loss
-
-torch.set_num_threads(1)
+from disco.guidance.terms.base import Seen
+from disco.guidance.terms.picture import Together, together
+from disco.guidance.terms.range import range_loss, range_of_x0
+from disco.guidance.terms.sat import sat, sat_loss
+from disco.guidance.terms.symmetry import symmetry, symmetry_loss
+from disco.guidance.terms.tv import tv, tv_loss
+from disco.step import Cuts, Step
 
 PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
     tv_loss,
@@ -40,50 +44,6 @@ def shapes() -> st.SearchStrategy[Tensor]:
         st.integers(2, 9),
         st.integers(0, 99),
     )
-
-
-# Spherical distance
-
-
-def test_spherical_distance_is_the_originals() -> None:
-    u, v = normal(5, 1, 16).numpy(), normal(1, 7, 16, seed=1).numpy()
-    a, b = u / np.linalg.norm(u, axis=-1, keepdims=True), v / np.linalg.norm(v, axis=-1, keepdims=True)
-    expected = 2 * np.arcsin(np.linalg.norm(a - b, axis=-1) / 2) ** 2
-    np.testing.assert_allclose(spherical_distance(torch.as_tensor(u), torch.as_tensor(v)), expected, rtol=1e-12)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.floats(-np.pi, np.pi), st.floats(0.01, 100), st.floats(0.01, 100))
-def test_spherical_distance_is_half_the_squared_angle(angle: float, long: float, short: float) -> None:
-    u = torch.tensor([long, 0.0, 0.0], dtype=torch.float64)
-    v = short * torch.tensor([np.cos(angle), np.sin(angle), 0.0], dtype=torch.float64)
-    assert spherical_distance(u, v).item() == pytest.approx(angle**2 / 2, abs=1e-9)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("sign", [1, -1])
-def test_spherical_distance_has_a_zero_gradient_at_its_ends(dtype: torch.dtype, sign: int) -> None:
-    for seed in range(20):
-        u = normal(4, 512, seed=seed).to(dtype).requires_grad_()
-        distance = spherical_distance(u, sign * u.detach())
-        gradient = torch.autograd.grad(distance.sum(), u)[0]
-        assert gradient.isfinite().all() and gradient.abs().max() < 1e-2
-        expected = torch.zeros(4) if sign == 1 else torch.full((4,), np.pi**2 / 2)
-        torch.testing.assert_close(distance.float(), expected, atol=1e-5, rtol=1e-3)
-
-
-def test_spherical_distance_in_single_precision() -> None:
-    u, v = normal(100, 512), normal(100, 512, seed=1)
-    got = spherical_distance(u.float(), v.float())
-    assert got.dtype == torch.float32
-    torch.testing.assert_close(got.double(), spherical_distance(u, v), rtol=1e-5, atol=1e-6)
-
-
-def test_gradient_of_spherical_distance() -> None:
-    assert torch.autograd.gradcheck(spherical_distance, (normal(3, 8).requires_grad_(), normal(3, 8, seed=1)))
-
-
-# Losses of the picture
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,3 +138,64 @@ def test_the_originals_tv_loss() -> None:
     padded = F.pad(x, (0, 1, 0, 1), "replicate")
     right, down = padded.diff(dim=-1)[..., :-1, :], padded.diff(dim=-2)[..., :-1]
     torch.testing.assert_close(tv_loss(x), (right**2 + down**2).mean((1, 2, 3)))
+
+
+X = normal(2, 3, 9, 8) * 2
+STEP = Step(
+    number=0,
+    index=5,
+    t=500.0,
+    share=0.0,
+    sampler="ddim",
+    eta=0.0,
+    clip_guidance_scale=0.0,
+    tv_scale=3.0,
+    range_scale=7.0,
+    sat_scale=5.0,
+    symmetry_loss_scale=2.0,
+    init_scale=0.0,
+    clamp_grad=False,
+    clamp_max=0.0,
+    cuts=Cuts("random", 0, 0, 1.0, 0.0, 0, 1, False),
+    perceptor_weights=(),
+    stage=0,
+    mirrors=(),
+    save_partial=False,
+    show_progress=False,
+)
+FORMULAS = {
+    "tv": (tv((-1,)), lambda x: 3 * tv_loss(x, (-1,))),
+    "sat": (sat(), lambda x: 5 * sat_loss(x)),
+    "symmetry": (symmetry("both"), lambda x: 2 * symmetry_loss(x, "both")),
+    "range": (range_of_x0(), lambda x: 7 * range_loss(x)),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_term_is_its_scale_times_its_formula_of_the_picture_it_reads(name: str) -> None:
+    term, formula = FORMULAS[name]
+    shown = Seen(X, X + 1e9)._replace(**{term.reads: X})
+    losses, gradient = term.pull(shown, STEP)
+    leaf = X.clone().requires_grad_()
+    torch.testing.assert_close(losses, {name: formula(X)})
+    torch.testing.assert_close(gradient, torch.autograd.grad(formula(leaf).sum(), leaf)[0])
+
+
+def test_terms_that_read_one_picture_go_together_and_pull_as_each_alone() -> None:
+    apart = [term for term, _ in FORMULAS.values()]
+    joined = list(together(apart))
+    assert [len(each.terms) for each in joined if isinstance(each, Together)] == [3, 1]  # x_in, then x0
+    for each in joined:
+        assert isinstance(each, Together)
+        losses, gradient = each.pull(Seen(X, X), STEP)
+        alone = [term.pull(Seen(X, X), STEP) for term in each.terms]
+        torch.testing.assert_close(gradient, sum(pull.gradient for pull in alone if pull.gradient is not None))
+        assert losses.keys() == {term.name for term in each.terms}
+
+
+def test_a_term_that_is_measured_alone_is_kept_from_those_that_pull() -> None:
+    pulling, measured = range_of_x0(), range_of_x0(compat=True)
+    assert len(list(together([pulling, measured]))) == 2
+    losses, gradient = measured.pull(Seen(X, X), STEP)
+    assert gradient is None
+    torch.testing.assert_close(losses, pulling.pull(Seen(X, X), STEP).losses)

@@ -1,0 +1,79 @@
+"""The distance to a prompt: its formula, its ends and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from disco.guidance.terms.clip import spherical_distance
+from disco.guidance.terms.range import range_loss
+from disco.guidance.terms.sat import sat_loss
+from disco.guidance.terms.symmetry import symmetry_loss
+from disco.guidance.terms.tv import tv_loss
+
+PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
+    tv_loss,
+    range_loss,
+    sat_loss,
+    lambda x: symmetry_loss(x, "horizontal"),
+    lambda x: symmetry_loss(x, "vertical"),
+    lambda x: symmetry_loss(x, "both"),
+    lambda x: symmetry_loss(x, "radial_2"),
+]
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_spherical_distance_is_the_originals() -> None:
+    u, v = normal(5, 1, 16).numpy(), normal(1, 7, 16, seed=1).numpy()
+    a, b = u / np.linalg.norm(u, axis=-1, keepdims=True), v / np.linalg.norm(v, axis=-1, keepdims=True)
+    expected = 2 * np.arcsin(np.linalg.norm(a - b, axis=-1) / 2) ** 2
+    np.testing.assert_allclose(spherical_distance(torch.as_tensor(u), torch.as_tensor(v)), expected, rtol=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-np.pi, np.pi), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_spherical_distance_is_half_the_squared_angle(angle: float, long: float, short: float) -> None:
+    u = torch.tensor([long, 0.0, 0.0], dtype=torch.float64)
+    v = short * torch.tensor([np.cos(angle), np.sin(angle), 0.0], dtype=torch.float64)
+    assert spherical_distance(u, v).item() == pytest.approx(angle**2 / 2, abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_spherical_distance_has_a_zero_gradient_at_its_ends(dtype: torch.dtype, sign: int) -> None:
+    for seed in range(20):
+        u = normal(4, 512, seed=seed).to(dtype).requires_grad_()
+        distance = spherical_distance(u, sign * u.detach())
+        gradient = torch.autograd.grad(distance.sum(), u)[0]
+        assert gradient.isfinite().all() and gradient.abs().max() < 1e-2
+        expected = torch.zeros(4) if sign == 1 else torch.full((4,), np.pi**2 / 2)
+        torch.testing.assert_close(distance.float(), expected, atol=1e-5, rtol=1e-3)
+
+
+def test_spherical_distance_in_single_precision() -> None:
+    u, v = normal(100, 512), normal(100, 512, seed=1)
+    got = spherical_distance(u.float(), v.float())
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got.double(), spherical_distance(u, v), rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_of_spherical_distance() -> None:
+    assert torch.autograd.gradcheck(spherical_distance, (normal(3, 8).requires_grad_(), normal(3, 8, seed=1)))
+
+
+#: In numpy's words.
+TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "diagonal": lambda x: x.swapaxes(2, 3),
+    "antidiagonal": lambda x: np.rot90(x, 2, (2, 3)).swapaxes(2, 3),
+    "radial_2": lambda x: np.rot90(x, 2, (2, 3)),
+    "radial_4": lambda x: np.rot90(x, 1, (2, 3)),
+}
