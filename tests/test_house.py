@@ -31,6 +31,7 @@ LIGHT = (
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
     *("run.interrupts", "run.outputs", "run.stdio", "settings.config", "settings.config_files"),
+    *("settings.compose", "settings.convert", "settings.hydra_errors", "settings.schema"),
     *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
     *("study.cells", "study.compare", "study.crew", "study.devices", "study.measure", "study.outlook"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),

@@ -1,0 +1,333 @@
+"""The schema: every setting with its type, range and line of help, as dataclasses that Hydra fills from conf/.
+
+The dataclasses carry types, ranges and one line of help for every setting, and no defaults: values live in conf/
+alone, so that no number is written twice, and a setting that conf/ forgets fails at once instead of being guessed.
+Leaf names are Disco's own and unique over all groups, which is why they work bare on the command line.
+
+A setting marked as timed takes a number, or a schedule over the noise level (see `disco.settings.schedule`). Settings
+hold such a value as it was written; `disco.planning.plan.build_plan` reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import MISSING, dataclass, field
+from functools import cache
+from typing import Any
+
+from disco.errors import SettingsError
+
+#: What output.metrics takes: the metrics of `disco.critics.metrics`, and the verdict of `disco.critics.judge`.
+METRIC_NAMES = (
+    *("detail", "saturation", "contrast", "clipping", "smoothness"),
+    *("symmetry_horizontal", "symmetry_vertical", "motifs", "judge"),
+)
+
+
+# What a timed setting may hold (number, switch, text, list, mapping) is for disco.settings.schedule to say, not for a
+# type.
+Timed = Any
+
+
+def _setting(
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str | int, ...] = (),
+    integer: bool = False,
+    timed: bool = False,
+    before: Any = MISSING,
+) -> Any:
+    """A field with its line of help and what it allows; `integer` and `timed` concern timed values only.
+
+    before: of a setting that came later, the value that does what disco did without it. Records of older versions are
+    read as if they had it, and at this value it does not count in what a run is known by.
+    """
+    return field(
+        metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed, before=before)
+    )
+
+
+def _group() -> Any:
+    """A field that holds a group; required, like every setting."""
+    return field()
+
+
+def _switch(help: str) -> Any:
+    """A timed switch: true or false, or a schedule of ones and zeros."""
+    return _setting(help, low=0, high=1, integer=True, timed=True)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What draws: the diffusion model, and the picture's size."""
+
+    diffusion_model: str = _setting("the UNet that draws, a name of the catalog or the path of a file")
+    use_secondary_model: bool = _setting("guide through the small secondary model instead of the UNet")
+    secondary_model: str = _setting("the small model that guides if use_secondary_model is true")
+    randomize_class: bool = _setting("draw a new class at every step, where the model has classes")
+    clip_denoised: bool = _setting("clip every predicted picture to the range of pixels")
+    width: int = _setting("width in pixels, rounded down to a multiple that the model needs", low=1, high=16384)
+    height: int = _setting("height in pixels, rounded down likewise", low=1, high=16384)
+    tile: str = _setting(
+        "let the picture go on at its other edge, without a seam: left and right (x), top and bottom (y), or both",
+        choices=("none", "x", "y", "both"),
+        before="none",
+    )
+
+
+@dataclass(frozen=True)
+class PerceptorsConfig:
+    """What sees: the CLIP models that compare the picture with the prompt."""
+
+    clip_models: tuple[str, ...] = _setting("the CLIP models that guide, names of the catalog")
+    perceptor_weights: dict[str, Timed] = _setting(
+        "weight of each CLIP model by its name, 1 where not given, 0 = off; schedules in quotes: "
+        "\"{embedded_vit: 2, embedded_resnet: '[1]*500+[0]*500'}\"",
+        low=0,
+        timed=True,
+    )
+
+
+@dataclass(frozen=True)
+class CutoutsConfig:
+    """What is looked at: the cuts of the picture that the perceptors see."""
+
+    cutout_family: str = _setting(
+        "scheduled (overview and inner cuts) or random (the older kind, cutn cuts)", choices=("scheduled", "random")
+    )
+    cut_overview: Timed = _setting("overview cuts: the whole picture", low=0, high=1000, integer=True, timed=True)
+    cut_innercut: Timed = _setting("inner cuts: squares of the picture", low=0, high=1000, integer=True, timed=True)
+    cut_ic_pow: Timed = _setting("the higher, the smaller are the inner cuts", low=0, timed=True)
+    cut_icgray_p: Timed = _setting("share of the inner cuts that is seen in grey", low=0, high=1, timed=True)
+    cutn: Timed = _setting("cuts of the random family", low=1, high=1000, integer=True, timed=True)
+    cutn_batches: Timed = _setting(
+        "how often a step looks, the gradients averaged", low=1, high=1000, integer=True, timed=True
+    )
+    skip_augs: Timed = _switch("show the cuts as they are, without augmentations")
+
+
+@dataclass(frozen=True)
+class GuidanceConfig:
+    """What pulls: the losses and the size of the step along their gradient."""
+
+    clip_guidance_scale: Timed = _setting("pull towards the prompt", timed=True)
+    tv_scale: Timed = _setting("smoothness: weight of the total variation", timed=True)
+    range_scale: Timed = _setting("weight of the predicted pixels' excess over the range of pixels", timed=True)
+    sat_scale: Timed = _setting("weight of the seen pixels' excess over the range: limits saturation", timed=True)
+    symmetry_loss_scale: Timed = _setting("pull towards the picture's own mirror image, or itself turned", timed=True)
+    symmetry_switch: Any = _setting("steps, or share of the run, after which the symmetry loss is off")
+    symmetry_axis: str = _setting(
+        "mirror left on right (horizontal), top on bottom (vertical), both, one side of a diagonal on the other "
+        "(diagonal: from the upper left; antidiagonal: from the upper right), or turn (radial)",
+        choices=("horizontal", "vertical", "both", "diagonal", "antidiagonal", "radial"),
+    )
+    clamp_grad: Timed = _switch("limit the gradient to clamp_max")
+    clamp_max: Timed = _setting("largest root mean square of the gradient", low=0, timed=True)
+    fuzzy_prompt: bool = _setting("add noisy copies of every prompt")
+    rand_mag: float = _setting("how noisy the copies of fuzzy_prompt are", low=0)
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How it walks from noise to picture."""
+
+    diffusion_sampling_mode: str = _setting("the sampler", choices=("ddim", "ddpm", "plms"))
+    plms_order: int = _setting("order of PLMS", low=1, high=4)
+    ddim_switch: Any = _setting("share of the run from which PLMS becomes DDIM; 1 = never")
+    steps: int = _setting("steps from pure noise to the picture", low=1, high=1000)
+    skip_steps: Any = _setting("steps left out at the start: a count, or a share such as 4%")
+    skip_end_steps: Any = _setting("steps left out at the end: a count, or a share such as 4%")
+    eta: Timed = _setting("fresh noise in every step of DDIM, 0 = none", low=-1, high=1, timed=True)
+    use_horizontal_symmetry: bool = _setting("copy the left half onto the right at transformation_percent")
+    use_vertical_symmetry: bool = _setting("copy the upper half onto the lower at transformation_percent")
+    use_diagonal_symmetry: bool = _setting(
+        "copy what is above the diagonal from the upper left onto what is below, likewise; square pictures only",
+        before=False,
+    )
+    use_antidiagonal_symmetry: bool = _setting("the same with the diagonal from the upper right", before=False)
+    use_radial_symmetry: bool = _setting("copy a part onto the others by turns of the picture, likewise", before=False)
+    radial_symmetry_order: int = _setting(
+        "turns of use_radial_symmetry, and of symmetry_axis=radial: 2 halves, or 4 quarters of a square picture",
+        choices=(2, 4),
+        before=2,
+    )
+    transformation_percent: tuple[Any, ...] = _setting(
+        "shares of the run at which the halves are copied; at the last step (100%) the picture itself is symmetric"
+    )
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """What it starts from, other than noise."""
+
+    init_image: str | None = _setting("a picture to start from, path or address; takes effect with skip_steps")
+    init_scale: Timed = _setting("pull towards the picture it started from", timed=True)
+    init_loss: str = _setting("what init_scale compares pictures by", choices=("lpips", "perceptors"))
+    init_noise: float = _setting("amount of noise laid over the init image", low=0, high=1)
+    perlin_init: bool = _setting("start from Perlin noise; takes effect with skip_steps")
+    perlin_mode: str = _setting("colours of the Perlin noise", choices=("mixed", "color", "gray"))
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """Where it goes."""
+
+    batch_name: str = _setting("name of the folder that runs are gathered in")
+    folder: str = _setting("folder that holds the folder batch_name")
+    display_rate: int = _setting("steps from one progress picture to the next; 0 = only the last", low=0)
+    intermediate_saves: Any = _setting("a count of partial pictures, or a list of steps or shares such as 25%")
+    video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
+    fps: int = _setting("pictures a second of the film; a GIF has 50 at most", low=1, high=120)
+    metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
+    tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
+    keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)
+
+
+@dataclass(frozen=True)
+class MachineConfig:
+    """What computes the picture, in which numbers, and what of the machine it may take."""
+
+    device: str = _setting("where to compute: auto, cpu, cuda, cuda:N or mps")
+    precision: str = _setting(
+        "numbers that the networks compute with", choices=("auto", "float32", "float16", "bfloat16")
+    )
+    threads: int = _setting(
+        "threads that share every operation, on which the last bits depend; 0 = one for small networks and in a "
+        "study, else all there are",
+        low=0,
+        high=1024,
+    )
+    memory_limit: str = _setting("what the run may take, such as 8GiB; auto: what the machine or card has free")
+    checkpointing: str = _setting(
+        "compute activations twice instead of holding them: half the memory, a third more time",
+        choices=("auto", "on", "off"),
+    )
+    cuts_at_once: Any = _setting("cuts that a perceptor looks at together, the fewer the less memory; or auto")
+    kernels: str = _setting(
+        "Triton's kernels or their references in PyTorch; auto: kernels on cuda",
+        choices=("auto", "triton", "reference"),
+    )
+    compile: str = _setting(
+        "how torch.compile treats the networks; auto: on cuda, in runs of a thousand steps and more",
+        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run."""
+
+    prompt: str | None = _setting("what to render: one text, taken as it stands; text:2 has the weight 2")
+    prompts: Any = _setting("several texts, or texts by the share of the run from which they hold")
+    image_prompts: tuple[str, ...] = _setting("pictures to resemble: path or address, or either:weight")
+    truncate_prompts: bool = _setting("cut a prompt that is too long for a perceptor instead of refusing it")
+    seed: Any = _setting("number that all chance comes from, or random; picture i has the seed plus i")
+    n_batches: int = _setting("how many batches", low=1, high=10000)
+    batch_size: int = _setting("pictures rendered at once", low=1, high=256)
+    compat: str = _setting("disco57 brings back the bugs of Disco Diffusion 5.7", choices=("none", "disco57"))
+    model: ModelConfig = _group()
+    perceptors: PerceptorsConfig = _group()
+    cutouts: CutoutsConfig = _group()
+    guidance: GuidanceConfig = _group()
+    sampler: SamplerConfig = _group()
+    init: InitConfig = _group()
+    output: OutputConfig = _group()
+    machine: MachineConfig = _group()
+
+
+#: Groups that were split off another, and which: what older versions wrote has their settings there.
+SPLIT_OFF = {"machine": "model"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the schema says of one setting. `group` is "" for the settings that stand in no group."""
+
+    name: str
+    group: str
+    type: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str | int, ...]
+    integer: bool
+    timed: bool
+    before: Any
+
+    @property
+    def path(self) -> str:
+        """The full name, e.g. guidance.clamp_max."""
+        return f"{self.group}.{self.name}" if self.group else self.name
+
+    @property
+    def older_path(self) -> str:
+        """The full name that the first versions had for it; mostly the same."""
+        return f"{SPLIT_OFF[self.group]}.{self.name}" if self.group in SPLIT_OFF else self.path
+
+    @property
+    def allowed(self) -> str:
+        """What the setting takes, in words."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        if self.type is bool:
+            return "true or false"
+        if self.type is int or self.type is float:
+            return ("an integer" if self.type is int else "a number") + _range_in_words(self.low, self.high)
+        if self.type == tuple[str, ...]:
+            return "a list of texts"
+        if typing.get_origin(self.type) is tuple:
+            return "a list"
+        if typing.get_origin(self.type) is dict:
+            return "a mapping from names to values"
+        return "a text"
+
+    def wrong(self, value: object) -> SettingsError:
+        """The error for a value that the setting does not take."""
+        example = f", such as [{value}]" if typing.get_origin(self.type) is tuple and isinstance(value, str) else ""
+        return SettingsError(f"{self.name} is {value!r}, but must be {self.allowed}{example}")
+
+
+def _range_in_words(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if low is not None else ""
+
+
+@cache
+def groups() -> dict[str, type]:
+    """The groups by name, each a dataclass."""
+    hints = typing.get_type_hints(Settings)
+    return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint) and isinstance(hint, type)}
+
+
+@cache
+def specs() -> dict[str, Spec]:
+    """Every setting by its leaf name, in the order of the schema."""
+    found = {}
+    for group, schema in [("", Settings), *groups().items()]:
+        hints = typing.get_type_hints(schema)
+        for item in dataclasses.fields(schema):
+            if not (group == "" and item.name in groups()):
+                found[item.name] = Spec(name=item.name, group=group, type=hints[item.name], **item.metadata)
+    return found
+
+
+def spec_of(name: str) -> Spec | None:
+    """The setting of a bare or full name, or of the full name that older versions had for it; None for any other."""
+    spec = specs().get(name.rpartition(".")[2])
+    return spec if spec is not None and name in (spec.name, spec.path, spec.older_path) else None
+
+
+def unknown_setting(name: str) -> SettingsError:
+    """The error for a setting that does not exist, with the nearest that do."""
+    known = [*specs(), *groups(), "preset"]
+    leaf = name.rpartition(".")[2] or name
+    if leaf in specs() and name != leaf:
+        return SettingsError(f"there is no setting {name!r}; {leaf} is {specs()[leaf].path} in full")
+    near = difflib.get_close_matches(leaf.lower(), known, n=3, cutoff=0.6)
+    advice = f"did you mean {' or '.join(near)}?" if near else "disco --help lists the settings"
+    return SettingsError(f"there is no setting {name!r}; {advice}")
