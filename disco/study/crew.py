@@ -79,8 +79,9 @@ def _watch(command: FileLock, done: threading.Event, parent: int, grace: float) 
     while not done.wait(EVERY):
         if _is_free(command):
             stop_main_thread()
-            done.wait(grace)
-            os._exit(128 + signal.SIGTERM)
+            if not done.wait(grace):
+                os._exit(128 + signal.SIGTERM)
+            # What came of it is to be handed over: joblib kills all other workers when one is gone without a word.
     while os.getppid() == parent:
         time.sleep(EVERY)
     os._exit(0)

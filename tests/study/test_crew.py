@@ -151,6 +151,13 @@ def test_a_command_waits_until_a_worker_that_does_not_heed_it_is_ended(start, tm
     assert worker.wait(0.1) == 143
 
 
+def test_a_worker_that_heeds_it_lives_to_hand_over_what_came_of_it(start, tmp_path):
+    """Of one that is gone before, joblib thinks that it was killed, and kills the others in the middle of a picture."""
+    command, worker = both(start, tmp_path, f"{WORKER}\ntime.sleep(1)\n(folder / 'handed').touch()")
+    command.terminate()
+    assert worker.wait(60) == 0 and (tmp_path / "handed").exists()
+
+
 def test_a_worker_that_comes_too_late_ends(start, tmp_path):
     worker = start(WORKER)
     assert worker.wait(60) in (0, 143)
