@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from disco.cli.main import VERBS, read_line
+from disco.cli.help import VERBS
+from disco.cli.line import read_line
 from disco.planning.plan import build_plan
 from disco.settings.config import compose, load
 from disco.settings.overrides import from_arguments, full_name, is_sweep

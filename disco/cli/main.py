@@ -6,23 +6,19 @@ bad setting is one line and exit code 2 before any model is loaded and any folde
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
-import re
-import shutil
 import sys
-import tempfile
-import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from disco.cli.checks import check_folder, check_machine
+from disco.cli.help import VERBS, help_on, help_text
+from disco.cli.line import Line, before_texts, read_line
 from disco.errors import RenderError, SettingsError
-from disco.planning.plan import Plan, build_plan
+from disco.planning.plan import build_plan
 from disco.run.interrupts import exit_code, stoppable
 from disco.settings.config import (
     USER_FOLDER,
@@ -33,62 +29,17 @@ from disco.settings.config import (
     hydra_at_hand,
     register,
     settings_error,
-    settings_table,
-    specs,
     to_settings,
-    unknown_setting,
     user_folders,
     without_hydra,
 )
 from disco.settings.objects import SWEEPERS
-from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas, quoted
+from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas
 from disco.settings.paths import check_working_directory, expanded, in_one_line
 from disco.version import version
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-USAGE = """\
-disco "a red star over the sea"              render a prompt
-disco "a castle, by the sea: dusk" steps=50  ... with settings, written name=value
-disco "a castle:2" "a red sky"               two prompts blended, the first with twice the weight
-disco prompt="E = mc2" seed=7                a prompt that looks like a setting
-disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
-                                             a study: every combination, a folder each
-disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +study=... is the same
-disco study=prompts --dry-run                what it would render, and how long that takes
-disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
-disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
-disco resume FOLDER                          render the pictures that a run still lacks which was interrupted or killed
-disco models list | fetch NAME | verify | path | import FILE
-                                             the models beside the embedded ones; disco models help says more
-disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
-disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
-disco doctor                                 what this machine can run, and about how fast
-disco help | help NAME | --help | --version  all of this, or one setting, group or verb
-
-Settings that change over time take a schedule: 'cut_overview=[12]*400+[4]*600' has 12 at the 400 noisiest of the
-1000 noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines. Shells read brackets,
-stars and question marks themselves: put such words in quotes.
-Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --config-name NAME, --hydra-help.
-"""
-
-# Hydra's flags that show something instead of rendering, and those of them that take a word.
-SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
-TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn"}
-# What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
-VERBS = {
-    "models": "disco.cli.commands.models",
-    "report": "disco.cli.commands.report",
-    "resume": "disco.cli.commands.resume",
-    "diff": "disco.cli.commands.diff",
-    "doctor": "disco.cli.commands.doctor",
-}
-FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
-# As long as what a run folder may hold: a picture on the way while it is written, a cell of a study above it.
-LONGEST_NAME = "0123456789ab/partials/.image_9999_at_100.0.png.01234567.part"
-# A study is a multirun by itself.
-STUDY_CHOICE = re.compile(r"\+?study=")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    if not arguments or arguments == ["help"] or {"--help", "-h"} & set(_before_texts(arguments)):
+    if not arguments or arguments == ["help"] or {"--help", "-h"} & set(before_texts(arguments)):
         print(help_text())
         return 0
     if arguments[0] == "help" and len(arguments) == 2:
@@ -154,85 +105,6 @@ def _main(arguments: list[str]) -> int:
     folder = _folder_in(config, "sweep" if multirun else "run").parent
     _hand_to_hydra(overrides, line.config_name, multirun, folder, notes)
     return 0
-
-
-# The line
-
-
-@dataclass
-class Line:
-    """A command line, taken apart.
-
-    words: overrides and prompts. texts: what follows `--`, prompts all. hydra_flags: handed on as they are.
-    shows: whether Hydra is to show something instead of rendering. dry: whether to say what would be rendered, and
-    render nothing. searchpath: overrides that add config folders.
-    """
-
-    words: list[str] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    hydra_flags: list[str] = field(default_factory=list)
-    searchpath: list[str] = field(default_factory=list)
-    config_name: str = "config"
-    multirun: bool = False
-    shows: bool = False
-    dry: bool = False
-
-
-def read_line(arguments: Sequence[str]) -> Line:
-    """Take the flags out of a command line. Raises `SettingsError` for an unknown one."""
-    own = _before_texts(arguments)
-    line = Line(texts=list(arguments[len(own) + 1 :]))
-    for text in arguments:
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise SettingsError(f"{text!r} is not valid UTF-8") from error
-    rest = iter(own)
-    folders: list[str] = []
-    for argument in rest:
-        if not FLAG.fullmatch(argument):
-            line.words.append(argument)
-            line.multirun |= STUDY_CHOICE.match(argument) is not None
-            continue
-        flag, equals, value = argument.partition("=")
-        if flag in TAKING_A_WORD and not equals:
-            value = next(rest, "")
-        if flag in ("-m", "--multirun"):
-            line.multirun = True
-        elif flag == "--dry-run":
-            line.dry = True
-        elif flag in ("--config-dir", "-cd"):
-            folders.append(_folder_of_configs(flag, value))
-        elif flag in ("--config-name", "-cn"):
-            line.config_name = value.removesuffix(".yaml")
-            line.hydra_flags += ["--config-name", line.config_name]
-        elif flag in SHOWING:
-            line.shows = True
-            # Left alone, --info would take the first override for its word.
-            line.hydra_flags.append(f"{flag}={value or 'all'}" if value or flag in ("--info", "-i") else flag)
-        else:
-            raise SettingsError(
-                f"there is no flag {flag}; settings are written name=value, and disco --help lists them"
-            )
-    if folders:
-        from disco.settings.config_files import read_user_files
-
-        read_user_files()
-        line.searchpath = [f"hydra.searchpath={quoted(folders, '--config-dir')}"]
-    return line
-
-
-def _before_texts(arguments: Sequence[str]) -> list[str]:
-    """The arguments before `--`."""
-    return list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-
-
-def _folder_of_configs(flag: str, value: str) -> str:
-    """A folder of the user's configs as Hydra's search path has it."""
-    folder = os.path.abspath(expanded(value))
-    if not os.path.isdir(folder):
-        raise SettingsError(f"{flag} is {value!r}, which is no folder")
-    return f"{USER_FOLDER}{folder}"
 
 
 def _replay(line: Line) -> list[str]:
@@ -326,52 +198,6 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
     return sweeper.run_study(sweep, plain, line.config_name, command)
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that could not be made, or not be written into. Leaves nothing behind."""
-    folder = folder.absolute()
-    existing = next(place for place in [folder, *folder.parents] if os.path.lexists(place))
-    try:
-        for name in folder.relative_to(existing).parts:
-            _check_name(existing, name)
-        _check_name(folder, LONGEST_NAME)
-    except OSError as error:
-        raise SettingsError(
-            f"folder: {str(folder)!r} cannot be made ({error.strerror}); choose another with folder=..."
-        ) from error
-    try:
-        # Permissions alone do not tell: root has them all, and some file systems take nothing anyway.
-        os.rmdir(tempfile.mkdtemp(prefix=".disco-", dir=existing))
-    except OSError as error:
-        raise SettingsError(
-            f"folder: nothing can be written into {str(existing)!r} ({error.strerror}); choose another with folder=..."
-        ) from error
-
-
-def _check_name(folder: Path, name: str) -> None:
-    """Raise OSError for a name that is too long, by itself or as a path. Whether it is there does not matter."""
-    try:
-        os.lstat(folder / name)
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise
-
-
-def check_machine(plan: Plan) -> None:
-    """Refuse a device, memory or weights that this machine lacks. Loads torch, and no weights."""
-    from disco.models.files.store import check_here
-    from disco.models.networks.lpips import check_lpips
-    from disco.resources.arrange import arrange
-    from disco.resources.device import choose_device, choose_kernels
-    from disco.run.session import specs_of
-
-    device = choose_device(plan.settings.machine.device)
-    choose_kernels(plan, device)
-    if plan.needs_lpips:
-        check_lpips()
-    check_here(specs_of(plan))
-    arrange(plan, device)  # last, for it may take seconds
-
-
 # Rendering
 
 
@@ -444,46 +270,3 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
     for picture in run.pictures:
         print(picture.path)
-
-
-# Help
-
-
-def help_text() -> str:
-    """What `disco --help` prints: how to use it, and every setting by its group."""
-    width = min(shutil.get_terminal_size((120, 24)).columns, 120)
-    lines = ["Pictures from prompts by CLIP-guided diffusion, in the manner of Disco Diffusion 5.7.", "", USAGE]
-    return "\n".join([*lines, "Settings, with their defaults:", *_settings_in_words(set(specs()), width)])
-
-
-def help_on(name: str) -> str:
-    """What `disco help NAME` prints. Raises `SettingsError` for what is no setting, group or verb."""
-    if name in VERBS:
-        return (importlib.import_module(VERBS[name]).__doc__ or "").strip()
-    known = {spec.name for spec in specs().values() if name in (spec.name, spec.path, spec.older_path, spec.group)}
-    if not known:
-        raise unknown_setting(name)
-    return "\n".join(_settings_in_words(known, 120)).strip()
-
-
-def _settings_in_words(names: set[str], width: int) -> list[str]:
-    """Each of these settings, with its default and what it means, under the heading of its group."""
-    lines: list[str] = []
-    shown_group = None
-    for group, name, default, help in settings_table():
-        if name not in names:
-            continue
-        if group != shown_group:
-            heading = (groups()[group].__doc__ or "").rstrip(".") if group else "The run"
-            lines += ["", f"{group}: {heading}" if group else heading]
-            shown_group = group
-        choices = f" ({', '.join(map(str, specs()[name].choices))})" if specs()[name].choices else ""
-        lines.append(f"  {name}={_shown(default)}")
-        lines += textwrap.wrap(help + choices, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return lines
-
-
-def _shown(default: Any) -> str:
-    if default is None or isinstance(default, bool):
-        return {None: "null", True: "true", False: "false"}[default]
-    return f"[{','.join(map(_shown, default))}]" if isinstance(default, list) else str(default)

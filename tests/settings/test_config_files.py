@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from disco.cli.main import read_line
+from disco.cli.line import read_line
 from disco.errors import SettingsError
 from disco.settings.config import compose, load, specs, without_hydra
 from disco.settings.config_files import MOST_BYTES, read_settings_file

@@ -20,7 +20,7 @@ from PIL import Image
 from scipy import stats
 
 import disco
-from disco.cli.main import read_line
+from disco.cli.line import read_line
 from disco.run.api import render_settings
 from disco.settings.config import by_path, from_dict, load
 from disco.settings.overrides import from_arguments

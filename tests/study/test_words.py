@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from disco.cli.main import read_line
+from disco.cli.line import read_line
 from disco.settings.config import by_path, load
 from disco.settings.overrides import from_arguments, from_python
 from disco.study.words import held_facts, in_words, label, replay_command, short_labels

@@ -1,0 +1,83 @@
+"""What `disco --help` and `disco help NAME` print."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import textwrap
+from typing import Any
+
+from disco.settings.config import groups, settings_table, specs, unknown_setting
+
+USAGE = """\
+disco "a red star over the sea"              render a prompt
+disco "a castle, by the sea: dusk" steps=50  ... with settings, written name=value
+disco "a castle:2" "a red sky"               two prompts blended, the first with twice the weight
+disco prompt="E = mc2" seed=7                a prompt that looks like a setting
+disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
+                                             a study: every combination, a folder each
+disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +study=... is the same
+disco study=prompts --dry-run                what it would render, and how long that takes
+disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
+disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
+disco resume FOLDER                          render the pictures that a run still lacks which was interrupted or killed
+disco models list | fetch NAME | verify | path | import FILE
+                                             the models beside the embedded ones; disco models help says more
+disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
+disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
+disco doctor                                 what this machine can run, and about how fast
+disco help | help NAME | --help | --version  all of this, or one setting, group or verb
+
+Settings that change over time take a schedule: 'cut_overview=[12]*400+[4]*600' has 12 at the 400 noisiest of the
+1000 noise levels and 4 below; interp([0.05]*500+[0.2]*500) goes from value to value in lines. Shells read brackets,
+stars and question marks themselves: put such words in quotes.
+Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --config-name NAME, --hydra-help.
+"""
+# What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
+VERBS = {
+    "models": "disco.cli.commands.models",
+    "report": "disco.cli.commands.report",
+    "resume": "disco.cli.commands.resume",
+    "diff": "disco.cli.commands.diff",
+    "doctor": "disco.cli.commands.doctor",
+}
+
+
+def help_text() -> str:
+    """What `disco --help` prints: how to use it, and every setting by its group."""
+    width = min(shutil.get_terminal_size((120, 24)).columns, 120)
+    lines = ["Pictures from prompts by CLIP-guided diffusion, in the manner of Disco Diffusion 5.7.", "", USAGE]
+    return "\n".join([*lines, "Settings, with their defaults:", *_settings_in_words(set(specs()), width)])
+
+
+def help_on(name: str) -> str:
+    """What `disco help NAME` prints. Raises `SettingsError` for what is no setting, group or verb."""
+    if name in VERBS:
+        return (importlib.import_module(VERBS[name]).__doc__ or "").strip()
+    known = {spec.name for spec in specs().values() if name in (spec.name, spec.path, spec.older_path, spec.group)}
+    if not known:
+        raise unknown_setting(name)
+    return "\n".join(_settings_in_words(known, 120)).strip()
+
+
+def _settings_in_words(names: set[str], width: int) -> list[str]:
+    """Each of these settings, with its default and what it means, under the heading of its group."""
+    lines: list[str] = []
+    shown_group = None
+    for group, name, default, help in settings_table():
+        if name not in names:
+            continue
+        if group != shown_group:
+            heading = (groups()[group].__doc__ or "").rstrip(".") if group else "The run"
+            lines += ["", f"{group}: {heading}" if group else heading]
+            shown_group = group
+        choices = f" ({', '.join(map(str, specs()[name].choices))})" if specs()[name].choices else ""
+        lines.append(f"  {name}={_shown(default)}")
+        lines += textwrap.wrap(help + choices, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return lines
+
+
+def _shown(default: Any) -> str:
+    if default is None or isinstance(default, bool):
+        return {None: "null", True: "true", False: "false"}[default]
+    return f"[{','.join(map(_shown, default))}]" if isinstance(default, list) else str(default)
