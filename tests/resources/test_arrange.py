@@ -78,7 +78,7 @@ def test_where_the_weights_alone_are_too_many_nothing_is_counted(monkeypatch, pl
     (*_, leanest) = candidates(plan, "cpu")
     least = needed(estimate(plan, leanest, "cpu"))
     assert 0.2 * least < least_needed(plan, leanest, "cpu") < least
-    monkeypatch.setattr(estimates, "SimulatedStep", None)
+    monkeypatch.setattr(estimates, "SimulatedPipeline", None)
     with pytest.raises(SettingsError, match=r"needs \d+MiB of memory at least.*nothing was found"):
         arrange(plan, CPU)
 
