@@ -126,8 +126,8 @@ def redrawn(
 
 
 def unguided_plan(spec: catalog.UNetSpec, t: float, steps: int, eta: float) -> Plan:
-    """A run of so many steps in which nothing guides, from the last level up to time t on."""
-    given = {"prompt": "nothing", "diffusion_model": spec.name, "width": spec.image_size, "height": spec.image_size}
+    """A run of so many steps in which nothing guides, whatever its prompt, from the last level up to time t on."""
+    given = {"prompt": "a star", "diffusion_model": spec.name, "width": spec.image_size, "height": spec.image_size}
     plan = build_plan(load(from_python({**given, "steps": steps, "eta": eta, "clamp_max": 0})))
     return replace(plan, steps=tuple(step for step in plan.steps if step.t <= t))
 
