@@ -19,9 +19,9 @@ from disco.resources.compile import choose_compile
 #: What says how threads wait for one another, where it is set before torch is loaded.
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
-#: Pixels of all pictures that are computed at once, up to which the shipped networks have too little to do for threads
-#: that share every operation: they would wait for one another some thousand times a step, and for whatever else takes a
-#: core from one of them. Measured by `benchmarks/step.py --neighbour`; see docs/performance.md.
+#: Pixels of a picture, up to which the shipped networks have too little to do for threads that share every operation:
+#: they would wait for one another some thousand times a step, and for whatever else takes a core from one of them.
+#: Measured by `benchmarks/step.py --neighbour`; see docs/performance.md.
 FEW_PIXELS = 128 * 128
 
 

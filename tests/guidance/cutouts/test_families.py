@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from disco.guidance.cutouts import Cutouts
 from disco.guidance.cutouts import looks as looks_module
 from disco.guidance.cutouts.boxes import inner_boxes, overview_box, random_boxes
 from disco.guidance.cutouts.families import lanczos_resize, overviews, random_cuts
-from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, Looks, draw_looks
+from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, draw_looks
 from disco.step import Cuts
 
 PLAIN = Cuts(family="scheduled", overview=4, inner=6, ic_pow=1.0, icgray_p=0.0, cutn=8, batches=1, skip_augs=False)
@@ -57,45 +58,11 @@ def test_up_to_four_overviews_differ(n: int) -> None:
     torch.testing.assert_close(overviews(whole, n), expected)
 
 
-def looks_one_by_one(
-    cuts: Tensor, looks: Looks, generator: torch.Generator, turned: InterpolationMode = InterpolationMode.BILINEAR
-) -> Tensor:
-    """torchvision's functions on each cut, with the same draws. The flip comes after its noise: see `augment`."""
-
-    def noisy(cuts: list[Tensor]) -> list[Tensor]:
-        return list(torch.stack(cuts) + 0.01 * torch.randn(torch.stack(cuts).shape, generator=generator))
-
-    height, width = cuts.shape[-2:]
-    seen = [TF.hflip(cut) if flip else cut for cut, flip in zip(noisy(list(cuts)), looks.flip, strict=True)]
-    seen = [
-        TF.affine(cut, angle.item(), shift.int().tolist(), 1.0, [0.0], interpolation=turned)
-        for cut, angle, shift in zip(seen, looks.angle, looks.shift, strict=True)
-    ]
-    if looks.corners is not None:
-        frame = [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]
-        seen = [
-            TF.perspective(cut, frame, corners.int().tolist(), interpolation=InterpolationMode.BILINEAR)
-            for cut, corners in zip(noisy(seen), looks.corners, strict=True)
-        ]
-    seen = [TF.rgb_to_grayscale(cut, 3) if g else cut for cut, g in zip(seen, looks.grey, strict=True)]
-    own = 0.01 * torch.randn(torch.stack(seen).shape, generator=generator)
-    # Noise, grey, noise: the channels' covariance is that of the luma of the first, on top of the second's.
-    size, axes = torch.linalg.eigh(torch.eye(3).double() + 0.2989**2 + 0.587**2 + 0.114**2)
-    root = (axes * size.sqrt()) @ axes.T
-    laid = [torch.einsum("ij,jyx->iyx", root, n.double()) if g else n * 2**0.5
-            for n, g in zip(own, looks.grey, strict=True)]  # fmt: skip
-    seen = [cut + n for cut, n in zip(seen, laid, strict=True)]
-    if looks.jitter is not None:
-        adjust = [TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation, TF.adjust_hue]
-        for i, by in enumerate(looks.jitter):
-            for step in looks.order:
-                seen[i] = adjust[step](seen[i], by[step].item())
-    return torch.stack(seen)
-
-
 @pytest.mark.parametrize("compat", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 80)])
-def test_scheduled_cuts_equal_a_plain_loop(height: int, width: int, compat: bool) -> None:
+def test_scheduled_cuts_equal_a_plain_loop(
+    looks_one_by_one: Callable[..., Tensor], height: int, width: int, compat: bool
+) -> None:
     """Everything together, written out the slow way from the draws of an equal generator."""
     picture, cuts, r = pictures(3, height, width), plan(icgray_p=0.4, ic_pow=3), 24
     generator = seeded(11)
@@ -148,7 +115,7 @@ def test_lanczos_equals_a_sum_of_shifts(height: int, width: int) -> None:
 @pytest.mark.parametrize("skip_augs", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (32, 56)])
 def test_random_cuts_in_compat_equal_a_plain_loop(
-    height: int, width: int, skip_augs: bool, wrap: tuple[int, ...]
+    looks_one_by_one: Callable[..., Tensor], height: int, width: int, skip_augs: bool, wrap: tuple[int, ...]
 ) -> None:
     """The original's order: crop, augment, resize, one cut after the other."""
     picture, n, r = pictures(3, height, width), 8, 16

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torchvision.transforms.functional as TF
 from disco.kernels.colour import grey, hue
 from disco.kernels.looks import JITTERS, recolour
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 
 from disco.guidance.cutouts import looks as looks_module
-from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, Augmentation, Looks, augment, draw_looks, greying
+from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, Augmentation, augment, draw_looks, greying
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -46,46 +47,12 @@ def test_gradients_of_a_whole_look() -> None:
         assert torch.autograd.gradcheck(lambda x, looks=looks: augment(x, looks, seeded(7)), cuts, atol=1e-4)
 
 
-def looks_one_by_one(
-    cuts: Tensor, looks: Looks, generator: torch.Generator, turned: InterpolationMode = InterpolationMode.BILINEAR
-) -> Tensor:
-    """torchvision's functions on each cut, with the same draws. The flip comes after its noise: see `augment`."""
-
-    def noisy(cuts: list[Tensor]) -> list[Tensor]:
-        return list(torch.stack(cuts) + 0.01 * torch.randn(torch.stack(cuts).shape, generator=generator))
-
-    height, width = cuts.shape[-2:]
-    seen = [TF.hflip(cut) if flip else cut for cut, flip in zip(noisy(list(cuts)), looks.flip, strict=True)]
-    seen = [
-        TF.affine(cut, angle.item(), shift.int().tolist(), 1.0, [0.0], interpolation=turned)
-        for cut, angle, shift in zip(seen, looks.angle, looks.shift, strict=True)
-    ]
-    if looks.corners is not None:
-        frame = [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]
-        seen = [
-            TF.perspective(cut, frame, corners.int().tolist(), interpolation=InterpolationMode.BILINEAR)
-            for cut, corners in zip(noisy(seen), looks.corners, strict=True)
-        ]
-    seen = [TF.rgb_to_grayscale(cut, 3) if g else cut for cut, g in zip(seen, looks.grey, strict=True)]
-    own = 0.01 * torch.randn(torch.stack(seen).shape, generator=generator)
-    # Noise, grey, noise: the channels' covariance is that of the luma of the first, on top of the second's.
-    size, axes = torch.linalg.eigh(torch.eye(3).double() + 0.2989**2 + 0.587**2 + 0.114**2)
-    root = (axes * size.sqrt()) @ axes.T
-    laid = [torch.einsum("ij,jyx->iyx", root, n.double()) if g else n * 2**0.5
-            for n, g in zip(own, looks.grey, strict=True)]  # fmt: skip
-    seen = [cut + n for cut, n in zip(seen, laid, strict=True)]
-    if looks.jitter is not None:
-        adjust = [TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation, TF.adjust_hue]
-        for i, by in enumerate(looks.jitter):
-            for step in looks.order:
-                seen[i] = adjust[step](seen[i], by[step].item())
-    return torch.stack(seen)
-
-
 @pytest.mark.parametrize("shape", [(32, 32), (21, 34)])
 @pytest.mark.parametrize("law", [SCHEDULED, RANDOM])
 @pytest.mark.parametrize("shared", [False, True])
-def test_looks_equal_torchvisions_one_by_one(shape: tuple[int, int], law: Augmentation, shared: bool) -> None:
+def test_looks_equal_torchvisions_one_by_one(
+    looks_one_by_one: Callable[..., Tensor], shape: tuple[int, int], law: Augmentation, shared: bool
+) -> None:
     cuts = pictures(12, 3, *shape)
     looks = draw_looks(law, 12, *shape, seeded(7), shared=shared)
     assert looks.order[0] != JITTERS.index(hue)  # which comes after a clamp, then
