@@ -110,7 +110,7 @@ def _main(arguments: list[str]) -> int:
 def _replay(line: Line) -> list[str]:
     """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
     from disco.planning.inputs import found_again
-    from disco.run.outputs import read_record, read_settings
+    from disco.run.folder.reading import read_record, read_settings
 
     if len(line.words) < 2:
         raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")

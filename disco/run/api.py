@@ -11,8 +11,10 @@ from disco.planning.inputs import files_of, forget_fetched, named
 from disco.planning.plan import Plan, build_plan
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
+from disco.run.folder.earlier import Earlier
+from disco.run.folder.reading import read_record
+from disco.run.folder.run_folder import RunFolder
 from disco.run.loop import Follower, Listeners, RunLoop, batches_of, truncates
-from disco.run.outputs import Earlier, RunFolder, read_record
 from disco.run.results import Picture, Run
 from disco.run.setup import set_up
 from disco.settings.config import Settings, from_dict, load
@@ -60,7 +62,7 @@ def render_settings(
     on_note: Callable[[str], object] | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Run:
-    """Render settings into a run folder (see `disco.run.outputs`), or into memory alone.
+    """Render settings into a run folder (see `disco.run.folder`), or into memory alone.
 
     on_note: called, however the run ends, with each note that its plan did not have yet. pictures: the files of those
     that were handed over, by the names that the settings have for them.

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from disco.planning.plan import Plan
-from disco.run.outputs import to_image
+from disco.run.folder.pictures import to_image
 from disco.settings.config import to_dict
 from disco.step import Step
 
@@ -43,7 +43,7 @@ class StepEvent:
 
     step: what the plan has of it: its number from 0, the values of all schedules. line: what steps.jsonl has of it; the
     numbers of the batch's pictures under "pictures", the total under "loss", None where nothing guided. truncate: as in
-    `disco.run.outputs.to_image`.
+    `disco.run.folder.pictures.to_image`.
     """
 
     step: Step

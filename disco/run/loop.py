@@ -15,8 +15,11 @@ from disco.pipeline.build import Networks
 from disco.planning.plan import Plan
 from disco.resources.watch import memory_record
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
+from disco.run.folder.earlier import Earlier
+from disco.run.folder.pictures import to_image
+from disco.run.folder.run_folder import RunFolder
 from disco.run.follow import StepEvent, TensorBoard
-from disco.run.outputs import Earlier, Progress, RunFolder, to_image
+from disco.run.progress import Progress
 from disco.run.record import record_of
 from disco.run.results import Picture, Run, measured, read_picture
 from disco.run.setup import Setup

@@ -30,7 +30,9 @@ from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
 from disco.planning.inputs import Hashes, hashes_in, hashes_of, remember_fetched
 from disco.planning.plan import Plan, build_plan, inputs_of
-from disco.run.outputs import is_whole, read_record, replace_file
+from disco.run.folder.files import replace_file
+from disco.run.folder.pictures import is_whole
+from disco.run.folder.reading import read_record
 from disco.settings.config import (
     Settings,
     by_path,

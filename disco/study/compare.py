@@ -16,7 +16,7 @@ from disco.critics import metrics
 from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.inputs import hashes_in, with_content
-from disco.run.outputs import replace_file
+from disco.run.folder.files import replace_file
 from disco.settings.paths import expanded
 from disco.study.pictures import read_picture
 from disco.study.results import Cell, Picture, identity, known_by, read_study

@@ -14,7 +14,8 @@ from disco.critics.metrics import METRICS, distance, measure
 from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.prompts import Prompt, parse_stages
-from disco.run.outputs import read_record, write_record
+from disco.run.folder.files import write_record
+from disco.run.folder.reading import read_record
 from disco.settings.config import METRIC_NAMES
 from disco.study.locks import WORK, held
 from disco.study.results import Cell, Picture, Study, identity, read_study

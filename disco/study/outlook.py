@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from disco.errors import SettingsError
 from disco.planning.plan import Plan, build_plan
-from disco.run.outputs import read_record
+from disco.run.folder.reading import read_record
 from disco.step import Step
 from disco.study.cells import Job, Sweep, is_done
 

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from disco.run.outputs import replace_file
+from disco.run.folder.files import replace_file
 from disco.study.pictures import partials_of, read_picture
 from disco.study.results import NO_AXES, Axis, Cell, Picture, Study, identity
 from disco.study.tiles import Tile, arrange, tiles_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from disco.run.outputs import beside
+from disco.run.folder.files import beside
 
 #: Rows that are filtered at once; filtering takes about ten times their memory.
 FILTERED_ROWS = 32

@@ -1,6 +1,6 @@
 """A study as its folder has it: the axes, every cell's pictures and numbers, and the table results.csv.
 
-A study folder holds a run folder a cell (see `disco.run.outputs`). study.json says which axes and cells were meant;
+A study folder holds a run folder a cell (see `disco.run.folder`). study.json says which axes and cells were meant;
 where there is none, the run folders found are the cells, and the settings that differ are the axes. Nothing that lies
 in the
 folder can stop the reading: what is missing, damaged or foreign becomes a marked cell or a note.
@@ -20,7 +20,8 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.planning.inputs import Hashes, by_content, hashes_in, pictures_in, with_content
-from disco.run.outputs import RECORD_LIMIT, STATUSES, read_record, replace_file
+from disco.run.folder.files import replace_file
+from disco.run.folder.reading import RECORD_LIMIT, STATUSES, read_record
 from disco.settings.config import groups, spec_of, specs
 from disco.settings.paths import expanded
 

@@ -24,7 +24,7 @@ from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 from disco.errors import SettingsError
 from disco.planning.inputs import hashes_of
 from disco.planning.values import metrics_of
-from disco.run.outputs import read_record
+from disco.run.folder.reading import read_record
 from disco.settings.overrides import is_sweep
 from disco.study.cells import (
     Composer,

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import RenderError, SettingsError
+from disco.run.folder.files import replace_file
+from disco.run.folder.reading import read_record
+from disco.run.folder.run_folder import RunFolder, clear_run
 from disco.run.interrupts import Stopped
-from disco.run.outputs import RunFolder, clear_run, read_record, replace_file
 from disco.study.cells import Job, check_inputs, is_finished
 from disco.study.crew import serving
 from disco.study.devices import a_gpu_of_its_own

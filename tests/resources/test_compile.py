@@ -15,7 +15,7 @@ from disco.resources import compile as module
 from disco.resources.compile import choose_compile, compiled, in_precision
 from disco.resources.device import Choice
 from disco.run.api import render
-from disco.run.outputs import read_record
+from disco.run.folder.reading import read_record
 from disco.run.session import SESSION
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -9,7 +9,7 @@ from disco.kernels import backend
 from disco.errors import SettingsError
 from disco.resources.device import Choice, choose_kernels
 from disco.run.api import render
-from disco.run.outputs import read_record
+from disco.run.folder.reading import read_record
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

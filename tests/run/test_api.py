@@ -35,8 +35,9 @@ from disco.resources.arrange import arrange
 from disco.resources.threads import side_by_side
 from disco.run import results, steps
 from disco.run.api import render, render_settings, resume
+from disco.run.folder.reading import read_record, read_settings
+from disco.run.folder.run_folder import RunFolder, clear_run
 from disco.run.interrupts import Stopped
-from disco.run.outputs import RunFolder, clear_run, read_record, read_settings
 from disco.run.session import SESSION, Loaders, Session
 from disco.run.steps import render_batch
 from disco.settings.config import load

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from disco.run.faults import fault_of, notes_on_gradients
-from disco.run.outputs import to_image
+from disco.run.folder.pictures import to_image
 
 
 def lines(finite=(True, True, True), rms=(0.5, 2.0, 0.25), clamp_grad=True, pictures=(4,)):

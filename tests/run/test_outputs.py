@@ -25,20 +25,13 @@ from torchvision.transforms import functional as TF
 
 from disco.diffusion.images import to_tensor
 from disco.errors import SettingsError
-from disco.run import outputs
-from disco.run.outputs import (
-    MOST_WAITING,
-    Progress,
-    RunFolder,
-    beside,
-    clear_run,
-    delays,
-    even,
-    is_whole,
-    read_record,
-    read_settings,
-    to_image,
-)
+from disco.run.folder import run_folder
+from disco.run.folder.files import beside
+from disco.run.folder.pictures import is_whole, to_image
+from disco.run.folder.reading import read_record, read_settings
+from disco.run.folder.run_folder import MOST_WAITING, RunFolder, clear_run
+from disco.run.folder.video import delays, even
+from disco.run.progress import Progress
 
 RECORD = {
     "version": "1.2.3",
@@ -234,7 +227,7 @@ def test_a_folder_that_takes_no_locks_costs_a_note(tmp_path, monkeypatch):
     def acquire(lock, timeout):
         raise NotImplementedError("no locks here")
 
-    monkeypatch.setattr(outputs.FileLock, "acquire", acquire)
+    monkeypatch.setattr(run_folder.FileLock, "acquire", acquire)
     folder = started(tmp_path)
     folder.finish("finished")
     assert on_disk(folder)["notes"] == [
@@ -532,7 +525,7 @@ def test_any_bytes_are_settings_or_the_one_error(tmp_path_factory, content):
 
 
 def test_records_are_read_without_torch():
-    code = "import sys, disco.run.outputs; sys.exit('torch' in sys.modules)"
+    code = "import sys, disco.run.folder.run_folder; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
