@@ -45,7 +45,7 @@ def inside(arguments: list[str], times: Path) -> int:
     import disco.run.api
     import disco.run.results
     import disco.run.session
-    import disco.study.cells
+    import disco.study.declare
     import disco.study.report
 
     seconds["import"] = time.perf_counter() - start
@@ -53,7 +53,7 @@ def inside(arguments: list[str], times: Path) -> int:
         (disco.run.session.Session, "networks", "load"),
         (disco.run.results, "assess", "measure"),
         (disco.run.api, "render_settings", "cells"),
-        (disco.study.cells, "declare", "check"),
+        (disco.study.declare, "declare", "check"),
         (disco.study.report, "write_report", "report"),
     ):
         setattr(owner, function, timed(seconds, name, getattr(owner, function)))

@@ -17,7 +17,7 @@ from disco.cli.line import read_line
 from disco.planning.plan import build_plan
 from disco.settings.config import compose, load
 from disco.settings.overrides import from_arguments, full_name, is_sweep
-from disco.study import cells, search
+from disco.study import declare, search
 from disco.training.__main__ import arguments as training_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -59,10 +59,10 @@ def check_rendering(words: list[str]) -> None:
     if not line.multirun:
         build_plan(load(overrides))
         return
-    axes = cells.axes_of(config, overrides)
+    axes = declare.axes_of(config, overrides)
     config = compose([override for override in axes if not is_sweep(override)])
-    declare = search.declare_search if "optuna" in " ".join(overrides) else cells.declare
-    declare(config, axes, line.config_name)
+    check = search.declare_search if "optuna" in " ".join(overrides) else declare.declare
+    check(config, axes, line.config_name)
 
 
 def check_command(line: str) -> None:

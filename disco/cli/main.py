@@ -170,10 +170,11 @@ def makes_study(config: DictConfig) -> bool:
 
 def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
     """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
-    from disco.study import cells, search, sweeper
+    from disco.study import search, sweeper
+    from disco.study.declare import axes_of, declare
     from disco.study.outlook import outlook
 
-    overrides = cells.axes_of(config, typed)
+    overrides = axes_of(config, typed)
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     _folder_in(config, "sweep")
@@ -182,7 +183,7 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
         goal = search.goal_of(config)
         sweep, space = search.declare_search(config, overrides, line.config_name)
     else:
-        sweep = cells.declare(config, overrides, line.config_name)
+        sweep = declare(config, overrides, line.config_name)
     workers = sweeper.workers_of(config, sweep.jobs, goal.trials if searches else len(sweep.jobs))
     for note in sweep.notes:
         say(note)

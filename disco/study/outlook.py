@@ -17,7 +17,8 @@ from disco.errors import SettingsError
 from disco.planning.plan import Plan, build_plan
 from disco.run.folder.reading import read_record
 from disco.step import Step
-from disco.study.cells import Job, Sweep, is_done
+from disco.study.cells import Job, is_done
+from disco.study.declare import Sweep
 
 if TYPE_CHECKING:
     import torch

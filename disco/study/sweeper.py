@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from disco.errors import SettingsError
 from disco.settings.config import hydra_at_hand
 from disco.settings.overrides import quoted
-from disco.study.cells import Job, Sweep, is_done, sweeper_of, write_declaration
+from disco.study.cells import Job, is_done
 from disco.study.crew import commanding
+from disco.study.declare import Sweep, sweeper_of
 from disco.study.devices import gpus
 from disco.study.locks import GLANCE, held, lock_of
 from disco.study.results import RESULTS_FILE, read_study
+from disco.study.study_file import write_declaration
 from disco.study.worker import Walk, bury, bury_interrupted, one_line
 
 if TYPE_CHECKING:

@@ -23,19 +23,12 @@ from disco.planning.inputs import Hashes
 from disco.planning.values import metrics_of
 from disco.settings.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
-from disco.study.cells import (
-    Sweep,
-    axes_of,
-    check_inputs,
-    declare,
-    in_study,
-    is_done,
-    is_finished,
-    key_of,
-    write_declaration,
-)
+from disco.study.cells import check_inputs, is_done, is_finished, key_of
 from disco.study.compare import compare
+from disco.study.composer import in_study
+from disco.study.declare import Sweep, axes_of, declare
 from disco.study.results import Axis, read_study
+from disco.study.study_file import write_declaration
 from disco.study.words import replay_command
 
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
@@ -108,10 +101,10 @@ def test_cells_are_what_hydra_composes(arguments):
 
 def sweep_without_plans(arguments: list[str]) -> Any:
     """The jobs, without a look at models that this machine lacks."""
-    import disco.study.cells as cells
+    import disco.study.declare as declare
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "planned", lambda settings: type("Plan", (), {"notes": (), "inputs": ()}))
+        patch.setattr(declare, "planned", lambda settings: type("Plan", (), {"notes": (), "inputs": ()}))
         return sweep_of(*arguments).jobs
 
 

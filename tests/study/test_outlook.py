@@ -25,7 +25,8 @@ from disco.resources.torch_context import torch_context
 from disco.run.api import render_settings
 from disco.settings.config import compose, load, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
-from disco.study.cells import Job, Sweep, declare
+from disco.study.cells import Job
+from disco.study.declare import Sweep, declare
 from disco.study.outlook import in_words, outlook, seconds_of_step, shape_of, tried_step
 
 
