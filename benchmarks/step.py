@@ -162,8 +162,9 @@ class Bench:
         for view, tower in zip(self.views, towers, strict=True):
             perceptor = view.perceptor
             mean, std = (torch.tensor(v).view(3, 1, 1).to(self.device) for v in (perceptor.mean, perceptor.std))
+            generators = view.generators(step)
             for _ in range(step.cuts.batches):
-                drawn = view.generators[0]
+                (drawn,) = generators
                 cuts = loop((x_in + 1) / 2, perceptor.resolution, step.cuts.overview, step.cuts.inner, drawn)
                 embeddings = F.normalize(tower((cuts - mean) / std).float(), dim=-1)[:, None]
                 targets = F.normalize(view.targets[0], dim=-1)
@@ -192,7 +193,7 @@ class Bench:
     def cut(self) -> None:
         for resolution in {view.perceptor.resolution for view in self.views}:
             views = [view for view in self.views if view.perceptor.resolution == resolution]
-            generators = [[view.generators[0] for view in views]]
+            generators = [[generator for view in views for generator in view.generators(self.step)]]
             x = self.x.clone().requires_grad_()
             drawn = [views[0].cutouts.together(x, self.step.cuts, generators) for _ in range(self.step.cuts.batches)]
             cuts = torch.cat(drawn, dim=2)

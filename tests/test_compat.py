@@ -72,8 +72,7 @@ class Original:
         self.plan, self.networks, self.secondary = plan, networks, secondary
         self.alphas_cumprod = Diffusion.spaced(STEPS).alphas_cumprod
         self.text = F.normalize(networks.encode_text(["a red star:2"]), dim=-1)
-        noise = ImageStreams(3)
-        self.cuts, self.noise = noise.generator("cuts/embedded_vit"), noise
+        self.streams = ImageStreams(3)
         self.cur_t = STEPS - 1  # counted down when a step is over, as the notebook does
 
     def eps(self, x: Tensor, index: int) -> Tensor:
@@ -96,9 +95,9 @@ class Original:
         else:
             out = self.x0_from(x, self.cur_t, self.eps(x, self.cur_t))
         x_in = out * fac + x * (1 - fac)
-        x_in_grad = torch.zeros_like(x_in)
+        x_in_grad, drawn = torch.zeros_like(x_in), self.streams.generator("cuts/embedded_vit", t)
         for _ in range(2):
-            cuts = self.dango(x_in.add(1).div(2)[0], overview, inner, CUT_ICGRAY_P[entry])
+            cuts = self.dango(x_in.add(1).div(2)[0], overview, inner, CUT_ICGRAY_P[entry], drawn)
             embeds = F.normalize(self.networks.tower((cuts - 0.5) / 0.25), dim=-1)
             losses = (embeds - self.text).norm(dim=-1).div(2).arcsin().pow(2).mul(2).mean()
             x_in_grad += torch.autograd.grad(losses * 2000, x_in)[0] / 2
@@ -110,12 +109,12 @@ class Original:
         magnitude = gradient.square().mean().sqrt()
         return -gradient * magnitude.clamp(max=0.2) / magnitude
 
-    def dango(self, picture: Tensor, overview: int, inner: int, grey_share: float) -> Tensor:
+    def dango(self, picture: Tensor, overview: int, inner: int, grey_share: float, drawn: torch.Generator) -> Tensor:
         def resized(crop: Tensor) -> Tensor:
             return crop_resize(crop, *torch.tensor([[0, 0, *crop.shape[1:]]]).unbind(1), R, dark=True)[0]
 
         height, width = picture.shape[1:]
-        boxes = inner_boxes(inner, height, width, R, 2, self.cuts)
+        boxes = inner_boxes(inner, height, width, R, 2, drawn)
         whole = resized(F.pad(picture, (0, 0, (width - height) // 2, (width - height) // 2)))
         grey = TF.rgb_to_grayscale(whole, 3)
         some = [whole, grey, TF.hflip(whole), TF.hflip(grey)] if overview <= 4 else [whole] * overview
@@ -143,7 +142,8 @@ class Original:
             eps, x0 = self.guided_eps(x, index)
             a, before = float(self.alphas_cumprod[index]), float(self.alphas_cumprod[index - 1]) if index else 1.0
             sigma = eta * math.sqrt((1 - before) / (1 - a)) * math.sqrt(1 - a / before)
-            fresh = normal([self.noise], "steps", tuple(x.shape[1:]), CPU).double()
+            generator = self.streams.generator("steps", 1000 * index / STEPS)
+            fresh = normal([generator], x.shape[1:], CPU).double()
             x = self.towards(x, index, eps, sigma) + sigma * fresh
             found.append(x0)
             self.cur_t -= 1
@@ -183,7 +183,7 @@ def test_a_whole_run_is_the_originals(mode: str, secondary: bool) -> None:
     settings |= {"eta": 0.8} if mode == "ddim" else {}
     plan, networks = build_plan(load(from_python(settings))), Networks()
     original = Original(plan, networks, secondary)
-    x = normal([original.noise], "start", (3, plan.height, plan.width), CPU).double()
+    x = normal([original.streams.generator("start")], (3, plan.height, plan.width), CPU).double()
     theirs = original.ddim(x, 0.8) if mode == "ddim" else original.plms(x)
     assert farthest(ours(plan, networks, secondary), theirs) < 1e-9
     without = build_plan(load(from_python(settings | {"compat": "none"})))

@@ -108,10 +108,11 @@ def gradient_plainly(x: Tensor, x0_of: Callable[[Tensor], Tensor], plan: Plan, s
     sigma = math.sqrt(1 - alpha**2)
     x_in = x0 * sigma + x * (1 - sigma)
     loss = x.new_zeros(())
-    for tower, perceptor, target, generator in looks.values():
+    for name, (tower, perceptor, target, streams) in looks.items():
         mean, std = (
             torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (perceptor.mean, perceptor.std)
         )
+        generator = streams.generator(f"cuts/{name}", step.t)
         for _ in range(step.cuts.batches):
             cuts = cut_plainly((x_in[0] + 1) / 2, step, perceptor.resolution, generator)
             seen = F.normalize(torch.stack([tower((cut[None] - mean) / std)[0] for cut in cuts]), dim=-1)
@@ -131,15 +132,15 @@ def gradient_plainly(x: Tensor, x0_of: Callable[[Tensor], Tensor], plan: Plan, s
 def run_plainly(plan: Plan) -> list[Tensor]:
     """Every prediction of a run of DDIM: the original's step, the UNet asked twice."""
     drawer, towers = plain_networks(plan)
-    noise = ImageStreams(plan.seeds[0])
+    streams = ImageStreams(plan.seeds[0])
     shape = (3, plan.height, plan.width)
     diffusion = Diffusion.spaced(plan.total_steps)
     looks = {}
     for name, tower in towers.items():
         perceptor = clip.load_perceptor(catalog.perceptor(name), CPU)
         target = F.normalize(perceptor.encode_text([plan.stages[0].prompts[0].text]).double(), dim=-1)
-        looks[name] = (tower, perceptor, target, noise.generator(f"cuts/{name}"))
-    x = normal([noise], "start", shape, CPU).double()
+        looks[name] = (tower, perceptor, target, streams)
+    x = normal([streams.generator("start")], shape, CPU).double()
     found = []
     for step in plan.steps:
         alpha, sigma = diffusion.alpha_sigma(step.index)
@@ -155,7 +156,7 @@ def run_plainly(plan: Plan) -> list[Tensor]:
             eps = (x - alpha * x0) / sigma + sigma * gradient
             a, a_next = alpha**2, float(diffusion.alphas_cumprod_prev[step.index])
             spread = step.eta * math.sqrt((1 - a_next) / (1 - a) * (1 - a / a_next))
-            fresh = normal([noise], "steps", shape, CPU).double()
+            fresh = normal([streams.generator("steps", step.t)], shape, CPU).double()
             x = math.sqrt(a_next) * (x - sigma * eps) / alpha + math.sqrt(1 - a_next - spread**2) * eps + spread * fresh
     return found
 

@@ -36,7 +36,7 @@ from disco.settings.config import (
 from disco.settings.objects import SWEEPERS
 from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas
 from disco.settings.paths import check_working_directory, expanded, in_one_line
-from disco.version import version
+from disco.version import SAME_PICTURES_SINCE, draws_as_now, version
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -119,13 +119,20 @@ def _replay(line: Line) -> list[str]:
     for key in keys:
         if key in groups() or key == "preset":
             raise SettingsError(f"replay has its settings from {path!r}; change single ones instead of {key}=...")
+    record = read_record(path)
     recorded = by_path(from_dict(read_settings(path)))
     clip_models = recorded["perceptors.clip_models"]
     typed = from_arguments(words, line.texts, multirun=line.multirun, clip_models=clip_models)
     given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
     if {"prompt", "prompts"} & given:
         given |= {"prompt", "prompts"}
-    recorded, notes = found_again(recorded, read_record(path), expanded(path), given)
+    recorded, notes = found_again(recorded, record, expanded(path), given)
+    if not draws_as_now(record.get("version")):
+        notes = [
+            *notes,
+            f"{path!r} is of disco {record['version']}; since {SAME_PICTURES_SINCE} random numbers are drawn "
+            "otherwise, so this will be another picture of the same settings",
+        ]
     for note in notes:
         print(f"disco: note: {note}", file=sys.stderr)
     usual = by_path(without_hydra(compose(config_name=line.config_name)))

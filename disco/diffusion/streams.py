@@ -1,48 +1,47 @@
-"""Random numbers: named streams, all of which come from the seed of one image.
+"""Random numbers, drawn by seed, stream and noise level.
 
 Everything random is drawn on the CPU, in float32, from a generator that belongs to one image: what a seed gives depends
-neither on the device and precision nor on the rest of the batch.
+neither on the device and precision nor on the rest of the batch. What is drawn at a step has a generator of its own as
+well, so that it depends on no step before it: a run that starts in the middle draws what the whole run does, and runs
+of one seed that differ in skipped steps draw the same where their levels meet.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
+@dataclass(frozen=True)
 class ImageStreams:
     """Named random streams, all of which come from the seed of one image.
 
     Streams do not disturb one another: an image that draws more cutouts still starts from the same noise.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self._generators: dict[str, torch.Generator] = {}
+    seed: int
 
-    def generator(self, stream: str) -> torch.Generator:
-        """The CPU generator of `stream`: the same object at every call, so that its draws go on."""
-        if stream not in self._generators:
-            self._generators[stream] = torch.Generator().manual_seed(_stream_seed(self.seed, stream))
-        return self._generators[stream]
+    def generator(self, stream: str, t: float | None = None) -> torch.Generator:
+        """The CPU generator of `stream`, at its beginning.
 
-
-def _stream_seed(seed: int, stream: str) -> int:
-    # Not Python's hash(), which differs from process to process.
-    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
-    return int.from_bytes(digest[:4], "little")  # torch's CPU generator reads 32 bits of its seed
+        t: the noise level, 0 to 1000, of what is drawn anew at every step; None for what a run draws once.
+        """
+        # Not Python's hash(), which differs from process to process.
+        name = f"{self.seed}/{stream}" if t is None else f"{self.seed}/{stream}/{t}"
+        digest = hashlib.sha256(name.encode()).digest()
+        # torch's CPU generator reads 32 bits of its seed.
+        return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
 
 
 def normal(
-    streams: Sequence[ImageStreams],
-    stream: str,
+    generators: Iterable[torch.Generator],
     shape: Sequence[int],
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Standard normal noise [B, *shape], row b drawn from `stream` of image b."""
-    drawn = torch.stack([torch.randn(*shape, generator=own.generator(stream)) for own in streams])
-    return drawn.to(device, dtype)
+    """Standard normal noise [B, *shape], row b drawn from generator b; each moves on."""
+    return torch.stack([torch.randn(*shape, generator=own) for own in generators]).to(device, dtype)

@@ -29,6 +29,7 @@ from disco.pipeline.start import Start
 from disco.planning.plan import Plan
 from disco.samplers.base import Sampled, sample
 from disco.samplers.registry import samplers
+from disco.step import Step
 
 
 class Networks(NamedTuple):
@@ -53,7 +54,7 @@ class Networks(NamedTuple):
 class Pipeline:
     """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
 
-    streams: the random numbers of each picture, which go on as steps are sampled.
+    streams: the random numbers of each picture.
     """
 
     plan: Plan
@@ -73,13 +74,18 @@ class Pipeline:
             x,
             self.diffusion,
             steps,
-            noise=lambda: normal(self.streams, "steps", x.shape[1:], x.device, x.dtype),
+            noise=self.noise,
             samplers=samplers(self.plan.settings.sampler.plms_order),
             transform=self.symmetry.before,
             denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
         )
         for step, sampled in zip(steps, sampled_steps, strict=True):
             yield sampled._replace(x0=self.symmetry.after(sampled.x0, step))
+
+    def noise(self, step: Step) -> Callable[[], Tensor]:
+        """What draws the noise [B, 3, H, W] that a sampler lays over x at a step."""
+        generators = [stream.generator("steps", step.t) for stream in self.streams]
+        return lambda: normal(generators, self.x.shape[1:], self.x.device, self.x.dtype)
 
 
 def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
@@ -117,9 +123,8 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
 def view_of(plan: Plan, perceptor: Perceptor, start: Start) -> View:
     """A perceptor with its cutouts and with the prompts of every stage."""
     targets, weights = targets_of(plan, perceptor, start.image_prompts, start.streams, start.noise.device)
-    generators = [stream.generator(f"cuts/{perceptor.name}") for stream in start.streams]
     cutouts = Cutouts(perceptor.resolution, plan.settings.compat == "disco57", plan.wrap)
-    return View(perceptor, cutouts, targets, weights, generators)
+    return View(perceptor, cutouts, targets, weights, start.streams)
 
 
 def init_loss_of(plan: Plan, networks: Networks, init: Tensor | None) -> InitLoss | None:
@@ -136,16 +141,13 @@ def init_loss_of(plan: Plan, networks: Networks, init: Tensor | None) -> InitLos
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """The class each picture is drawn as: one at random, anew at every call where `again`."""
+    """The class each picture is drawn as: one at random, another at every level t where `again`. int64 [B]."""
 
     streams: Sequence[ImageStreams]
     count: int
     again: bool
     device: torch.device
 
-    def __call__(self) -> Tensor:
-        labels = []
-        for stream in self.streams:
-            generator = stream.generator("classes") if self.again else ImageStreams(stream.seed).generator("classes")
-            labels.append(torch.randint(self.count, (), generator=generator))
-        return torch.stack(labels).to(self.device)
+    def __call__(self, t: float) -> Tensor:
+        generators = [stream.generator("classes", t if self.again else None) for stream in self.streams]
+        return torch.stack([torch.randint(self.count, (), generator=each) for each in generators]).to(self.device)

@@ -34,18 +34,19 @@ class UNetDenoiser:
     network: `(x [B, 3, H, W], t [B] on 0..1000[, y int [B]]) -> [B, 3 or 6, H, W]`.
     predicts: what its first three channels are, "eps" or "v"; three more, if any, place the variance between the
         posterior's and beta, in [-1, 1] (Nichol & Dhariwal 2021, eq. 15).
-    classes: draws the class labels int64 [B] anew at each call, for class-conditional networks.
+    classes: t on 0..1000 -> class labels int64 [B], for class-conditional networks.
     """
 
     network: Callable[..., Tensor]
     diffusion: Diffusion
     predicts: str = "eps"
-    classes: Callable[[], Tensor] | None = None
+    classes: Callable[[float], Tensor] | None = None
 
     def __call__(self, x: Tensor, index: int) -> Prediction:
         diffusion = self.diffusion
-        t = torch.full((len(x),), float(diffusion.timesteps[index]), device=x.device)
-        out = self.network(x, t) if self.classes is None else self.network(x, t, self.classes())
+        level = float(diffusion.timesteps[index])
+        t = torch.full((len(x),), level, device=x.device)
+        out = self.network(x, t) if self.classes is None else self.network(x, t, self.classes(level))
         out = out.to(x.dtype)
         if self.predicts == "v":
             x0, eps = diffusion.x0_from_v(x, index, out[:, :3]), diffusion.eps_from_v(x, index, out[:, :3])

@@ -44,7 +44,7 @@ def start_of(plan: Plan, seeds: Sequence[int], device: torch.device | str, dtype
     """The start of the pictures of these seeds."""
     streams = [ImageStreams(seed) for seed in seeds]
     init = init_of(plan, streams)
-    noise = normal(streams, "start", (3, plan.height, plan.width), device, dtype)
+    noise = normal([each.generator("start") for each in streams], (3, plan.height, plan.width), device, dtype)
     return Start(noise, streams, None if init is None else init.to(noise), prompt_pictures(plan, noise.device))
 
 

@@ -117,7 +117,7 @@ def sample(
     diffusion: Diffusion,
     steps: Sequence[S],
     *,
-    noise: Callable[[], Tensor],
+    noise: Callable[[S], Callable[[], Tensor]],
     samplers: Mapping[str, Sampler],
     state: SamplerState | None = None,
     transform: Callable[[Tensor, S], Tensor] | None = None,
@@ -128,7 +128,7 @@ def sample(
     denoise: evaluated once a step; a sampler may evaluate a further x, as PLMS does at its first step.
     steps: levels falling by one; each names its own sampler, so a run may change from PLMS to DDIM. A sampler that
         takes over from another begins with an empty state.
-    noise: returns standard normal noise of x's shape.
+    noise: of a step, what draws standard normal noise of x's shape, other numbers at every call.
     samplers: by name; `disco.samplers.registry` has them.
     state: of the `Sampled` to go on from, with its x and the steps after it; None at the beginning.
     transform: applied to x before a step (symmetry).
@@ -143,7 +143,7 @@ def sample(
             x = transform(x, step)
         now = denoise(x, step)
         further = denoise if denoise_ahead is None else partial(denoise_ahead, step)
-        at = StepContext(x, now, step, following, diffusion, noise, further)
+        at = StepContext(x, now, step, following, diffusion, noise(step), further)
         own = state.tensors if state is not None and state.sampler == step.sampler else ()
         x, own = samplers[step.sampler](at, own)
         state = SamplerState(step.sampler, own)

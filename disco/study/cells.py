@@ -30,6 +30,7 @@ from disco.study.sweeps import (
     name_in,
     parsed,
 )
+from disco.version import SAME_PICTURES_SINCE, draws_as_now
 
 if TYPE_CHECKING:
     pass
@@ -86,6 +87,11 @@ def is_finished(folder: Path, key: str) -> bool:
         settings = None
     if settings is None or key_of(settings, hashes_in(record)) != key:
         raise SettingsError(f"{str(folder)!r} holds a run of other settings; move it away, it is not overwritten")
+    if not draws_as_now(record.get("version")):
+        raise SettingsError(
+            f"{str(folder)!r} was rendered by disco {record['version']}, and since {SAME_PICTURES_SINCE} the same "
+            "settings give other pictures; move the study away, or name a new one"
+        )
     for name in retrained(settings, record.get("weights", {})):
         raise SettingsError(
             f"{str(folder)!r} was rendered with other weights of {name}; move it away, or name a new study"

@@ -119,7 +119,7 @@ def redrawn(
     for index in tqdm(shown.indices(SAMPLES_AT_ONCE), "sampling"):
         streams = [ImageStreams(TEST_SEED + int(number)) for number in index]
         x0 = shown[index]
-        start = Start(normal(streams, "start", x0.shape[1:], device), streams, x0)
+        start = Start(normal([each.generator("start") for each in streams], x0.shape[1:], device), streams, x0)
         *_, last = build(plan, networks, start).sample()
         drawn.append(((last.x0.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate(drawn)

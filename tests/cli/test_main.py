@@ -20,6 +20,7 @@ from disco.planning.plan import build_plan
 from disco.settings.config import Settings, load, specs, to_dict
 from disco.settings.overrides import from_python
 from disco.study.cells import key_of
+from disco.version import version
 
 
 @pytest.fixture(autouse=True)
@@ -312,9 +313,11 @@ def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys:
 # Replay
 
 
-def picture_of(settings: Settings, path: Path, inputs: list | None = None, **changes: Any) -> Path:
+def picture_of(
+    settings: Settings, path: Path, inputs: list | None = None, made_by: str = version(), **changes: Any
+) -> Path:
     info = PngInfo()
-    record = {"version": "0", "settings": to_dict(settings) | changes, "weights": {}}
+    record = {"version": made_by, "settings": to_dict(settings) | changes, "weights": {}}
     info.add_text("disco", json.dumps(record if inputs is None else record | {"inputs": inputs}))
     Image.new("RGB", (8, 8)).save(path, pnginfo=info)
     return path
@@ -333,6 +336,14 @@ def test_replay(rendered: list, tmp_path: Path) -> None:
     assert (rendered[3][0].prompt, rendered[3][0].prompts) == (None, ("a tree", "a star"))
     assert main(["replay", str(tmp_path / "x.png"), 'text_prompts=["a tree"]', "width_height=[32,32]"]) == 0
     assert (rendered[4][0].prompt, rendered[4][0].prompts, rendered[4][0].model.width) == (None, ("a tree",), 32)
+
+
+def test_replay_says_that_an_older_version_drew_otherwise(rendered: list, tmp_path: Path, capsys: Any) -> None:
+    settings = load(from_python({"prompt": "a star"}))
+    for made_by, said in (("0.1.0", "since 0.2.0 random numbers are drawn otherwise"), ("0.2.0", "")):
+        assert main(["replay", str(picture_of(settings, tmp_path / "x.png", made_by=made_by))]) == 0
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == bool(said)
 
 
 def test_replay_takes_the_same_picture_or_none(

@@ -1,6 +1,7 @@
 """Samplers against guided-diffusion's own loops, and against a mixture whose score is known in closed form."""
 
 import math
+from functools import partial
 
 import guided_diffusion.gaussian_diffusion as theirs_module
 import pytest
@@ -108,7 +109,7 @@ def trajectories(monkeypatch, sampler, steps, schedule, learn_sigma, skip=0, ini
     denoise = our_denoiser(network, diffusion, learn_sigma, clip_denoised)
     rungs = ladder(steps, sampler, eta, skip)
     every = samplers(options.get("order", 2))
-    ours = list(sample(denoise, x, diffusion, rungs, noise=lambda: next(queue), samplers=every))
+    ours = list(sample(denoise, x, diffusion, rungs, noise=lambda step: partial(next, queue), samplers=every))
     return theirs, ours
 
 
@@ -171,7 +172,7 @@ def mixture_denoiser(diffusion):
 
 def walked(diffusion, x, steps, order=2, **options):
     """What `sample` yields from the mixture's denoiser, with its own x for noise."""
-    options = {"noise": lambda: x, "samplers": samplers(order)} | options
+    options = {"noise": lambda step: lambda: x, "samplers": samplers(order)} | options
     return list(sample(mixture_denoiser(diffusion), x, diffusion, steps, **options))
 
 
@@ -197,7 +198,7 @@ def test_samplers_reproduce_a_gaussian_mixture(sampler, eta, order, limit):
         return torch.randn(n, generator=generator, dtype=torch.float64)
 
     steps = ladder(250, sampler, eta)
-    assert wasserstein(walked(diffusion, draw(), steps, order, noise=draw)[-1].x) < limit
+    assert wasserstein(walked(diffusion, draw(), steps, order, noise=lambda step: draw)[-1].x) < limit
     assert wasserstein(torch.randn(n, generator=generator, dtype=torch.float64)) > 0.3  # the measure can fail
 
 
@@ -234,7 +235,7 @@ def test_one_evaluation_a_step(sampler, order, extra):
     diffusion = Diffusion.spaced(10)
     denoise, calls = counting(mixture_denoiser(diffusion))
     x = torch.zeros(5, dtype=torch.float64)
-    list(sample(denoise, x, diffusion, ladder(10, sampler), noise=lambda: x, samplers=samplers(order)))
+    list(sample(denoise, x, diffusion, ladder(10, sampler), noise=lambda step: lambda: x, samplers=samplers(order)))
     assert len(calls) == 10 + extra
 
 
@@ -252,7 +253,7 @@ def test_a_run_may_change_from_plms_to_ddim():
     mixed = walked(diffusion, x, steps)
     plms = walked(diffusion, x, ladder(20, "plms"))
     torch.testing.assert_close(mixed[9].x, plms[9].x)
-    rest = walked(diffusion, plms[9].x, steps[10:], noise=lambda: x)
+    rest = walked(diffusion, plms[9].x, steps[10:], noise=lambda step: lambda: x)
     torch.testing.assert_close(mixed[-1].x, rest[-1].x)
 
 
@@ -266,7 +267,7 @@ def test_transform_comes_before_the_step():
         return mixture_denoiser(diffusion)(x, step)
 
     flip = {"transform": lambda x, step: x.flip(0)}
-    list(sample(denoise, x, diffusion, ladder(4), noise=lambda: x, samplers=samplers(), **flip))
+    list(sample(denoise, x, diffusion, ladder(4), noise=lambda step: lambda: x, samplers=samplers(), **flip))
     torch.testing.assert_close(seen[0], x.flip(0))
 
 
@@ -286,7 +287,7 @@ def test_a_walk_goes_on_from_any_step_with_the_same_bits(name, tmp_path):
 
     def walk(x, first=0, state=None):
         queue = iter(draws[first:])
-        return walked(diffusion, x, steps[first:], order=4, noise=lambda: next(queue), state=state)
+        return walked(diffusion, x, steps[first:], order=4, noise=lambda step: partial(next, queue), state=state)
 
     whole = walk(start)
     for first in range(1, 8):

@@ -179,7 +179,7 @@ OLDER = json.loads((Path(__file__).parent / "older_study.json").read_text())
 
 
 def test_a_study_of_a_version_without_the_group_machine_goes_on():
-    """Its folder and its cells are found, so nothing is rendered again, and its axis goes by its name of now."""
+    """Its folder and its cells are found, and its axis goes by its name of now; no other pictures go in between."""
     folder = Path(OLDER["folder"])
     for key, record in OLDER["records"].items():
         (folder / key).mkdir(parents=True)
@@ -192,7 +192,10 @@ def test_a_study_of_a_version_without_the_group_machine_goes_on():
         sweep = sweep_of("a red star", name, *settings)
         assert sweep.folder == folder.absolute()
         assert [job.key in OLDER["records"] for job in sweep.jobs] == [True, True, False]
-        assert [is_done(sweep.folder, job) for job in sweep.jobs] == [True, True, False]
+        assert not any(is_done(sweep.folder, job) for job in sweep.jobs)
+        for job in sweep.jobs[:2]:
+            with pytest.raises(SettingsError, match="rendered by disco 0.1.0, and since 0.2.0 .* other pictures"):
+                is_finished(sweep.folder / job.key, job.key)
     write_declaration(sweep, ["-m"])
     study = read_study(folder)
     assert study.axes == (Axis("machine.threads", (1, 2, 3)),)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from disco.diffusion.streams import ImageStreams
 from disco.guidance.calls import CallAll, one_by_one
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.perceptor import Perceptor
@@ -17,20 +18,27 @@ from disco.guidance.terms.base import Pull, Seen
 from disco.kernels.sphere import spherical_pull
 from disco.step import Cuts, Step
 
+#: One for each perceptor that looks together, of each picture.
+Generators = Sequence[Sequence[torch.Generator]]
+
 
 @dataclass(frozen=True)
 class View:
     """A perceptor, how it looks at the pictures, and what it wants to see.
 
     targets, weights: by stage; embeddings [B or 1, P, d] and the prompts' weights [P], their absolute sum 1.
-    generators: one a picture, for its cuts.
+    streams: one a picture, for its cuts.
     """
 
     perceptor: Perceptor
     cutouts: Cutouts
     targets: Sequence[Tensor]
     weights: Sequence[Tensor]
-    generators: Sequence[torch.Generator]
+    streams: Sequence[ImageStreams]
+
+    def generators(self, step: Step) -> list[torch.Generator]:
+        """What the cuts of a step are drawn from, one a picture; a step's batches of cuts are drawn in turn."""
+        return [stream.generator(f"cuts/{self.perceptor.name}", step.t) for stream in self.streams]
 
     def pull(self, cuts: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
         """The loss of cuts [B, C, 3, r, r], their share of a step's, [B], and its gradient with respect to them.
@@ -98,16 +106,17 @@ class Clip:
         some = max(1, self.cuts_at_once * batches // every) if self.cuts_at_once else batches
         pull = torch.zeros_like(leaf)
 
-        def draw(group: Sequence[tuple[View, float]], count: int) -> Tensor:
-            generators = list(zip(*(view.generators for view, _ in group), strict=True))
+        def draw(group: Sequence[tuple[View, float]], generators: Generators, count: int) -> Tensor:
             together = group[0][0].cutouts.together
             return torch.cat([together((leaf + 1) / 2, step.cuts, generators) for _ in range(count)], dim=2)
 
         def back(cuts: Tensor, pulls: list[Tensor]) -> Tensor:
             return torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
 
+        streams = [list(zip(*(view.generators(step) for view, _ in group), strict=True)) for group in groups]
         for first in range(0, batches, some):
-            drawn = self.call_all(partial(draw, group, min(some, batches - first)) for group in groups)
+            count = min(some, batches - first)
+            drawn = self.call_all(partial(draw, *pair, count) for pair in zip(groups, streams, strict=True))
             looks = [
                 (
                     group,
