@@ -14,7 +14,7 @@ from PIL import Image
 
 from disco.cli.main import main
 from disco.run.session import SESSION
-from disco.study.results import read_study
+from disco.study.read import read_study
 
 pytestmark = pytest.mark.slow
 

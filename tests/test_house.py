@@ -43,7 +43,8 @@ LIGHT = (
     *("settings.compose", "settings.convert", "settings.hydra_errors", "settings.schema"),
     *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
     *("study.cells", "study.composer", "study.declare", "study.study_file"),
-    *("study.compare", "study.crew", "study.devices", "study.measure", "study.outlook"),
+    *("study.compare", "study.crew", "study.devices", "study.identity", "study.measure"),
+    *("study.outlook", "study.read", "study.read_cell", "study.table"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
     *("models.files.fetch", "version", "world.words"),
 )

@@ -24,7 +24,7 @@ from disco.settings.config import (
     from_dict,
     to_dict,
 )
-from disco.study.results import hashed_name, identity, known_by
+from disco.study.identity import hashed_name, identity, known_by
 from disco.study.sweeps import (
     is_value,
     name_in,

@@ -18,8 +18,10 @@ from disco.planning.images import open_image
 from disco.planning.inputs import hashes_in, with_content
 from disco.run.folder.files import replace_file
 from disco.settings.paths import expanded
+from disco.study.identity import identity, known_by
 from disco.study.pictures import read_picture
-from disco.study.results import Cell, Picture, identity, known_by, read_study
+from disco.study.read import read_study
+from disco.study.results import Cell, CellPicture
 from disco.study.words import in_words, label
 
 #: Pixels between the pictures of `write_difference`.
@@ -44,8 +46,8 @@ class Distance:
 class Pair:
     """A picture of each run. distance: None where a picture cannot be read or their sizes differ; `reason` says it."""
 
-    first: Picture
-    second: Picture
+    first: CellPicture
+    second: CellPicture
     distance: Distance | None
     reason: str
 
@@ -118,7 +120,7 @@ def _beside(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tu
     return {name: (first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])}
 
 
-def _pair(first: Picture, second: Picture) -> Pair:
+def _pair(first: CellPicture, second: CellPicture) -> Pair:
     a, b = read_picture(first.path), read_picture(second.path)
     if a is None or b is None:
         return Pair(first, second, None, f"{str((first if a is None else second).path)!r} cannot be read")

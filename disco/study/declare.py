@@ -25,7 +25,8 @@ from disco.settings.config import (
 from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.cells import Job, hex_digits, job_of
 from disco.study.composer import Composer
-from disco.study.results import Axis, hashed_name, identity, known_by
+from disco.study.identity import hashed_name, identity, known_by
+from disco.study.results import Axis
 from disco.study.sweeps import (
     check_axes,
     check_number_of_cells,

@@ -17,8 +17,10 @@ from disco.planning.prompts import Prompt, parse_stages
 from disco.run.folder.files import write_record
 from disco.run.folder.reading import read_record
 from disco.settings.config import METRIC_NAMES
+from disco.study.identity import identity
 from disco.study.locks import WORK, held
-from disco.study.results import Cell, Picture, Study, identity, read_study
+from disco.study.read import read_study
+from disco.study.results import Cell, CellPicture, Study
 
 
 def complete(folder: str | Path) -> Study:
@@ -66,7 +68,7 @@ def _write(cell: Cell, record: dict[str, Any]) -> None:
             pass
 
 
-def _measured(picture: Picture, cell: Cell, notes: list[str]) -> Picture:
+def _measured(picture: CellPicture, cell: Cell, notes: list[str]) -> CellPicture:
     """The picture with the metrics that it lacked."""
     lacking = [name for name in METRIC_NAMES if name not in picture.metrics]
     if not lacking:
@@ -113,7 +115,7 @@ def with_distances(study: Study) -> Study:
     references = {picture.seed: picture for cell in study.cells if is_reference(cell) for picture in cell.pictures}
     images = {seed: _opened(picture) for seed, picture in references.items()}
 
-    def compared(picture: Picture) -> Picture:
+    def compared(picture: CellPicture) -> CellPicture:
         reference, image = images.get(picture.seed), _opened(picture)
         apart = None if reference is None or image is None else distance(image, reference)
         return replace(picture, metrics={**picture.metrics, "distance": apart})
@@ -122,7 +124,7 @@ def with_distances(study: Study) -> Study:
     return replace(study, cells=tuple(cells))
 
 
-def _opened(picture: Picture) -> Image.Image | None:
+def _opened(picture: CellPicture) -> Image.Image | None:
     try:
         return open_image(picture.path, "picture")
     except SettingsError:  # said where it was measured

@@ -28,8 +28,9 @@ from urllib.parse import quote
 from PIL import Image
 
 from disco.run.folder.files import replace_file
+from disco.study.identity import NOT_IN_KEY, identity
 from disco.study.pictures import partials_of, read_picture
-from disco.study.results import NO_AXES, Axis, Cell, Picture, Study, identity
+from disco.study.results import Axis, Cell, CellPicture, Study
 from disco.study.tiles import Tile, arrange, tiles_of
 from disco.study.words import held_facts, in_words, label, replay_command, short_labels
 from disco.version import version
@@ -155,7 +156,7 @@ def _numeric_metrics(tiles: Iterable[Tile]) -> list[str]:
 
 
 def _cell(cell: Cell, study: Study, common: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: in_words(value) for name, value in cell.settings.items() if name not in (*common, *NO_AXES)}
+    own = {name: in_words(value) for name, value in cell.settings.items() if name not in (*common, *NOT_IN_KEY)}
     names = [entry.name for entry in os.scandir(cell.folder)] if cell.folder.is_dir() else []
     files = sorted(name for name in names if name.endswith((".png", ".gif", ".mp4", ".json", ".jsonl", ".yaml")))
     return {
@@ -203,7 +204,7 @@ def _tile(tile: Tile, cell: int, study: Study, side: int, partial_side: int) -> 
     }
 
 
-def _partials(picture: Picture, side: int) -> list[tuple[float, str]]:
+def _partials(picture: CellPicture, side: int) -> list[tuple[float, str]]:
     read = [(partial.percent, read_picture(partial.path)) for partial in partials_of(picture)]
     return [(percent, data_uri(image, side)) for percent, image in read if image is not None]
 
@@ -235,7 +236,7 @@ def data_uri(picture: Image.Image, side: int) -> str:
 # Curves
 
 
-def curves(picture: Picture) -> dict[str, list[float | None]]:
+def curves(picture: CellPicture) -> dict[str, list[float | None]]:
     """What steps.jsonl says of this picture, by name: the percent of the run, loss, its parts, size of the gradient.
 
     Lists of one length, CURVE_POINTS at most; {} where there is nothing. Lines that cannot be read are passed over.
@@ -251,7 +252,7 @@ def curves(picture: Picture) -> dict[str, list[float | None]]:
     return dict(found)
 
 
-def _steps(picture: Picture) -> Iterable[dict[str, float | None]]:
+def _steps(picture: CellPicture) -> Iterable[dict[str, float | None]]:
     try:
         with open(picture.path.parent / "steps.jsonl", encoding="utf-8", errors="replace") as lines:
             for text in lines:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from disco.errors import SettingsError
 from disco.planning.images import open_image
-from disco.study.results import Picture
+from disco.study.results import CellPicture
 
 #: A run has at most a thousand steps; older ones were told apart by whole percents.
 PARTIAL = re.compile(r"image_(\d{1,9})_at_(\d{3}(?:\.\d)?)\.png", re.ASCII)
@@ -25,7 +25,7 @@ class Partial:
     path: Path
 
 
-def partials_of(picture: Picture) -> list[Partial]:
+def partials_of(picture: CellPicture) -> list[Partial]:
     """The pictures on the way to this one, in order."""
     try:
         paths = list((picture.path.parent / "partials").iterdir())

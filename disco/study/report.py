@@ -8,7 +8,7 @@ from disco.errors import SettingsError
 from disco.study.grid import write_grid
 from disco.study.measure import complete
 from disco.study.page import write_page
-from disco.study.results import write_results
+from disco.study.table import write_results
 
 
 def write_report(folder: str | Path) -> Path:

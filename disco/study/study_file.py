@@ -15,7 +15,8 @@ from disco.run.folder.files import replace_file
 from disco.run.folder.reading import read_record
 from disco.study.cells import Job, kind_of_input
 from disco.study.declare import Sweep
-from disco.study.results import STUDY_FILE, identity, present_name
+from disco.study.identity import identity, present_name
+from disco.study.results import STUDY_FILE
 from disco.version import version
 
 if TYPE_CHECKING:

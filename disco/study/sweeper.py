@@ -23,7 +23,8 @@ from disco.study.crew import commanding
 from disco.study.declare import Sweep, sweeper_of
 from disco.study.devices import gpus
 from disco.study.locks import GLANCE, held, lock_of
-from disco.study.results import RESULTS_FILE, read_study
+from disco.study.read import read_study
+from disco.study.results import RESULTS_FILE
 from disco.study.study_file import write_declaration
 from disco.study.worker import Walk, bury, bury_interrupted, one_line
 

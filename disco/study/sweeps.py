@@ -18,9 +18,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 
 from disco.errors import SettingsError
-from disco.settings.config import group_options, specs
+from disco.settings.config import group_options, spec_of, specs
 from disco.settings.overrides import quoted
-from disco.study.results import NO_AXES
+from disco.study.identity import NOT_IN_KEY
 
 #: More than this is hardly meant: each cell is checked before the first is rendered, and has a folder of its own.
 MOST_CELLS = 10_000
@@ -49,7 +49,7 @@ def given_in(override: Override) -> str:
 def is_value(override: str) -> bool:
     """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
     name = name_in(override)
-    spec = specs().get(name.rpartition(".")[2])
+    spec = spec_of(name)
     return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
 
 
@@ -115,7 +115,7 @@ def check_axes(names: Sequence[str], sweeps: Sequence[Override]) -> None:
     """Refuse what is no axis, is given twice, or has no values. names: what all overrides are for."""
     for override in sweeps:
         name, leaf = name_in(override.get_key_element()), leaf_of(override)
-        if name in NO_AXES:
+        if name in NOT_IN_KEY:
             raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
         if names.count(name) > 1:
             raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")

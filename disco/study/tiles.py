@@ -12,7 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from disco.study.results import Axis, Cell, Picture, Study, identity
+from disco.study.identity import identity
+from disco.study.results import Axis, Cell, CellPicture, Study
 from disco.study.words import in_words, label
 
 #: Names of the axis of repeats: by seed, or counted.
@@ -32,7 +33,7 @@ class Tile:
     """A picture's place: `at` holds an index into every axis of `Tiles`. picture: None for a hole."""
 
     cell: Cell
-    picture: Picture | None
+    picture: CellPicture | None
     at: tuple[int, ...]
 
 
@@ -65,7 +66,7 @@ def tiles_of(study: Study) -> Tiles:
     axes: Sequence[Axis] = [axis for axis in study.axes if axis.setting != SEED]
     places = [index for index, axis in enumerate(study.axes) if axis.setting != SEED]
     orders = [{identity(value): index for index, value in enumerate(axis.values)} for axis in axes]
-    found: list[tuple[Cell, Picture | None, tuple[int, ...], int | None]] = []
+    found: list[tuple[Cell, CellPicture | None, tuple[int, ...], int | None]] = []
     for cell in study.cells:
         at = tuple(order.get(identity(cell.values[place]), 0) for order, place in zip(orders, places, strict=True))
         for picture in cell.pictures or (None,):
@@ -98,7 +99,7 @@ def _in_a_row(axes: Sequence[Axis], taken: Sequence[tuple[int, ...]]) -> Axis:
     )
 
 
-def _seed_of(cell: Cell, picture: Picture | None) -> int | None:
+def _seed_of(cell: Cell, picture: CellPicture | None) -> int | None:
     seed = cell.settings.get("seed") if picture is None or picture.seed is None else picture.seed
     return seed if isinstance(seed, int) else None
 

@@ -11,9 +11,10 @@ from functools import cache
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config import by_path, load, specs
+from disco.settings.config import by_path, load, spec_of
 from disco.settings.overrides import from_arguments, quoted
-from disco.study.results import NO_AXES, Study
+from disco.study.identity import NOT_IN_KEY
+from disco.study.results import Study
 
 #: Said of every study, even where they are the defaults.
 ALWAYS_SAID = (
@@ -87,7 +88,9 @@ def usual() -> dict[str, Any]:
 def held_facts(study: Study) -> list[tuple[str, str]]:
     """What all cells share and a reader should know, as (name, value): the main settings, and all that is not usual."""
     said = [name for name in ALWAYS_SAID if study.held.get(name) is not None]
-    unusual = [name for name, value in study.held.items() if name not in NO_AXES and usual().get(name, value) != value]
+    unusual = [
+        name for name, value in study.held.items() if name not in NOT_IN_KEY and usual().get(name, value) != value
+    ]
     return [(label(name), in_words(study.held[name])) for name in dict.fromkeys([*said, *unusual])]
 
 
@@ -99,9 +102,9 @@ def replay_command(settings: Mapping[str, Any]) -> str | None:
     """
     words = ["disco"]
     for name, value in settings.items():
-        if name in NO_AXES or (name in usual() and usual()[name] == value):
+        if name in NOT_IN_KEY or (name in usual() and usual()[name] == value):
             continue
-        spec = specs().get(label(name))
+        spec = spec_of(name)
         if spec is None or spec.path != name:
             return None
         try:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from disco.settings.config import load, specs, to_dict
 from disco.settings.overrides import from_python
-from disco.study.results import Study, read_study
+from disco.study.read import read_study
+from disco.study.results import Study
 
 
 def pixels(seed: int, side: int = 64) -> np.ndarray:

@@ -27,7 +27,8 @@ from disco.study.cells import check_inputs, is_done, is_finished, key_of
 from disco.study.compare import compare
 from disco.study.composer import in_study
 from disco.study.declare import Sweep, axes_of, declare
-from disco.study.results import Axis, read_study
+from disco.study.read import read_study
+from disco.study.results import Axis
 from disco.study.study_file import write_declaration
 from disco.study.words import replay_command
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from disco.study import grid, painting, png
 from disco.study.grid import Sheet, layout, strips, write_grid
-from disco.study.results import read_study
+from disco.study.read import read_study
 
 AXES = {"cutouts.cut_ic_pow": [1, 5], "guidance.clamp_max": [0.05, 0.1, 0.2], "seed": [0, 1]}
 

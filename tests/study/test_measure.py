@@ -16,7 +16,7 @@ from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
 from disco.study.locks import lock_of
 from disco.study.measure import complete, with_distances
-from disco.study.results import read_study
+from disco.study.read import read_study
 
 USUAL = to_dict(load(from_python({"prompt": "a red star"})))
 

@@ -25,8 +25,10 @@ from disco.run.api import render_settings
 from disco.settings.config import by_path, from_dict, load
 from disco.settings.overrides import from_arguments
 from disco.study.compare import distance
+from disco.study.identity import NOT_IN_KEY
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, write_page
-from disco.study.results import NO_AXES, Study, read_study
+from disco.study.read import read_study
+from disco.study.results import Study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -237,8 +239,8 @@ def test_a_cell_opens_with_settings_and_the_command(opened, study):
     line = read_line(words)
     again = by_path(load(from_arguments(line.words, line.texts, multirun=line.multirun)))
     assert program == "disco" and not line.multirun
-    assert {name: value for name, value in again.items() if name not in NO_AXES} == {
-        name: value for name, value in cell.settings.items() if name not in NO_AXES
+    assert {name: value for name, value in again.items() if name not in NOT_IN_KEY} == {
+        name: value for name, value in cell.settings.items() if name not in NOT_IN_KEY
     }
     assert shlex.split(replay) == ["disco", "replay", f"./{cell.key}/run.json"]
     expect(details.get_by_role("link", name="The file")).to_have_attribute("href", f"./{cell.key}/image_0.png")
@@ -662,8 +664,8 @@ def test_a_study_that_was_rendered(opened, tmp_path):
     line = read_line(shlex.split(command)[1:])
     record = json.loads((tmp_path / "1" / "run.json").read_text())
     again, made = by_path(load(from_arguments(line.words))), by_path(from_dict(record["settings"]))
-    assert {name: again[name] for name in again if name not in NO_AXES} == {
-        name: made[name] for name in made if name not in NO_AXES
+    assert {name: again[name] for name in again if name not in NOT_IN_KEY} == {
+        name: made[name] for name in made if name not in NOT_IN_KEY
     }
     assert len(page.locator("#details .chart .stroke").get_attribute("d").split("L")) == 3
     picture = render_settings(load(from_arguments(line.words)), quiet=True).pictures[0].image

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from disco.errors import SettingsError
 from disco.settings.config import by_path, load, to_dict
 from disco.settings.overrides import from_python
-from disco.study.results import NO_AXES, Axis, identity, read_study, write_results
+from disco.study.identity import NOT_IN_KEY, identity
+from disco.study.read import read_study
+from disco.study.results import Axis
+from disco.study.table import write_results
 
 USUAL = load(from_python({"prompt": "a red star"}))
 
@@ -88,7 +91,7 @@ def test_a_declared_study_with_cells_in_every_state(tmp_path):
     # What is not there is known by what was meant to be.
     assert by_key["ee"].settings == {**study.held, "guidance.clamp_max": 0.4}
     assert study.held == {
-        name: value for name, value in by_path(USUAL).items() if name not in ("guidance.clamp_max", *NO_AXES)
+        name: value for name, value in by_path(USUAL).items() if name not in ("guidance.clamp_max", *NOT_IN_KEY)
     }
 
     rows = table(study)

@@ -16,7 +16,7 @@ from disco.cli.main import main
 from disco.planning.plan import inputs_of
 from disco.settings.config import Settings, by_path, to_dict
 from disco.study.locks import WORK
-from disco.study.results import read_study
+from disco.study.read import read_study
 from disco.study.search import Goal, open_search, score
 
 optuna = pytest.importorskip("optuna")

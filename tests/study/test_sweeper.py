@@ -27,7 +27,7 @@ from disco.cli.main import main
 from disco.errors import SettingsError
 from disco.settings.config import compose
 from disco.study import sweeper
-from disco.study.results import read_study
+from disco.study.read import read_study
 from disco.study.sweeper import workers_of
 
 QUICK = ["steps=2", "cut_overview=1", "cut_innercut=1", "display_rate=0"]

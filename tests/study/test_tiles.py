@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from disco.study.results import Axis, read_study
+from disco.study.read import read_study
+from disco.study.results import Axis
 from disco.study.tiles import RUN, Arrangement, arrange, tiles_of
 
 

@@ -1,0 +1,46 @@
+"""The table of a study: results.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+from disco.run.folder.files import replace_file
+from disco.study.results import RESULTS_FILE, Study, Value
+
+
+def write_results(study: Study) -> Path:
+    """Write results.csv into the study's folder, a row a picture, and return its path.
+
+    Columns: cell, folder (seen from the study's), status, error, picture (its number), seed (the picture's own, whether
+    or not seed is an axis), every other axis by its full name, every metric, seconds and memory (of the whole run;
+    bytes). A cell without a picture has a row with neither number nor metrics. UTF-8, RFC 4180; texts stand as they
+    are, None is empty, switches are true and false, lists and mappings are JSON.
+    """
+    axes = [(place, axis.setting) for place, axis in enumerate(study.axes) if axis.setting != "seed"]
+    metrics = list(dict.fromkeys(name for cell in study.cells for picture in cell.pictures for name in picture.metrics))
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    head = ["cell", "folder", "status", "error", "picture", "seed", *(name for _, name in axes), *metrics]
+    table.writerow([*head, "seconds", "memory"])
+    for cell in study.cells:
+        place = Path(os.path.relpath(cell.folder, study.folder)).as_posix()
+        values = [cell.values[index] for index, _ in axes]
+        for picture in cell.pictures or (None,):
+            number, seed = (None, cell.settings.get("seed")) if picture is None else (picture.number, picture.seed)
+            numbers = [None if picture is None else picture.metrics.get(name) for name in metrics]
+            row = [cell.key, place, cell.status, cell.error, number, seed, *values, *numbers]
+            table.writerow(map(in_csv, [*row, cell.seconds, cell.memory]))
+    path = study.folder / RESULTS_FILE
+    replace_file(path, text.getvalue().encode("utf-8", "backslashreplace"))
+    return path
+
+
+def in_csv(value: Value) -> str:
+    """A value as a field of results.csv has it, before quoting."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
