@@ -14,9 +14,12 @@ import torch
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.catalog.custom import SUFFIXES, custom_unet, from_card, guess_unet, stated, what_they_are
+from disco.models.catalog.cards import SUFFIXES, from_card
+from disco.models.catalog.custom import custom_unet
+from disco.models.catalog.flags import stated
+from disco.models.catalog.shapes import guess_unet, what_they_are
 from disco.models.files import store
-from disco.models.files.download import check_room
+from disco.models.files.part import check_room
 from disco.models.files.weights import compare, shapes_of
 from disco.models.networks.clip import build_clip
 from disco.models.networks.secondary import build_secondary

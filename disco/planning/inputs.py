@@ -21,7 +21,8 @@ from PIL import Image
 
 from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
-from disco.models.files.download import Failed, download
+from disco.models.files.download import download
+from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
 from disco.models.places import models_folder
 from disco.planning.images import decoded, packed, read_file

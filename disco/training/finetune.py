@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.catalog.custom import card_of, custom_names
+from disco.models.catalog.cards import card_of
+from disco.models.catalog.custom import custom_names
 from disco.models.files.store import weights_path
 from disco.models.files.weights import load_state
 from disco.models.networks.unet import UNet, fill_unet, state_for_file

@@ -16,7 +16,7 @@ from disco.models import adopt as module
 from disco.models import catalog
 from disco.models.adopt import adopt
 from disco.models.catalog import perceptors
-from disco.models.catalog.custom import assumed
+from disco.models.catalog.flags import assumed
 from disco.models.files import fetch, store
 from disco.models.files.weights import load_state
 from disco.models.networks.clip import build_clip

@@ -12,11 +12,13 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.catalog.custom import SUFFIXES, assumed, command_for, custom_names, custom_unet, in_flags, is_path
+from disco.models.catalog.cards import SUFFIXES
+from disco.models.catalog.custom import command_for, custom_names, custom_unet, in_flags, is_path
+from disco.models.catalog.flags import assumed
 from disco.models.files import store
-from disco.models.files.download import in_bytes
 from disco.models.files.fetch import fetch as fetch_file
 from disco.models.files.fetch import verify as verify_file
+from disco.models.files.part import in_bytes
 from disco.models.files.reach import Reach
 from disco.models.places import listed, models_folder, trouble
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile

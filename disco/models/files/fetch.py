@@ -9,7 +9,9 @@ from pathlib import Path
 
 from disco.errors import SettingsError
 from disco.models.embedded_files import EMBEDDED_FOLDER
-from disco.models.files.download import Failed, Part, Wrong, download
+from disco.models.files.download import download
+from disco.models.files.failures import Failed, Wrong
+from disco.models.files.part import Part
 from disco.models.files.reach import Reach
 from disco.models.files.store import (
     elsewhere,

@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 
 from disco.errors import SettingsError
 from disco.models.files import store
-from disco.models.files.download import PAGE, NoRoom, check_room
+from disco.models.files.failures import NoRoom
+from disco.models.files.part import PAGE, check_room
 from disco.models.files.torchscript import is_torchscript, read_torchscript
 from disco.models.places import models_folder
 

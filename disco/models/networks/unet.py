@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from disco.errors import SettingsError
 from disco.models.catalog import UNetSpec
-from disco.models.catalog.custom import what_they_are
+from disco.models.catalog.shapes import what_they_are
 from disco.models.files.store import weights_path
 from disco.models.files.weights import fill, halved, load_state
 from disco.models.networks.checkpointing import set_checkpointing

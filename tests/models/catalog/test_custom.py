@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import disco
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.catalog import custom, embedded_networks
+from disco.models.catalog import cards, custom, embedded_networks
+from disco.models.catalog import shapes as unet_shapes
 from disco.models.files import store
 from disco.models.files.weights import load_state
 from disco.models.networks import unet
@@ -75,7 +76,7 @@ def test_discos_own_flags_make_a_card(folder):
 @pytest.mark.parametrize("spec", [*catalog.UNETS, *embedded_networks.UNETS], ids=lambda spec: spec.name)
 def test_a_card_says_all_there_is_to_say(spec):
     """Of the network; what the original sets along with a model of its own is the catalog's."""
-    again = custom.from_card(spec.name, custom.card_of(spec))
+    again = cards.from_card(spec.name, cards.card_of(spec))
     assert again == replace(spec, weights=again.weights, sizes=again.sizes, about="", unused=(), brings=(), preset=None)
 
 
@@ -113,7 +114,7 @@ def test_a_card_that_cannot_be_is_refused_in_a_line(folder, card, said):
 
 def test_one_number_is_a_list_of_one(folder):
     flags = {"image_size": 256, "num_channels": 64}
-    assert custom.from_card("mine", flags | {"attention_resolutions": 16}) == custom.from_card(
+    assert cards.from_card("mine", flags | {"attention_resolutions": 16}) == cards.from_card(
         "mine", flags | {"attention_resolutions": "16"}
     )
 
@@ -244,7 +245,7 @@ def test_shapes_tell_the_flags(given):
     with torch.device("meta"):
         model = create_model(64, **{**given, "attention_resolutions": resolutions}, num_head_channels=32)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    guess = custom.guess_unet(shapes)
+    guess = unet_shapes.guess_unet(shapes)
     assert guess is not None
     with torch.device("meta"):
         again = UNet(guess).net.state_dict()
@@ -261,15 +262,19 @@ def test_shapes_tell_the_flags(given):
 def test_the_catalogs_own_shapes_are_recognised(spec):
     with torch.device("meta"):
         shapes = {key: value.shape for key, value in state_for_file(UNet(spec).state_dict()).items()}
-    guess = custom.guess_unet(shapes)
-    assert spec.name in custom.names_of_same_shapes(guess)
-    assert spec.weights.shipped or spec.name in custom.what_they_are(shapes) or "..." in custom.what_they_are(shapes)
+    guess = unet_shapes.guess_unet(shapes)
+    assert spec.name in unet_shapes.names_of_same_shapes(guess)
+    assert (
+        spec.weights.shipped
+        or spec.name in unet_shapes.what_they_are(shapes)
+        or "..." in unet_shapes.what_they_are(shapes)
+    )
 
 
 @pytest.mark.parametrize("shapes", [{}, {"a": (3,)}, {"time_embed.0.weight": (4, 4)}, {"time_embed.0.weight": ()}])
 def test_other_shapes_are_not_guessed_at(shapes):
-    assert custom.guess_unet(shapes) is None
-    assert "not of a UNet" in custom.what_they_are(shapes)
+    assert unet_shapes.guess_unet(shapes) is None
+    assert "not of a UNet" in unet_shapes.what_they_are(shapes)
 
 
 def test_what_a_file_holds_too_much_has_to_be_said(folder):

@@ -12,7 +12,11 @@ import pytest
 
 from disco.errors import SettingsError
 from disco.models.files import download as module
-from disco.models.files.download import Failed, NoRoom, Part, Wrong, download, in_bytes
+from disco.models.files import http
+from disco.models.files import part as parts
+from disco.models.files.download import download
+from disco.models.files.failures import Failed, NoRoom, Restart, Useless, Wrong
+from disco.models.files.part import Part, in_bytes
 from disco.models.files.reach import Reach
 
 CONTENT = bytes(range(256)) * 40
@@ -23,8 +27,8 @@ SIZE = len(CONTENT)
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(module, "TIMEOUT", 0.3)
-    monkeypatch.setattr(module, "OVERLAP", 20)
+    monkeypatch.setattr(http, "TIMEOUT", 0.3)
+    monkeypatch.setattr(parts, "OVERLAP", 20)
 
 
 @pytest.fixture
@@ -174,12 +178,12 @@ def test_a_server_that_keeps_its_etag_while_it_lies_is_caught_by_what_was_there(
 def test_a_state_that_is_another_in_anything_the_server_says_is_not_resumed(mark):
     before = {"ETag": '"2"', "Last-Modified": "Mon, 02 Nov 2026 00:00:00 GMT", "length": "10"}
     for any_origin in (True, False):
-        module._refuse_strangers(before, before, any_origin)
-        with pytest.raises(module.Restart):
-            module._refuse_strangers(before | mark, before, any_origin)
-    module._refuse_strangers({}, before, any_origin=True)
-    with pytest.raises(module.Restart):
-        module._refuse_strangers({"length": "10"}, before, any_origin=False)
+        http.refuse_other_states(before, before, any_origin)
+        with pytest.raises(Restart):
+            http.refuse_other_states(before | mark, before, any_origin)
+    http.refuse_other_states({}, before, any_origin=True)
+    with pytest.raises(Restart):
+        http.refuse_other_states({"length": "10"}, before, any_origin=False)
 
 
 def test_where_a_server_names_no_state_and_no_hash_would_tell_all_is_asked_for_again(bring, faults):
@@ -292,8 +296,8 @@ def test_redirects_are_followed_and_resumed(bring, faults):
 
 def test_a_redirect_leaves_https_for_nothing_else():
     request = SimpleNamespace(full_url="https://a/b")
-    with pytest.raises(module.Useless, match="http://a/b, which is not safe"):
-        module._Redirects().redirect_request(request, None, 302, "", {}, "http://a/b")
+    with pytest.raises(Useless, match="http://a/b, which is not safe"):
+        http._Redirects().redirect_request(request, None, 302, "", {}, "http://a/b")
 
 
 def test_nobody_at_the_address(bring):
@@ -308,14 +312,14 @@ def test_nobody_at_the_address(bring):
 def test_a_server_that_answered_is_not_given_up_for_a_network_that_goes_away(bring, faults, monkeypatch):
     """The network goes in the middle of the file, and comes again: what is known of the server is that it is there."""
     away = iter((URLError(socket.gaierror(-3, "Temporary failure in name resolution")), None))
-    real = module.urllib.request.OpenerDirector.open
+    real = http.urllib.request.OpenerDirector.open
 
     def open(opener, request, **more):
         if len(faults.asked) == 1 and (error := next(away)):
             raise error
         return real(opener, request, **more)
 
-    monkeypatch.setattr(module.urllib.request.OpenerDirector, "open", open)
+    monkeypatch.setattr(http.urllib.request.OpenerDirector, "open", open)
     bring("break")
     assert bring.part.read_bytes() == CONTENT
     assert next(away, "gone") == "gone"
@@ -330,7 +334,7 @@ def test_a_certificate_that_is_wrong_stays_wrong(bring, monkeypatch):
         error.verify_message = "self-signed certificate"
         raise URLError(error)
 
-    monkeypatch.setattr(module.urllib.request.OpenerDirector, "open", refuse)
+    monkeypatch.setattr(http.urllib.request.OpenerDirector, "open", refuse)
     with pytest.raises(Failed, match="certificate is not to be trusted: self-signed"):
         bring()
     assert len(asked) == 1
@@ -357,11 +361,11 @@ def test_a_mirror_that_is_passed_over_is_named_at_once(faults, tmp_path, capsys)
 def test_a_trickle_is_given_up(bring, monkeypatch):
     """The clock runs a minute a block, and a block is all there is of it."""
     clock = iter(range(0, 10**6, 61))
-    monkeypatch.setattr(module, "BLOCK", 512)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda seconds: None))
+    monkeypatch.setattr(parts, "BLOCK", 512)
+    monkeypatch.setattr(parts, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda seconds: None))
     with pytest.raises(Failed, match="it sent only 512 B in a minute"):
         bring()
-    monkeypatch.setattr(module, "SLOWEST", 512)
+    monkeypatch.setattr(parts, "SLOWEST", 512)
     bring()
     assert bring.part.read_bytes() == CONTENT
 
@@ -383,13 +387,13 @@ def test_a_file_of_this_machine_is_copied(bring, tmp_path, faults):
 
 
 def test_room_is_asked_for_before_anything_is_written(bring, monkeypatch):
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10239))
+    monkeypatch.setattr(parts.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10239))
     with pytest.raises(NoRoom, match="10.0 KiB free, and 10.0 KiB are needed; .*DISCO_MODELS"):
         bring()
     assert not bring.part.exists()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10240))
+    monkeypatch.setattr(parts.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10240))
     bring()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=5120))
+    monkeypatch.setattr(parts.shutil, "disk_usage", lambda folder: SimpleNamespace(free=5120))
     bring.part.write_bytes(CONTENT[:5120])
     bring()
     assert bring.part.read_bytes() == CONTENT
@@ -398,7 +402,7 @@ def test_room_is_asked_for_before_anything_is_written(bring, monkeypatch):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 def test_a_full_disk_is_called_one():
     with open("/dev/full", "wb", buffering=0) as file, pytest.raises(SettingsError, match="No space left on device"):
-        module._write(file, b"a")
+        parts._write(file, b"a")
 
 
 def test_a_disk_that_takes_a_part_of_a_block_gets_the_rest():
@@ -408,7 +412,7 @@ def test_a_disk_that_takes_a_part_of_a_block_gets_the_rest():
         taken.extend(block[:3])
         return min(3, len(block))
 
-    module._write(SimpleNamespace(write=write), b"0123456789")
+    parts._write(SimpleNamespace(write=write), b"0123456789")
     assert taken == b"0123456789"
 
 

@@ -18,8 +18,9 @@ from safetensors.torch import save
 
 from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.files import download, store
+from disco.models.files import download, http, store
 from disco.models.files import fetch as fetching
+from disco.models.files import part as parts
 from disco.models.files.reach import Reach
 from disco.models.files.weights import load_state
 from disco.models.specs import BackboneSpec, WeightsFile
@@ -34,8 +35,8 @@ OVERLAP = 64
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch, models):
     monkeypatch.setattr(download, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(download, "TIMEOUT", 0.3)
-    monkeypatch.setattr(download, "OVERLAP", OVERLAP)
+    monkeypatch.setattr(http, "TIMEOUT", 0.3)
+    monkeypatch.setattr(parts, "OVERLAP", OVERLAP)
 
 
 @pytest.fixture
