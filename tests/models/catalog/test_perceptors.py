@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,8 @@ import open_clip
 import pytest
 import torch
 from open_clip.pretrained import get_pretrained_cfg
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from disco.errors import SettingsError
 from disco.models import catalog
@@ -21,7 +23,10 @@ from disco.models.catalog.perceptors import QUICK_GELU, RELEASED, open_clip_name
 from disco.models.networks import clip
 from disco.settings.legacy import SHORT_NAMES
 
-PAIRS = [f"{architecture}:{tag}" for architecture, tag in open_clip.list_pretrained()]
+#: The tags of every architecture.
+PAIRS: dict[str, list[str]] = {}
+for _architecture, _tag in open_clip.list_pretrained():
+    PAIRS.setdefault(_architecture, []).append(_tag)
 
 
 @pytest.mark.parametrize(
@@ -94,45 +99,62 @@ def test_no_tag_is_sent_to_the_repository_of_another():
     }
 
 
+class Unfilled(TorchFunctionMode):
+    """What writes into a tensor does nothing: networks without contents need no first weights either."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.__name__
+        if name.endswith("_") and not name.endswith("__") and func is not Tensor.requires_grad_:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def described(model: nn.Module) -> tuple[str, dict[str, torch.Size]]:
     """Every layer with what it is made of, and the shapes of the state."""
     return str(model), {key: value.shape for key, value in model.state_dict().items()}
 
 
-@functools.cache
-def theirs(architecture: str, tag: str) -> tuple[tuple, dict[str, Any], int]:
-    """What `open_clip.create_model` builds, where no memory is needed for it; it may not warn of the activation."""
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.filterwarnings("error", "QuickGELU mismatch")
-        model = open_clip.create_model(architecture, tag, load_weights=False, pretrained_text=False, device="meta")
-    return described(model), model.visual.preprocess_cfg, model.context_length
+def built_once(kind: type[nn.Module]) -> Callable[..., nn.Module]:
+    """A class of networks, of which each shape is built once."""
+    built: dict[str, nn.Module] = {}
 
+    @functools.wraps(kind, updated=())
+    def build(**shape: Any) -> nn.Module:
+        if repr(shape) not in built:
+            built[repr(shape)] = kind(**shape)
+        return built[repr(shape)]
 
-@functools.cache
-def ours(spec: catalog.PerceptorSpec) -> tuple:
-    with torch.device("meta"):
-        return described(clip.build_clip(spec))
+    return build
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pair", PAIRS)
-def test_a_perceptor_is_what_its_weights_were_trained_as(pair, monkeypatch):
+@pytest.mark.parametrize("architecture", PAIRS)
+def test_a_perceptor_is_what_its_weights_were_trained_as(architecture, monkeypatch):
     """Against open_clip, under that of its two names of an architecture which has the activation of the tag."""
-    architecture, _, tag = pair.partition(":")
-    published = get_pretrained_cfg(architecture, tag)
-    if published.get("quick_gelu") and not architecture.endswith(QUICK_GELU):
-        architecture += QUICK_GELU
-    spec = catalog.perceptor(pair)
-    if spec.hub_text is not None:
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(SettingsError, match="pip install transformers"):
-            clip.build_clip(spec)
-        return
     monkeypatch.setattr("open_clip.factory.download_pretrained", lambda cfg, cache_dir=None: "not loaded")
-    layers, seen, context_length = theirs(architecture, tag)
-    # What is built depends on these alone; one network of many tags is built once.
-    shape = replace(spec, name="", weights=catalog.WeightsFile(""), mean=(0, 0, 0), std=(1, 1, 1))
-    assert ours(shape) == layers
-    assert (spec.mean, spec.std) == (tuple(seen["mean"]), tuple(seen["std"]))
-    assert seen["size"] in (spec.resolution, (spec.resolution, spec.resolution))
-    assert spec.context_length == context_length
+    for kind in ("CLIP", "CustomTextCLIP", "CoCa"):
+        monkeypatch.setattr(f"open_clip.factory.{kind}", built_once(getattr(open_clip.factory, kind)))
+    ours: dict[catalog.PerceptorSpec, tuple] = {}
+    for tag in PAIRS[architecture]:
+        spec = catalog.perceptor(f"{architecture}:{tag}")
+        if spec.hub_text is not None:
+            with monkeypatch.context() as without, pytest.raises(SettingsError, match="pip install transformers"):
+                without.setattr("importlib.util.find_spec", lambda name: None)
+                clip.build_clip(spec)
+            continue
+        published = get_pretrained_cfg(architecture, tag)
+        plain = published.get("quick_gelu") and not architecture.endswith(QUICK_GELU)
+        with torch.device("meta"), Unfilled(), warnings.catch_warnings():
+            warnings.filterwarnings("error", "QuickGELU mismatch")
+            theirs = open_clip.create_model(
+                architecture + QUICK_GELU * bool(plain), tag, load_weights=False, pretrained_text=False, device="meta"
+            )
+            # What is built depends on these alone.
+            shape = replace(spec, name="", weights=catalog.WeightsFile(""), mean=(0, 0, 0), std=(1, 1, 1))
+            if shape not in ours:
+                ours[shape] = described(clip.build_clip(shape))
+        assert ours[shape] == described(theirs)
+        seen = theirs.visual.preprocess_cfg
+        assert (spec.mean, spec.std) == (tuple(seen["mean"]), tuple(seen["std"]))
+        assert seen["size"] in (spec.resolution, (spec.resolution, spec.resolution))
+        assert spec.context_length == theirs.context_length
