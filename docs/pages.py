@@ -271,8 +271,8 @@ def memory_in_markdown() -> str:
         (
             (
                 "the shipped models" if settings == "default" else f"`{shlex.join(settings.split())}`",
-                in_bytes(run["planned"]),
-                in_bytes(run["measured"]),
+                format_file_size(run["planned"]),
+                format_file_size(run["measured"]),
                 f"{run['planned_by_measured']:.2f}",
             )
             for settings, run in measured("memory")[0]["runs"].items()
@@ -280,7 +280,7 @@ def memory_in_markdown() -> str:
     )
 
 
-def in_bytes(count: float) -> str:
+def format_file_size(count: float) -> str:
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 

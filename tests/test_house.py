@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 #: The rooms from the ground up. A room imports earlier ones only.
 ROOMS = (
-    *("version", "errors", "step", "arrangement", "settings", "diffusion", "samplers", "world"),
-    *("models.places", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
+    *("version", "errors", "units", "step", "arrangement", "settings", "diffusion", "samplers", "world"),
+    *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "study", "cli", "training"),
     *("__init__", "__main__"),
 )

@@ -196,7 +196,7 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
         say(note)
     check_folder(sweep.folder)
     if line.dry:
-        print(search.in_words(sweep, space, goal) if searches else outlook(sweep, workers))
+        print(search.search_outlook(sweep, space, goal) if searches else outlook(sweep, workers))
         return 0
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         for plan in sweep.kinds():

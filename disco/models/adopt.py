@@ -21,10 +21,10 @@ from disco.models.catalog.shapes import guess_unet, what_they_are
 from disco.models.files import store
 from disco.models.files.part import check_room
 from disco.models.files.weights import compare, shapes_of
+from disco.models.folder import is_there, models_folder
 from disco.models.networks.clip import build_clip
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet, state_for_file
-from disco.models.places import is_there, models_folder
 from disco.models.specs import BackboneSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
 
 

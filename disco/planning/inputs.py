@@ -24,7 +24,7 @@ from disco.models.catalog.custom import is_path
 from disco.models.files.download import download
 from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
-from disco.models.places import models_folder
+from disco.models.folder import models_folder
 from disco.planning.images import decoded, packed, read_file
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 from disco.settings.paths import expanded

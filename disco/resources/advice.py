@@ -13,8 +13,8 @@ from disco.planning.values import cuts_at_once
 from disco.resources.candidates import candidates
 from disco.resources.cost import bytes_of, fake_network
 from disco.resources.estimate import estimate, least_needed, needed
-from disco.resources.units import format_bytes
 from disco.settings.config import Settings, with_values
+from disco.units import format_bytes
 
 
 def refusal(plan: Plan, least: float, room: int, there: str, device_type: str) -> str:

@@ -15,8 +15,8 @@ from disco.planning.values import memory_limit
 from disco.resources.advice import refusal
 from disco.resources.candidates import candidates
 from disco.resources.estimate import Estimate, estimate, least_needed, needed
-from disco.resources.units import format_bytes
 from disco.resources.watch import memory_budget
+from disco.units import format_bytes
 
 #: What the shipped models need less than (tests/resources/test_arrange.py), at no more than these pixels and cuts.
 SMALL = 2**29

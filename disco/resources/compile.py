@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from disco.errors import SettingsError
-from disco.models.places import models_folder
+from disco.models.folder import models_folder
 from disco.planning.plan import Plan
 from disco.resources.device import Choice
 

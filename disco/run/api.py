@@ -14,7 +14,7 @@ from disco.resources.torch_context import torch_context
 from disco.run.folder.earlier import Earlier
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import RunFolder
-from disco.run.loop import Follower, Listeners, RunLoop, batches_of, truncates
+from disco.run.loop import Listeners, RunLoop, StepCallback, batches_of, truncates
 from disco.run.results import Picture, Run
 from disco.run.setup import set_up
 from disco.settings.config import Settings, from_dict, load
@@ -29,7 +29,7 @@ def render(
     *,
     folder: str | Path | None = None,
     quiet: bool = True,
-    on_step: Follower | None = None,
+    on_step: StepCallback | None = None,
     **settings: Any,
 ) -> Run:
     """Render a prompt.
@@ -39,8 +39,8 @@ def render(
     keeps them.
     folder: where to leave pictures and records, which must not hold a run yet; None leaves nothing on disk.
     quiet: no progress bar.
-    on_step: called after every step with a `disco.run.follow.StepEvent`, to watch the run or to send it somewhere; what
-    it returns is ignored, what it raises ends the run, which is recorded as failed.
+    on_step: a callback for every step, which is handed a `disco.run.callbacks.StepEvent`, to watch the run or send it
+    somewhere; what it returns is ignored, what it raises ends the run, which is recorded as failed.
 
     Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded, and
     `disco.errors.RenderError` at the end of a run with a picture that shows nothing.
@@ -58,7 +58,7 @@ def render_settings(
     folder: Path | None = None,
     *,
     quiet: bool = False,
-    on_step: Follower | None = None,
+    on_step: StepCallback | None = None,
     on_note: Callable[[str], object] | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Run:
@@ -81,7 +81,7 @@ def resume(
     folder: str | Path,
     *,
     quiet: bool = True,
-    on_step: Follower | None = None,
+    on_step: StepCallback | None = None,
     on_note: Callable[[str], object] | None = None,
 ) -> Run:
     """Go on with a run that was interrupted, failed or killed: render the pictures that its folder lacks.

@@ -14,11 +14,11 @@ from disco.errors import RenderError, SettingsError
 from disco.pipeline.build import Networks
 from disco.planning.plan import Plan
 from disco.resources.watch import memory_record
+from disco.run.callbacks import StepEvent, TensorBoard
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
 from disco.run.folder.earlier import Earlier
 from disco.run.folder.pictures import to_image
 from disco.run.folder.run_folder import RunFolder
-from disco.run.follow import StepEvent, TensorBoard
 from disco.run.progress import Progress
 from disco.run.record import record_of
 from disco.run.results import Picture, Run, measured, read_picture
@@ -27,7 +27,7 @@ from disco.run.steps import StepResult, render_batch
 from disco.step import Step
 
 #: What `disco.render` calls after every step.
-Follower = Callable[[StepEvent], object]
+StepCallback = Callable[[StepEvent], object]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Listeners:
     """
 
     quiet: bool = False
-    on_step: Follower | None = None
+    on_step: StepCallback | None = None
     on_note: Callable[[str], object] | None = None
 
 
@@ -107,7 +107,7 @@ class RunLoop:
             self.keep()
             self.finish_interrupted(interrupt)
             raise
-        except BaseException as error:  # also what a hook raises to end the process
+        except BaseException as error:  # also what a callback raises to end the process
             self.finish_failed(error)
             raise
         made = tuple(self.pictures[number] for number in sorted(self.pictures))

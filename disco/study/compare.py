@@ -19,10 +19,10 @@ from disco.planning.inputs import hashes_in, with_content
 from disco.run.folder.files import replace_file
 from disco.settings.paths import expanded
 from disco.study.identity import identity, known_by
+from disco.study.labels import format_value, label
 from disco.study.pictures import read_picture
 from disco.study.read import read_study
 from disco.study.results import Cell, CellPicture
-from disco.study.words import in_words, label
 
 #: Pixels between the pictures of `write_difference`.
 GAP = 8
@@ -160,7 +160,7 @@ def _table(title: str, rows: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Three columns under a title, and an empty line."""
     if not rows:
         return [f"{title}: none", ""]
-    texts = [(name, in_words(a), in_words(b)) for name, (a, b) in rows.items()]
+    texts = [(name, format_value(a), format_value(b)) for name, (a, b) in rows.items()]
     wide = [max(len(row[column]) for row in texts) for column in (0, 1)]
     return [title, *(f"  {name:<{wide[0]}}  {a:<{min(wide[1], 60)}}  {b}" for name, a, b in texts), ""]
 

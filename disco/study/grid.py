@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from disco.study.labels import format_value, held_facts, label, short_labels
 from disco.study.letters import shortened, text_width, wrapped
 from disco.study.painting import GREY, INK, MARKS, PAPER, Item, Sizes, hole, text_item, tile_item
 from disco.study.pictures import size_of
 from disco.study.png import write_png
 from disco.study.results import Axis, Study
-from disco.study.tiles import RUN, Arrangement, Tile, Tiles, arrange, tiles_of
-from disco.study.words import held_facts, in_words, label, short_labels
+from disco.study.tiles import RUN, GridLayout, Tile, Tiles, initial_layout, tiles_of
 
 GRID_FILE = "grid.png"
 
@@ -62,7 +62,7 @@ def layout(study: Study) -> Sheet:
     """Where everything is."""
     tiles = tiles_of(study)
     sizes = _sizes(tiles)
-    blocks = _blocks(tiles, arrange(tiles), sizes)
+    blocks = _blocks(tiles, initial_layout(tiles), sizes)
     margin = 2 * sizes.em
     width = max(blocks.width, 34 * sizes.em)
     items, y = [], margin
@@ -98,7 +98,7 @@ def _heading(study: Study, tiles: Tiles) -> Iterator[tuple[str, float, str]]:
         yield f"{len(study.cells)} cells, of which {counts}.", 0.9, MARKS["failed"][1]
 
 
-def _blocks(tiles: Tiles, arrangement: Arrangement, sizes: Sizes) -> Sheet:
+def _blocks(tiles: Tiles, arrangement: GridLayout, sizes: Sizes) -> Sheet:
     """All sub-grids, beside and below one another."""
     at: dict[tuple[int, ...], list[Tile]] = defaultdict(list)
     for tile in tiles.tiles:
@@ -155,7 +155,7 @@ class Frame:
         return self.x(_count(self.columns)) - self.between
 
 
-def _frame(tiles: Tiles, arrangement: Arrangement, sizes: Sizes) -> Frame:
+def _frame(tiles: Tiles, arrangement: GridLayout, sizes: Sizes) -> Frame:
     rows, columns, repeats = (
         None if axis is None else tiles.axes[axis]
         for axis in (arrangement.rows, arrangement.columns, arrangement.repeats)
@@ -167,7 +167,7 @@ def _frame(tiles: Tiles, arrangement: Arrangement, sizes: Sizes) -> Frame:
     return Frame(rows, columns, repeats, sizes, row_labels, column_labels, widest + sizes.em if rows else 0)
 
 
-def _block(tiles: Tiles, arrangement: Arrangement, own: Sequence[Tile], place: tuple[int, ...], sizes: Sizes) -> Sheet:
+def _block(tiles: Tiles, arrangement: GridLayout, own: Sequence[Tile], place: tuple[int, ...], sizes: Sizes) -> Sheet:
     """One grid of rows and columns, the names and values of its axes around it."""
     frame = _frame(tiles, arrangement, sizes)
     title = ", ".join(_titled(tiles.axes[axis], index) for axis, index in zip(arrangement.rest, place, strict=True))
@@ -193,7 +193,7 @@ def _title_width(frame: Frame) -> int:
 
 
 def _titled(axis: Axis, index: int) -> str:
-    value = in_words(axis.values[index])
+    value = format_value(axis.values[index])
     return value if axis.setting == RUN else f"{_name(axis)} = {value}"
 
 

@@ -19,6 +19,7 @@ from disco.run.folder.reading import read_record
 from disco.step import Step
 from disco.study.cells import Job, is_done
 from disco.study.declare import Sweep
+from disco.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +86,6 @@ def looks_of(step: Step) -> int:
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:
     """Lines on time and memory."""
-    from disco.resources.units import format_bytes
-
     measured: dict[Any, list[float]] = {}
     for job in done:
         seconds = read_record(sweep.folder / job.key / "run.json").get("seconds")
@@ -104,7 +103,7 @@ def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int)
     loading = sum(each.loading for each in tried.values())
     ways = " and ".join(sorted({each.way for each in tried.values()}))
     basis = f"{ways}, for want of measured ones like {len(new)} of them" if new else "as those that are done took"
-    yield f"time: about {in_words(total / workers + loading)} on {in_number(workers, 'worker')}, {basis}"
+    yield f"time: about {format_seconds(total / workers + loading)} on {in_number(workers, 'worker')}, {basis}"
     peak = max(found.peak for _, found in arranged.values() if found is not None)
     yield f"memory: at most {format_bytes(peak)} a worker, beside the program itself"
 
@@ -184,10 +183,3 @@ def tried_step(plan: Plan, device: torch.device, arrangement: Arrangement) -> St
 
 def in_number(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def in_words(seconds: float) -> str:
-    """A duration, to two digits or to the unit."""
-    unit, length = ("s", 1) if seconds < 90 else ("min", 60) if seconds < 5400 else ("h", 3600)
-    value = seconds / length
-    return f"{value:.2g} {unit}" if value < 10 else f"{value:.0f} {unit}"

@@ -29,10 +29,10 @@ from PIL import Image
 
 from disco.run.folder.files import replace_file
 from disco.study.identity import NOT_IN_KEY, identity
+from disco.study.labels import format_value, held_facts, label, replay_command, short_labels
 from disco.study.pictures import partials_of, read_picture
 from disco.study.results import Axis, Cell, CellPicture, Study
-from disco.study.tiles import Tile, arrange, tiles_of
-from disco.study.words import held_facts, in_words, label, replay_command, short_labels
+from disco.study.tiles import Tile, initial_layout, tiles_of
 from disco.version import version
 
 PAGE_FILE = "index.html"
@@ -90,7 +90,7 @@ def _hash(text: str) -> str:
 def page_data(study: Study) -> dict[str, Any]:
     """What the page knows of the study, in JSON's own types."""
     tiles = tiles_of(study)
-    arrangement = arrange(tiles)
+    layout = initial_layout(tiles)
     common = _common([cell for cell in study.cells if cell.record])
     numbers = {cell.key: number for number, cell in enumerate(study.cells)}
     partial_count = sum(len(partials_of(tile.picture)) for tile in tiles.tiles if tile.picture)
@@ -102,10 +102,10 @@ def page_data(study: Study) -> dict[str, Any]:
         "command": _command(study.command),
         "axes": [_axis(axis) for axis in tiles.axes],
         "repeats": tiles.repeats,
-        "rows": arrangement.rows,
-        "columns": arrangement.columns,
+        "rows": layout.rows,
+        "columns": layout.columns,
         "facts": held_facts(study),
-        "common": {name: in_words(value) for name, value in common.items()},
+        "common": {name: format_value(value) for name, value in common.items()},
         "metrics": _numeric_metrics(tiles.tiles),
         "cells": [_cell(cell, study, common) for cell in study.cells],
         "tiles": [_tile(tile, numbers[tile.cell.key], study, *sides) for tile in tiles.tiles],
@@ -122,7 +122,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return {
         "setting": axis.setting,
         "label": label(axis.setting),
-        "texts": [in_words(value) for value in axis.values],
+        "texts": [format_value(value) for value in axis.values],
         "short": short_labels(axis.values),
         # What can be drawn to scale.
         "numbers": list(axis.values) if all(_is_number(value) for value in axis.values) else None,
@@ -156,7 +156,7 @@ def _numeric_metrics(tiles: Iterable[Tile]) -> list[str]:
 
 
 def _cell(cell: Cell, study: Study, common: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: in_words(value) for name, value in cell.settings.items() if name not in (*common, *NOT_IN_KEY)}
+    own = {name: format_value(value) for name, value in cell.settings.items() if name not in (*common, *NOT_IN_KEY)}
     names = [entry.name for entry in os.scandir(cell.folder)] if cell.folder.is_dir() else []
     files = sorted(name for name in names if name.endswith((".png", ".gif", ".mp4", ".json", ".jsonl", ".yaml")))
     return {

@@ -34,7 +34,7 @@ from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.study_file import write_declaration
 from disco.study.sweeper import launch
 from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, name_in, parsed
-from disco.study.worker import Walk, bury_interrupted
+from disco.study.worker import Worker, mark_interrupted
 
 if TYPE_CHECKING:
     import optuna
@@ -166,7 +166,7 @@ def open_search(folder: Path, goal: Goal, workers: int = 1) -> optuna.Study:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searcher(Walk):
+class Searcher(Worker):
     """A worker of a search: it asks for a trial, renders its cells and tells what they scored, until all are done.
 
     overrides, config_name: what the cells are composed of. command: as typed, for study.json.
@@ -260,7 +260,7 @@ def score(folder: Path, objective: str) -> float | None:
     return statistics.mean(values) if values and all(isinstance(value, (int, float)) for value in values) else None
 
 
-def in_words(sweep: Sweep, space: Space, goal: Goal) -> str:
+def search_outlook(sweep: Sweep, space: Space, goal: Goal) -> str:
     """What a search would do, in lines."""
     head = f"a search for {goal.objective} ({goal.direction}): {goal.trials} trials"
     lines = [f"{head} of {len(space.seeds) or 1} cells, in {sweep.folder}"]
@@ -281,7 +281,7 @@ def run_search(
         folder=sweep.folder,
         jobs=sweep.jobs,
         session=secrets.token_hex(8),
-        place=os.getcwd(),
+        directory=os.getcwd(),
         sweep=sweep,
         space=space,
         goal=goal,
@@ -294,7 +294,7 @@ def run_search(
     try:
         deaths = launch(searcher, shared, config_name)
     except KeyboardInterrupt as interrupt:
-        bury_interrupted(sweep.folder)
+        mark_interrupted(sweep.folder)
         told = f"interrupted in trial {len(study.trials)} of {goal.trials}; the same command goes on with it"
         interrupt.args = (told,)
         raise

@@ -26,7 +26,7 @@ from disco.study.locks import GLANCE, held, lock_of
 from disco.study.read import read_study
 from disco.study.results import RESULTS_FILE
 from disco.study.study_file import write_declaration
-from disco.study.worker import Walk, bury, bury_interrupted, one_line
+from disco.study.worker import Worker, mark_dead, mark_interrupted, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -47,7 +47,7 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
     try:
         _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt as interrupt:
-        bury_interrupted(sweep.folder)
+        mark_interrupted(sweep.folder)
         page = report(sweep)
         done = sum(is_done(sweep.folder, job) for job in sweep.jobs)
         told = f"interrupted with {done} of {len(sweep.jobs)} cells done; the same command goes on. So far: {page}"
@@ -96,13 +96,13 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
     """Start workers until every job was tried; should some die, others go on, without the cells they died of."""
     session = secrets.token_hex(8)
     while jobs:
-        walk = Walk(sweep.folder, tuple(jobs), session, place=os.getcwd())
-        deaths = launch(walk, overrides, config_name)
-        left = [job for job in jobs if not walk.was_tried(job.key)]
+        worker = Worker(sweep.folder, tuple(jobs), session, directory=os.getcwd())
+        deaths = launch(worker, overrides, config_name)
+        left = [job for job in jobs if not worker.was_tried(job.key)]
         for job in jobs:
             with held(sweep.folder, job.key) as free:
                 if deaths and free and job not in left:
-                    bury(sweep.folder / job.key, f"its worker died: {deaths[0]}")
+                    mark_dead(sweep.folder / job.key, f"its worker died: {deaths[0]}")
         if not deaths or len(left) == len(jobs):
             for death in deaths:
                 print(f"disco: a worker died: {death}", file=sys.stderr)
@@ -110,7 +110,7 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
         jobs = left
 
 
-def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
+def launch(worker: Worker, overrides: Sequence[str], config_name: str) -> list[str]:
     """Let Hydra's launcher run workers to their end; what those died of that died."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -119,22 +119,22 @@ def launch(walk: Walk, overrides: Sequence[str], config_name: str) -> list[str]:
 
     from disco.settings.hydra_private import Callbacks, error_of
 
-    folder = quoted(str(walk.folder), "folder")
+    folder = quoted(str(worker.folder), "folder")
     own = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
-    own.append(f"hydra.job.name={walk.folder.name}")
+    own.append(f"hydra.job.name={worker.folder.name}")
     with hydra_at_hand(overrides):
         config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
-        apart = _is(config, "JoblibLauncher") and on_gpus(walk.jobs)
-        elsewhere = not _is(config, "BasicLauncher")
-        workers = workers_of(config, walk.jobs, walk.most())
-        walk = replace(walk, workers=workers, apart=apart, elsewhere=elsewhere)
-        launcher = Plugins.instance().instantiate_launcher(context, walk, config)
+        own_gpu = _is(config, "JoblibLauncher") and on_gpus(worker.jobs)
+        separate_process = not _is(config, "BasicLauncher")
+        workers = workers_of(config, worker.jobs, worker.most())
+        worker = replace(worker, workers=workers, own_gpu=own_gpu, separate_process=separate_process)
+        launcher = Plugins.instance().instantiate_launcher(context, worker, config)
     if _is(config, "RayLauncher"):
         _start_ray(launcher)
     try:
-        with commanding(walk.folder, walk.session) if elsewhere else nullcontext():
-            returns = launcher.launch([[]] * walk.workers, initial_job_idx=0)
+        with commanding(worker.folder, worker.session) if separate_process else nullcontext():
+            returns = launcher.launch([[]] * worker.workers, initial_job_idx=0)
     except Exception as error:  # a worker that is killed takes its launcher along
         return [one_line(error)]
     return [one_line(error) for error in map(error_of, returns) if error is not None]

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from disco.study.identity import identity
+from disco.study.labels import format_value, label
 from disco.study.results import Axis, Cell, CellPicture, Study
-from disco.study.words import in_words, label
 
 #: Names of the axis of repeats: by seed, or counted.
 SEED, REPEAT = "seed", "repeat"
@@ -52,7 +52,7 @@ class Tiles:
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class GridLayout:
     """Which axis (by index) is where. None: no axis there. rest: those that make sub-grids. repeats: within a cell."""
 
     rows: int | None
@@ -92,7 +92,8 @@ def _in_a_row(axes: Sequence[Axis], taken: Sequence[tuple[int, ...]]) -> Axis:
         RUN,
         tuple(
             ", ".join(
-                f"{label(axis.setting)} = {in_words(axis.values[index])}" for axis, index in zip(axes, at, strict=True)
+                f"{label(axis.setting)} = {format_value(axis.values[index])}"
+                for axis, index in zip(axes, at, strict=True)
             )
             for at in taken
         ),
@@ -123,24 +124,24 @@ def _repeats(found: Sequence[tuple[tuple[int, ...], int | None]]) -> tuple[str, 
     return REPEAT, repeats
 
 
-def arrange(tiles: Tiles) -> Arrangement:
+def initial_layout(tiles: Tiles) -> GridLayout:
     """Rows and columns to begin with: the first two axes declared, long texts at the rows; repeats fill up."""
     repeats = tiles.repeats
     others = [index for index in range(len(tiles.axes)) if index != repeats]
     if not others:
-        return Arrangement(None, repeats, (), None)
+        return GridLayout(None, repeats, (), None)
     if tiles.axes[others[0]].setting == RUN:
-        return Arrangement(None, None, (others[0],), repeats)
+        return GridLayout(None, None, (others[0],), repeats)
     if len(others) == 1:
         (only,) = others
         return (
-            Arrangement(only, repeats, (), None) if _is_long(tiles.axes[only]) else Arrangement(repeats, only, (), None)
+            GridLayout(only, repeats, (), None) if _is_long(tiles.axes[only]) else GridLayout(repeats, only, (), None)
         )
     rows, columns, *rest = others
     if _is_long(tiles.axes[columns]) and not _is_long(tiles.axes[rows]):
         rows, columns = columns, rows
-    return Arrangement(rows, columns, tuple(rest), repeats)
+    return GridLayout(rows, columns, tuple(rest), repeats)
 
 
 def _is_long(axis: Axis) -> bool:
-    return max((len(in_words(value)) for value in axis.values), default=0) > LONG_TEXT
+    return max((len(format_value(value)) for value in axis.values), default=0) > LONG_TEXT

@@ -27,22 +27,22 @@ from disco.version import version
 
 
 @dataclass(frozen=True)
-class Walk:
+class Worker:
     """Render a study's cells; what Hydra's launchers call, once a worker.
 
     jobs: in the order to be rendered; every worker begins at another share of them. session: one name for all
-    workers of one command: none of them tries again what another of them has tried. place: where relative paths
-    start. workers: how many there are. apart: whether each takes a GPU for itself, because no scheduler gives it
-    one. elsewhere: whether they are processes of their own, and not the command.
+    workers of one command: none of them tries again what another of them has tried. directory: where relative paths
+    start. workers: how many there are. own_gpu: whether each takes a GPU for itself, because no scheduler gives it
+    one. separate_process: whether they are processes of their own, and not the command.
     """
 
     folder: Path
     jobs: tuple[Job, ...]
     session: str
-    place: str
+    directory: str
     workers: int = 1
-    apart: bool = False
-    elsewhere: bool = False
+    own_gpu: bool = False
+    separate_process: bool = False
 
     def __call__(self, config: Any) -> int:
         """config: Hydra's, of this worker. Returns how many cells it has rendered.
@@ -51,13 +51,13 @@ class Walk:
         """
         from hydra.core.hydra_config import HydraConfig
 
-        if os.path.isdir(self.place):  # a scheduler may have started us elsewhere
-            os.chdir(self.place)
+        if os.path.isdir(self.directory):  # a scheduler may have started us elsewhere
+            os.chdir(self.directory)
         number = int(HydraConfig.get().job.num)
-        if not self.elsewhere:
+        if not self.separate_process:
             return self.work(number)
         try:
-            with serving(self.folder, self.session, number), a_gpu_of_its_own(self.apart):
+            with serving(self.folder, self.session, number), a_gpu_of_its_own(self.own_gpu):
                 return self.work(number)
         except Stopped:
             return 0
@@ -138,15 +138,15 @@ def record_failure(job: Job, folder: Path, error: BaseException) -> None:
         print(f"disco: cell {job.key}: its failure could not be recorded: {one_line(reason)}", file=sys.stderr)
 
 
-def bury_interrupted(study: Path) -> None:
+def mark_interrupted(study: Path) -> None:
     """Mark the runs of a study as interrupted that nobody is at work on any more, and nobody has ended."""
     for record in study.glob("*/run.json"):
         with held(study, record.parent.name) as free:
             if free:
-                bury(record.parent, "its worker ended before it was done", "interrupted")
+                mark_dead(record.parent, "its worker ended before it was done", "interrupted")
 
 
-def bury(folder: Path, reason: str, status: str = "failed") -> None:
+def mark_dead(folder: Path, reason: str, status: str = "failed") -> None:
     """Mark a run that its process did not live to finish."""
     path = folder / "run.json"
     try:

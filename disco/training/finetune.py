@@ -23,8 +23,8 @@ from disco.models.catalog.cards import card_of
 from disco.models.catalog.custom import custom_names
 from disco.models.files.store import weights_path
 from disco.models.files.weights import load_state
+from disco.models.folder import models_folder
 from disco.models.networks.unet import UNet, fill_unet, state_for_file
-from disco.models.places import models_folder
 from disco.planning.images import open_image
 from disco.training import loop
 from disco.training.objective import Objective, random_times

@@ -27,10 +27,10 @@ from disco.study.cells import check_inputs, is_done, is_finished, key_of
 from disco.study.compare import compare
 from disco.study.composer import in_study
 from disco.study.declare import Sweep, axes_of, declare
+from disco.study.labels import replay_command
 from disco.study.read import read_study
 from disco.study.results import Axis
 from disco.study.study_file import write_declaration
-from disco.study.words import replay_command
 
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
 USUAL = load(from_python({"prompt": "a red star"}))

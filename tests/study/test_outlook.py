@@ -27,7 +27,7 @@ from disco.settings.config import compose, load, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import Job
 from disco.study.declare import Sweep, declare
-from disco.study.outlook import in_words, outlook, seconds_of_step, shape_of, tried_step
+from disco.study.outlook import outlook, seconds_of_step, shape_of, tried_step
 
 
 @pytest.fixture(autouse=True)
@@ -144,11 +144,3 @@ def test_a_dry_run_leaves_nothing(capsys):
         assert said in capsys.readouterr().out
     assert not any(Path.cwd().iterdir())
     assert main(["a red star", "-m", "steps=3,0", "--dry-run"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.123, "0.12 s"), (42.4, "42 s"), (100, "1.7 min"), (5000, "83 min"), (9000, "2.5 h"), (4e6, "1111 h")],
-)
-def test_durations(seconds, words):
-    assert in_words(seconds) == words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from disco.study.read import read_study
 from disco.study.results import Axis
-from disco.study.tiles import RUN, Arrangement, arrange, tiles_of
+from disco.study.tiles import RUN, GridLayout, initial_layout, tiles_of
 
 
 def axes_of(tiles) -> list[tuple[str, tuple]]:
@@ -55,13 +55,13 @@ def test_the_arrangement_to_begin_with(tmp_path, study_of):
     long = ["a prompt that is longer than a column is wide", "another"]
     several = {"sampler.steps": [1, 2], "prompt": long, "sampler.eta": [0, 1], "seed": [0, 1]}
     tiles = tiles_of(study_of(tmp_path / "several", several))
-    arrangement = arrange(tiles)
-    names = [tiles.axes[axis].setting for axis in (arrangement.rows, arrangement.columns, *arrangement.rest)]
+    layout = initial_layout(tiles)
+    names = [tiles.axes[axis].setting for axis in (layout.rows, layout.columns, *layout.rest)]
     assert names == ["prompt", "sampler.steps", "sampler.eta"]  # long texts have room at the rows only
-    assert tiles.axes[arrangement.repeats] == Axis("seed", (0, 1))
+    assert tiles.axes[layout.repeats] == Axis("seed", (0, 1))
 
     one = tiles_of(study_of(tmp_path / "one", {"sampler.steps": [1, 2], "seed": [0, 1]}))
-    assert (arrange(one).rows, arrange(one).columns, arrange(one).repeats) == (1, 0, None)
+    assert (initial_layout(one).rows, initial_layout(one).columns, initial_layout(one).repeats) == (1, 0, None)
 
 
 def unplanned(folder, run_of, count=8):
@@ -80,7 +80,7 @@ def test_runs_that_make_no_grid_stand_in_a_row(tmp_path, run_of):
     assert (runs, len(values), seeds) == (RUN, 8, ("seed", (7, 8)))
     assert values[3] == "prompt = a star 3, tv_scale = 30, clamp_max = 0.04, steps = 13, eta = 0.3"
     assert {tile.at for tile in tiles.tiles} == {(run, seed) for run in range(8) for seed in range(2)}
-    assert arrange(tiles) == Arrangement(None, None, (0,), 1)
+    assert initial_layout(tiles) == GridLayout(None, None, (0,), 1)
 
 
 def test_a_grid_with_holes_is_a_grid(tmp_path, run_of):

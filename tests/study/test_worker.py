@@ -17,7 +17,7 @@ from disco.settings.overrides import from_python
 from disco.study.cells import Job, key_of
 from disco.study.cells import job_of as declared
 from disco.study.locks import lock_of
-from disco.study.worker import Walk, bury, bury_interrupted, one_line
+from disco.study.worker import Worker, mark_dead, mark_interrupted, one_line
 
 
 def job_of(seed: int) -> Job:
@@ -55,11 +55,11 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def walk(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int = 0, **more: Any) -> int:
-    """Walk as a launcher would call it."""
+    """Worker as a launcher would call it."""
     config = type("Config", (), {"job": type("Job", (), {"num": number})})
     monkeypatch.setattr(HydraConfig, "get", lambda: config)
-    given = {"session": "one", "place": str(Path.cwd())} | more
-    return Walk(folder, JOBS, **given)(None)
+    given = {"session": "one", "directory": str(Path.cwd())} | more
+    return Worker(folder, JOBS, **given)(None)
 
 
 def test_every_cell_once_and_failures_marked(rendered, tmp_path, monkeypatch, capsys):
@@ -145,7 +145,7 @@ def test_a_picture_that_was_changed_after_the_declaration_fails_its_cell(rendere
     job = declared(settings, [])
     assert job.key == declared(settings, []).key
     Image.new("RGB", (8, 8), "blue").save("start.png")
-    walk = Walk(tmp_path / "study", (job,), "one", "")
+    walk = Worker(tmp_path / "study", (job,), "one", "")
     with lock_of(tmp_path / "study", "any"):  # makes the folder of locks
         assert walk.render(job) is False
     assert rendered == []
@@ -153,7 +153,7 @@ def test_a_picture_that_was_changed_after_the_declaration_fails_its_cell(rendere
 
 
 def test_workers_begin_apart_and_leave_nothing(tmp_path):
-    walks = Walk(tmp_path, JOBS, "one", "", workers=4)
+    walks = Worker(tmp_path, JOBS, "one", "", workers=4)
     shares = [walks.share(number) for number in range(4)]
     assert [share[0] for share in shares] == [JOBS[0], JOBS[1], JOBS[3], JOBS[4]]
     assert all(sorted(share, key=JOBS.index) == list(JOBS) for share in shares)
@@ -163,10 +163,10 @@ def test_a_death_is_recorded(tmp_path):
     for status in ("running", "finished"):
         (tmp_path / status).mkdir()
         (tmp_path / status / "run.json").write_text(json.dumps({"settings": {}, "status": status}))
-        bury(tmp_path / status, "its worker died: killed")
+        mark_dead(tmp_path / status, "its worker died: killed")
     assert json.loads((tmp_path / "running" / "run.json").read_text())["error"] == "its worker died: killed"
     assert json.loads((tmp_path / "finished" / "run.json").read_text())["status"] == "finished"
-    bury(tmp_path / "nowhere", "it never came so far")
+    mark_dead(tmp_path / "nowhere", "it never came so far")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -175,7 +175,7 @@ def test_what_an_interrupted_study_left_running_is_recorded_unless_someone_is_at
         (tmp_path / key).mkdir()
         (tmp_path / key / "run.json").write_text(json.dumps({"settings": {}, "status": status}))
     with lock_of(tmp_path, "b"):
-        bury_interrupted(tmp_path)
+        mark_interrupted(tmp_path)
     records = [json.loads((tmp_path / key / "run.json").read_text()) for key in "abc"]
     assert [record["status"] for record in records] == ["interrupted", "running", "finished"]
     assert records[0]["error"] == "its worker ended before it was done"

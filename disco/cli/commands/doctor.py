@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
 from disco.planning.plan import Plan, build_plan
+from disco.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +47,6 @@ def run(words: list[str]) -> int:
     from disco.resources.device import choose_device
     from disco.resources.estimate import estimate
     from disco.resources.speed import measure_speed
-    from disco.resources.units import format_bytes
     from disco.resources.watch import free_memory
     from disco.run.session import specs_of
 
@@ -79,8 +79,8 @@ def run(words: list[str]) -> int:
         found = found or estimate(plan, arrangement, device.type)
         step = speed.seconds(found.work)
         print(
-            f"  yes  {name}: {format_bytes(found.peak)}, {time_in_words(step)} a step, "
-            f"{time_in_words(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
+            f"  yes  {name}: {format_bytes(found.peak)}, {format_seconds(step)} a step, "
+            f"{format_seconds(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
             flush=True,
         )
     print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
@@ -112,13 +112,6 @@ def arrangement_in_words(arrangement: Arrangement) -> str:
     if arrangement.cuts_at_once:
         words.append(f"{arrangement.cuts_at_once} cuts at a time")
     return ", ".join(words)
-
-
-def time_in_words(seconds: float) -> str:
-    """Seconds, as a person would say them."""
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:

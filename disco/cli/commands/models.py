@@ -18,12 +18,12 @@ from disco.models.catalog.flags import assumed
 from disco.models.files import store
 from disco.models.files.fetch import fetch as fetch_file
 from disco.models.files.fetch import verify as verify_file
-from disco.models.files.part import in_bytes
 from disco.models.files.reach import Reach
-from disco.models.places import listed, models_folder, trouble
+from disco.models.folder import listed, models_folder, why_unreadable
 from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
 from disco.settings.config import Settings, load
 from disco.settings.overrides import ASSIGNMENT, from_arguments
+from disco.units import format_file_size
 
 USAGE = """\
 disco models list [WORD ...]                 the models, or those whose names hold a word, open_clip's among them
@@ -72,7 +72,8 @@ def list_models(words: Sequence[str]) -> int:
             raise SettingsError(f"no model has {' and '.join(map(repr, words))} in its name; see disco models list")
     table(["name", "kind", "size", "here", "licence", "where"], map(row, specs))
     if not words:
-        print(f"\nFiles are kept in {models_folder()}{trouble()}. Every ARCHITECTURE:TAG of open_clip is a name too:")
+        print(f"\nFiles are kept in {models_folder()}{why_unreadable()}.", end=" ")
+        print("Every ARCHITECTURE:TAG of open_clip is a name too:")
         print("disco models list laion shows those with the word in their name.")
     return 0
 
@@ -102,7 +103,7 @@ def row(spec: NetworkSpec) -> list[str]:
     else:
         where = host(file.addresses[0]) if file.addresses else ""
     here = "no" if path is None else "yes"
-    return [spec.name, KINDS[type(spec)], "" if size is None else in_bytes(size), here, file.licence, where]
+    return [spec.name, KINDS[type(spec)], "" if size is None else format_file_size(size), here, file.licence, where]
 
 
 def host(address: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models.catalog.diffusion_models import CHANNEL_MULT
-from disco.models.places import is_there, models_folder
+from disco.models.folder import is_there, models_folder
 from disco.models.specs import UNetSpec, WeightsFile
 
 #: guided-diffusion's flags that shape a network or its noise, with its defaults (script_util.py).

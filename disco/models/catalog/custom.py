@@ -15,7 +15,7 @@ from disco.errors import SettingsError
 from disco.models.catalog.cards import SUFFIXES, from_card
 from disco.models.catalog.flags import assumed
 from disco.models.catalog.shapes import guess_unet, heads_are_known, what_they_are
-from disco.models.places import is_there, listed, models_folder
+from disco.models.folder import is_there, listed, models_folder
 from disco.models.specs import UNetSpec, WeightsFile
 from disco.settings.paths import expanded
 

@@ -22,8 +22,9 @@ from disco.models.files.http import (
     refuse_other_states,
     refuse_what_is_no_file,
 )
-from disco.models.files.part import Part, check_room, in_bytes, pour
+from disco.models.files.part import Part, check_room, pour
 from disco.models.files.reach import Reach, Unreachable
+from disco.units import format_file_size
 
 #: Seconds between the rounds over all addresses; one round more than there are pauses.
 PAUSES = (1.0, 3.0, 9.0)
@@ -143,7 +144,7 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
         refuse_what_is_no_file(response)
         resumed, total = extent_of(response, start, size)
         if limit is not None and (total or 0) > limit:
-            raise Useless(f"it has {in_bytes(total or 0)}, and at most {in_bytes(limit)} are taken")
+            raise Useless(f"it has {format_file_size(total or 0)}, and at most {format_file_size(limit)} are taken")
         if resumed:
             refuse_other_states(marks_of(response, total), marks, any_origin)
             if total is not None and total < have:

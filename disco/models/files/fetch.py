@@ -14,7 +14,7 @@ from disco.models.files.failures import Failed, Wrong
 from disco.models.files.part import Part
 from disco.models.files.reach import Reach
 from disco.models.files.store import (
-    elsewhere,
+    copies_of_other_programs,
     hash_of,
     in_hub,
     is_http,
@@ -24,7 +24,7 @@ from disco.models.files.store import (
     remember,
     sha256_of,
 )
-from disco.models.places import is_there, models_folder
+from disco.models.folder import is_there, models_folder
 from disco.models.specs import WeightsFile
 
 #: Of these, each forbids to use the network.
@@ -60,7 +60,7 @@ def verify(form: WeightsFile, path: Path) -> str:
     return "has the published hash" if form.sha256 else f"as it was on {known['date']}"
 
 
-def is_right(form: WeightsFile, path: Path) -> bool:
+def is_verified(form: WeightsFile, path: Path) -> bool:
     """Whether a file is the one, as far as it can be known without reading what was read before."""
     size = path.stat().st_size
     expected = form.sha256 or record_of(path).get("origin", {}).get("sha256")
@@ -73,15 +73,15 @@ def is_right(form: WeightsFile, path: Path) -> bool:
 def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = None) -> Path:
     """See that the file is here, or one that does instead: from a mirror, or from its published addresses.
 
-    $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched when a right file is here (see
-    `right`). One process fetches a file at a time; others wait and share it. A file by that name in the models folder
-    that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when other
-    files were fetched, so that none is waited for twice.
+    $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched where the file is here
+    (`verified_path`). One process fetches a file at a time; others wait and share it. A file by that name in the models
+    folder that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when
+    other files were fetched, so that none is waited for twice.
 
     Raises `disco.errors.SettingsError`, one line, when the file cannot be had, when DISCO_OFFLINE or HF_HUB_OFFLINE
     forbids the network, or when the disk is full.
     """
-    here = right(file)
+    here = verified_path(file)
     if here is not None:
         return here
     if file.shipped:
@@ -107,12 +107,12 @@ def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = Non
     raise SettingsError(f"{file.name} is not here, and no address of it is known; {by_hand}")
 
 
-def right(file: WeightsFile) -> Path | None:
+def verified_path(file: WeightsFile) -> Path | None:
     """Where a file lies that is the right one, or does instead; None when there is none, wherever `find` would look."""
     for form in file.forms:
         own = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
-        for path in (own, *elsewhere(form)):
-            if is_there(path) and is_right(form, path):
+        for path in (own, *copies_of_other_programs(form)):
+            if is_there(path) and is_verified(form, path):
                 return path
     return None
 
@@ -122,7 +122,7 @@ def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) 
     part = Part(target.with_name(target.name + ".part"))
     found = []  # the hashes of what passed the check: the last is the file's
     with locked(form.name):
-        if target.is_file() and is_right(form, target):
+        if target.is_file() and is_verified(form, target):
             return target  # another process fetched it while this one waited
         address = download(
             sources,

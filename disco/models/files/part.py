@@ -20,6 +20,7 @@ from tqdm import tqdm
 from disco.errors import SettingsError
 from disco.models.files.failures import Broken, NoRoom, Useless
 from disco.models.files.http import reason_of
+from disco.units import format_file_size
 
 #: The bytes that a minute has to bring.
 SLOWEST = 60 * 1024
@@ -74,8 +75,8 @@ def check_room(folder: Path, needed: int | None) -> None:
     free = shutil.disk_usage(folder).free
     if needed is not None and needed > free:
         raise NoRoom(
-            f"{folder} has {in_bytes(free)} free, and {in_bytes(needed)} are needed; make room, or name a folder "
-            "on a larger disk in the environment variable DISCO_MODELS"
+            f"{folder} has {format_file_size(free)} free, and {format_file_size(needed)} are needed; make room, or "
+            "name a folder on a larger disk in the environment variable DISCO_MODELS"
         )
 
 
@@ -100,13 +101,13 @@ def pour(source: Any, part: Part, start: int, total: int | None, progress: bool,
             if total is not None and done + len(block) > total:
                 raise Useless(f"it sends more than {total} bytes")
             if limit is not None and done + len(block) > limit:
-                raise Useless(f"it sends more than {in_bytes(limit)}, which is all that is taken")
+                raise Useless(f"it sends more than {format_file_size(limit)}, which is all that is taken")
             _write(file, block)
             done += len(block)
             bar.update(len(block))
             if (now := time.monotonic()) - since > 60:
                 if done - before < SLOWEST:
-                    raise Broken(f"it sent only {in_bytes(done - before)} in a minute")
+                    raise Broken(f"it sent only {format_file_size(done - before)} in a minute")
                 since, before = now, done
         os.fsync(file.fileno())
     if total is not None and done < total:
@@ -126,12 +127,3 @@ def _write(file: io.FileIO, block: bytes) -> None:
             + ("make room and fetch again, which goes on from there" if full else "fetch again")
             + ", or name another folder in the environment variable DISCO_MODELS"
         ) from error
-
-
-def in_bytes(count: float) -> str:
-    """2226124800 -> 2.1 GiB."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from disco.errors import SettingsError
 from disco.models.embedded_files import EMBEDDED_FOLDER
-from disco.models.places import is_there, models_folder, trouble
+from disco.models.folder import is_there, models_folder, why_unreadable
 from disco.models.specs import NetworkSpec, WeightsFile
 
 #: The hash of a smaller file is found quicker than it is looked up.
@@ -43,10 +43,10 @@ def find(file: WeightsFile) -> Path | None:
         path = (EMBEDDED_FOLDER if form.shipped else models_folder()) / form.name
         if is_there(path):
             return path
-    return next((path for form in file.forms for path in elsewhere(form)), None)
+    return next((path for form in file.forms for path in copies_of_other_programs(form)), None)
 
 
-def elsewhere(form: WeightsFile) -> Iterator[Path]:
+def copies_of_other_programs(form: WeightsFile) -> Iterator[Path]:
     """Files of other programs that should be this one: of torch.hub, OpenAI's clip, the Hugging Face hub."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     hub = Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub" / "checkpoints"
@@ -95,7 +95,7 @@ def check_here(specs: Sequence[NetworkSpec]) -> None:
     fetchable = [shlex.quote(s.name) for s in missing if any(form.addresses for form in s.weights.forms)]
     fetching = f"fetch them with: disco models fetch {' '.join(fetchable)}; or " if fetchable else ""
     raise SettingsError(
-        f"{', '.join(names)}: the weights are not in {models_folder()}{trouble()}; {fetching}put the published "
+        f"{', '.join(names)}: the weights are not in {models_folder()}{why_unreadable()}; {fetching}put the published "
         f"{'file' if len(files) == 1 else 'files'} there as {', '.join(files)}, or name the folder that holds "
         f"{'it' if len(files) == 1 else 'them'} in the environment variable DISCO_MODELS"
     )

@@ -21,7 +21,7 @@ from disco.models.files import store
 from disco.models.files.failures import NoRoom
 from disco.models.files.part import PAGE, check_room
 from disco.models.files.torchscript import is_torchscript, read_torchscript
-from disco.models.places import models_folder
+from disco.models.folder import models_folder
 
 #: Files of other formats that have as many bytes are converted to safetensors once, and memory-mapped from then on.
 LARGE = 64 << 20
@@ -42,7 +42,7 @@ NUMBERS = {"input_resolution", "context_length", "vocab_size", "n_averaged", "nu
 
 
 def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a file by their keys, as a bare network would name them; on the CPU, in the file's types.
+    """The tensors of a file by their keys, as the network alone would name them; on the CPU, in the file's types.
 
     Reads safetensors; PyTorch's files (.pt, .pth, .ckpt, .bin), old and new, that hold nothing but tensors, containers
     and numbers, also where the state is wrapped (see `WRAPPERS`, `PREFIXES`); and the TorchScript archives of OpenAI's
@@ -62,7 +62,7 @@ def load_state(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]
                 f"that of the catalog {sha256[:16]}..."
             )
         if is_safetensors(path):
-            return bare(load_file(path))
+            return strip_wrappers(load_file(path))
         large = path.stat().st_size >= LARGE
         conversion = converted(path) if large else None
         return load_file(conversion) if conversion else read_state(path, mapped=large)
@@ -75,7 +75,7 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
     """
     with readable(path):
         # A file of safetensors is held against the lengths that its header names, whoever reads it.
-        state = bare(load_file(path)) if is_safetensors(path) else read_state(path, mapped=True)
+        state = strip_wrappers(load_file(path)) if is_safetensors(path) else read_state(path, mapped=True)
         return {key: tuple(value.shape) for key, value in state.items()}
 
 
@@ -108,7 +108,7 @@ def is_safetensors(path: Path) -> bool:
 def read_state(path: Path, *, mapped: bool = False) -> dict[str, Tensor]:
     """The state in a file of PyTorch's, or in a TorchScript archive; `mapped` leaves the tensors in the file."""
     loaded = loaded_from(path, mapped=mapped)
-    return bare(read_torchscript(path)) if loaded is None else state_in(loaded)
+    return strip_wrappers(read_torchscript(path)) if loaded is None else state_in(loaded)
 
 
 def loaded_from(path: Path, *, mapped: bool) -> Any:
@@ -128,7 +128,7 @@ def loaded_from(path: Path, *, mapped: bool) -> Any:
 
 def state_in(loaded: Any) -> dict[str, Tensor]:
     """The state in what a file held: the tensors themselves, or those that a training script put beside others."""
-    return bare(unwrapped(loaded)[0])
+    return strip_wrappers(unwrapped(loaded)[0])
 
 
 def unwrapped(loaded: Any) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -173,7 +173,7 @@ def has_tensors(loaded: Mapping[Any, Any]) -> bool:
     )
 
 
-def bare(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def strip_wrappers(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The state without what wrappers put before its keys, of averaged weights where there are, numbers left out."""
     for prefix in AVERAGED:
         averaged = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
@@ -286,10 +286,10 @@ def compare(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) 
             if shapes.get(key, shape) != shape
         ],
     }
-    return "; ".join(f"{len(keys)} {what}: {few(keys)}" for what, keys in differences.items() if keys)
+    return "; ".join(f"{len(keys)} {what}: {first_names(keys)}" for what, keys in differences.items() if keys)
 
 
-def few(names: Iterable[str], count: int = 3) -> str:
+def first_names(names: Iterable[str], count: int = 3) -> str:
     """The first names of many."""
     names = list(names)
     return ", ".join(names[:count]) + (", ..." if len(names) > count else "")

@@ -315,10 +315,10 @@ def freeze_clip(model: CLIP | CustomTextCLIP | CoCa, dtype: torch.dtype | None =
     import torch
     from open_clip.model import convert_weights_to_lp
 
-    from disco.models.networks.towers import hasten
+    from disco.models.networks.towers import optimize_tower
 
     model.eval().requires_grad_(False)
-    hasten(model.visual)
+    optimize_tower(model.visual)
     if dtype not in (None, torch.float32):
         convert_weights_to_lp(model.visual, dtype)
     return model

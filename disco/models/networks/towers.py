@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
 
-def hasten(tower: nn.Module) -> None:
+def optimize_tower(tower: nn.Module) -> None:
     """Change a tower in eval mode in place; towers of other families stay as they are."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.transformer import VisionTransformer
 
     if isinstance(tower, ModifiedResNet):
-        _hasten_resnet(tower)
+        _optimize_resnet(tower)
     elif isinstance(tower, VisionTransformer):
-        _hasten_transformer(tower)
+        _optimize_transformer(tower)
 
 
 # Vision transformers
 
 
-def _hasten_transformer(tower: VisionTransformer) -> None:
+def _optimize_transformer(tower: VisionTransformer) -> None:
     from open_clip.transformer import ResidualAttentionBlock
 
     blocks = tower.transformer.resblocks
@@ -131,7 +131,7 @@ class FirstToken(nn.Module):
 # ResNets
 
 
-def _hasten_resnet(tower: ModifiedResNet) -> None:
+def _optimize_resnet(tower: ModifiedResNet) -> None:
     for module in [tower, *(block for layer in _layers(tower) for block in layer)]:
         for number in (1, 2, 3):
             _fold(module, f"conv{number}", f"bn{number}")

@@ -126,10 +126,10 @@ def state_for_file(model_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def freeze_unet(model: UNet, dtype: torch.dtype) -> UNet:
     """The network in eval mode, without gradients to its parameters, its convolutions in `dtype`, its blocks quick."""
-    from disco.models.networks.unet_blocks import quicken  # imports guided-diffusion, as the network has already
+    from disco.models.networks.unet_blocks import optimize_unet  # imports guided-diffusion, as the network has already
 
     model.eval().requires_grad_(False)
-    quicken(model.net)
+    optimize_unet(model.net)
     if dtype != torch.float32:
         model.net.dtype = dtype
         for part in (model.net.input_blocks, model.net.middle_block, model.net.output_blocks):

@@ -18,7 +18,7 @@ from disco.kernels.norm import group_norm_silu
 from disco.models.networks.attention import attend
 
 
-def quicken(network: nn.Module) -> None:
+def optimize_unet(network: nn.Module) -> None:
     """Let the blocks of a `UNetModel` compute what they did, as it is written here.
 
     Modules change their class and keep their parameters' names, so that keys, copies and moves are as before.

@@ -16,7 +16,7 @@ from disco.models.files import http
 from disco.models.files import part as parts
 from disco.models.files.download import download
 from disco.models.files.failures import Failed, NoRoom, Restart, Useless, Wrong
-from disco.models.files.part import Part, in_bytes
+from disco.models.files.part import Part
 from disco.models.files.reach import Reach
 
 CONTENT = bytes(range(256)) * 40
@@ -422,9 +422,3 @@ def test_a_cut_note_is_no_note(tmp_path):
     assert part.origin() == {"address": "https://a", "marks": {"ETag": "1"}, "sha256": ""}
     part.note.write_text(part.note.read_text()[:9])
     assert part.origin() == {}
-
-
-def test_sizes_are_said_shortly():
-    assert [in_bytes(n) for n in (0, 1023, 1024, 55380626, 2232025447)] == [
-        "0 B", "1023 B", "1.0 KiB", "52.8 MiB", "2.1 GiB",
-    ]  # fmt: skip

@@ -12,7 +12,7 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from disco.models.networks.towers import FirstToken, Patches, SelfAttention, hasten, is_tiling
+from disco.models.networks.towers import FirstToken, Patches, SelfAttention, is_tiling, optimize_tower
 
 
 def transformer(side: int = 16, **more) -> VisionTransformer:
@@ -53,7 +53,7 @@ def towers(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
     plain = randomised(TOWERS[request.param]()).double()
     fast = copy.deepcopy(plain)
-    hasten(fast)
+    optimize_tower(fast)
     return plain, fast
 
 
@@ -81,7 +81,7 @@ def test_same_numbers_fewer_operations(towers):
 def test_the_last_block_is_cut_short_where_its_first_token_alone_is_read():
     for name, cut in [("class token", True), ("mean of all tokens", False), ("with tokens", False)]:
         tower = randomised(TOWERS[name]())
-        hasten(tower)
+        optimize_tower(tower)
         assert all(
             isinstance(getattr(block, "block", block).attn, SelfAttention) for block in tower.transformer.resblocks
         )
@@ -93,7 +93,7 @@ def test_patches_side_by_side_are_a_product():
     assert is_tiling(tower.conv1)
     for other in ({"stride": 2}, {"stride": 4, "padding": 1}, {"stride": 4, "groups": 3}):
         assert not is_tiling(nn.Conv2d(3, 6, 4, **other))
-    hasten(tower)
+    optimize_tower(tower)
     assert isinstance(tower.conv1, Patches)
 
 
@@ -115,5 +115,5 @@ def test_half_precision(towers):
 def test_other_towers_stay_as_they_are():
     tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     before = list(tower.modules())
-    hasten(tower)
+    optimize_tower(tower)
     assert list(tower.modules()) == before

@@ -12,7 +12,7 @@ from PIL import Image
 import disco
 from disco.errors import SettingsError
 from disco.planning.plan import build_plan
-from disco.run.follow import StepEvent, TensorBoard, scalars
+from disco.run.callbacks import StepEvent, TensorBoard, scalars
 from disco.settings import extras
 from disco.settings.config import load
 from disco.settings.overrides import from_python

@@ -1,4 +1,4 @@
-"""Following a run while it lasts: what a hook is handed, and TensorBoard's event files, written by such a hook."""
+"""Callbacks of a run: what one is handed after every step, and the one that writes TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class StepEvent:
 
     @cached_property
     def pictures(self) -> dict[int, Image.Image]:
-        """What the pictures would be, by their numbers; converted when first asked for, so ask within the hook."""
+        """What the pictures would be, by their numbers; converted when first asked for, so ask within the callback."""
         pairs = zip(self.line["pictures"], self.x0, strict=True)
         return {number: to_image(x0, self.truncate) for number, x0 in pairs}
 
 
 class TensorBoard:
-    """A hook that writes a run into TensorBoard's event files: a log a picture, so that pictures can be compared.
+    """A callback that writes a run into TensorBoard's event files: a log a picture, so that pictures can be compared.
 
     folder/image_0, folder/image_1 ...: losses, gradient norm, schedules and seconds at every step; the picture at every
     step that shows progress; metrics at the end; the settings as a text.

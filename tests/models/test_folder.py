@@ -11,7 +11,7 @@ from disco.cli.commands import models as command
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.files import store
-from disco.models.places import is_there, listed, models_folder, trouble
+from disco.models.folder import is_there, listed, models_folder, why_unreadable
 
 #: As root is, who may enter any folder, and without that right.
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
@@ -25,7 +25,7 @@ def a_file(models):
 
 
 def test_where_there_is_no_folder_yet_nothing_is_wrong(models):
-    assert (trouble(), listed("*"), is_there(models / "a.pt")) == ("", [], False)
+    assert (why_unreadable(), listed("*"), is_there(models / "a.pt")) == ("", [], False)
 
 
 def test_a_file_in_its_place_is_told_to_who_needs_the_folder(a_file, capsys):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from disco.cli.line import read_line
 from disco.settings.config import by_path, load
 from disco.settings.overrides import from_arguments, from_python
-from disco.study.words import held_facts, in_words, label, replay_command, short_labels
+from disco.study.labels import format_value, held_facts, label, replay_command, short_labels
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,10 @@ from disco.study.words import held_facts, in_words, label, replay_command, short
     ],
 )
 def test_values_in_words(value, words):
-    assert in_words(value) == words
+    assert format_value(value) == words
 
 
-@given(st.lists(st.text("ab ", max_size=30), unique_by=in_words, min_size=1, max_size=6), st.integers(12, 40))
+@given(st.lists(st.text("ab ", max_size=30), unique_by=format_value, min_size=1, max_size=6), st.integers(12, 40))
 def test_short_labels_fit_and_tell_apart(values, length):
     labels = short_labels(values, length)
     assert all(len(text) <= length for text in labels)

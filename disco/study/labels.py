@@ -28,7 +28,7 @@ def label(setting: str) -> str:
     return setting.rpartition(".")[2]
 
 
-def in_words(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A setting's value as one would write it down, on one line: [a, b] for lists, {a: 1} for mappings."""
     if value is None:
         return "none"
@@ -37,9 +37,9 @@ def in_words(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(in_words, value))}]"
+        return f"[{', '.join(map(format_value, value))}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {in_words(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {format_value(item)}' for key, item in value.items())}}}"
     text = value if isinstance(value, str) else json.dumps(value)
     return re.sub(r"\s+", " ", text).strip() or '""'
 
@@ -49,7 +49,7 @@ def short_labels(values: Sequence[Any], length: int = 40) -> list[str]:
 
     Values that begin alike are cut at the front, so that what differs is seen; alike all the same, they are numbered.
     """
-    texts = [in_words(value) for value in values]
+    texts = [format_value(value) for value in values]
     labels = [_end_cut(text, length) for text in texts]
     doubled = {text for text, count in Counter(labels).items() if count > 1}
     for double in doubled:
@@ -91,7 +91,7 @@ def held_facts(study: Study) -> list[tuple[str, str]]:
     unusual = [
         name for name, value in study.held.items() if name not in NOT_IN_KEY and usual().get(name, value) != value
     ]
-    return [(label(name), in_words(study.held[name])) for name in dict.fromkeys([*said, *unusual])]
+    return [(label(name), format_value(study.held[name])) for name in dict.fromkeys([*said, *unusual])]
 
 
 def replay_command(settings: Mapping[str, Any]) -> str | None:

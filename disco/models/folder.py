@@ -38,7 +38,7 @@ def listed(pattern: str) -> list[Path]:
         return []
 
 
-def trouble() -> str:
+def why_unreadable() -> str:
     """In brackets, to follow its name, why the folder of weights cannot be read; nothing where it can."""
     try:
         os.listdir(models_folder())
