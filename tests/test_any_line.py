@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from disco.cli import main as cli
+from disco.cli import render as cli
 from disco.cli.main import main
 from disco.settings.config import groups, specs
 

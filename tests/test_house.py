@@ -27,7 +27,7 @@ STRANGERS = {"samplers", "guidance"}
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
     *("cli.commands.diff", "cli.commands.models", "cli.commands.report", "cli.commands.resume"),
-    *("cli.checks", "cli.help", "cli.line", "cli.main"),
+    *("cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("conf", "critics.metrics", "errors", "kernels", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
@@ -40,7 +40,7 @@ LIGHT = (
         "settings.config",
         "settings.config_files",
     ),
-    *("settings.compose", "settings.convert", "settings.hydra_errors", "settings.schema"),
+    *("settings.compose", "settings.convert", "settings.defaults", "settings.hydra_errors", "settings.schema"),
     *("settings.extras", "settings.legacy", "settings.overrides", "settings.paths", "settings.schedule"),
     *("study.cells", "study.composer", "study.declare", "study.study_file"),
     *("study.compare", "study.crew", "study.devices", "study.identity", "study.measure"),

@@ -9,7 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
-from disco.settings.convert import by_path, from_dict, jsonable
+from disco.settings.convert import from_dict, jsonable
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
 from disco.settings.paths import expanded, in_one_line
@@ -179,9 +179,3 @@ def is_usual(settings: Settings, name: str) -> bool:
     spec = specs()[name]
     value = jsonable(getattr(getattr(settings, spec.group) if spec.group else settings, name))
     return value in usual_values()[spec.path]
-
-
-def settings_table() -> list[tuple[str, str, Any, str]]:
-    """Every setting as (group, name, default, help), in the order of the schema; the defaults are conf/'s."""
-    defaults = by_path(load())
-    return [(spec.group, name, defaults[spec.path], spec.help) for name, spec in specs().items()]

@@ -10,13 +10,13 @@ from disco.settings.compose import (
     is_usual,
     load,
     register,
-    settings_table,
     to_settings,
     user_folders,
     usual_values,
     without_hydra,
 )
 from disco.settings.convert import by_path, from_dict, regrouped, to_dict, with_values
+from disco.settings.defaults import defaults, settings_table
 from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
     METRIC_NAMES,
@@ -41,6 +41,7 @@ __all__ = [
     "Spec",
     "by_path",
     "compose",
+    "defaults",
     "from_dict",
     "group_options",
     "groups",

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from disco.cli import main as cli
+from disco.cli import render as cli
 from disco.cli.main import main
 from disco.errors import RenderError, SettingsError
 from disco.planning.plan import build_plan

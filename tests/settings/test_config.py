@@ -22,7 +22,6 @@ from disco.settings.config import (
     is_usual,
     load,
     regrouped,
-    settings_table,
     specs,
     to_dict,
     unknown_setting,
@@ -298,13 +297,6 @@ def test_run_folders_differ_within_a_second() -> None:
     first, second = compose(), compose()
     assert first.hydra.run.dir != second.hydra.run.dir
     assert first.hydra.run.dir.startswith("runs/disco/2")
-
-
-def test_the_table_says_everything() -> None:
-    table = settings_table()
-    assert [row[1] for row in table] == list(specs())
-    assert ("guidance", "clamp_grad", True, "limit the gradient to clamp_max") in table
-    assert all(help and "\n" not in help for *_, help in table)
 
 
 def test_a_list_of_texts_shows_an_example() -> None:

@@ -32,7 +32,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """A world in which contrast is highest at clamp_max 0.3, and lower for the seed 1 by 0.2; steps 7 fail."""
-    import disco.cli.main
+    import disco.cli.render
     import disco.run.api
 
     runs: list[Settings] = []
@@ -50,7 +50,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         (folder / "run.json").write_text(json.dumps(record))
 
     monkeypatch.setattr(disco.run.api, "render_settings", render_settings)
-    monkeypatch.setattr(disco.cli.main, "check_machine", lambda plan: None)
+    monkeypatch.setattr(disco.cli.render, "check_machine", lambda plan: None)
     monkeypatch.setattr("disco.study.report.write_report", lambda folder: folder / "index.html")
     return runs
 

@@ -1,0 +1,245 @@
+"""A line that renders: one run, a sweep, a study, or a picture once more.
+
+A line becomes Hydra overrides (`disco.settings.overrides`); all its runs are planned before the first starts, so that a
+bad setting is one line and exit code 2 before any model is loaded and any folder made; then Hydra runs them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from disco.cli.checks import check_folder, check_machine
+from disco.cli.line import Line, read_line
+from disco.errors import RenderError, SettingsError
+from disco.planning.plan import build_plan
+from disco.settings.config import (
+    USER_FOLDER,
+    by_path,
+    compose,
+    from_dict,
+    groups,
+    hydra_at_hand,
+    register,
+    settings_error,
+    to_settings,
+    user_folders,
+    without_hydra,
+)
+from disco.settings.objects import SWEEPERS
+from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas
+from disco.settings.paths import check_working_directory, expanded, in_one_line
+from disco.version import SAME_PICTURES_SINCE, draws_as_now
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def run_line(arguments: list[str]) -> int:
+    """Render what a line asks for; the exit code. Raises `SettingsError` for what could not be rendered."""
+    check_working_directory()
+    line = read_line(arguments)
+    if line.words[:1] == ["replay"]:
+        overrides = _replay(line)
+    else:
+        overrides = from_arguments(line.words, line.texts, multirun=line.multirun)
+    overrides += line.searchpath
+    plain = [override for override in overrides if not is_sweep(override)]
+    config = compose(plain, config_name=line.config_name)
+    if line.shows:
+        _show(line, overrides)
+        return 0
+    multirun = line.multirun or str(config.hydra.mode).endswith("MULTIRUN")
+    if not multirun and len(plain) < len(overrides):
+        several = next(override for override in overrides if is_sweep(override))
+        raise SettingsError(f"{several} holds several values; a study of them takes the flag -m")
+    if multirun:
+        for note in notes_on_commas(line.words[2:] if line.words[:1] == ["replay"] else line.words, line.texts):
+            say(note)
+    if line.dry or (multirun and makes_study(config)):
+        return _study(config, overrides, line, ["disco", *arguments])
+    notes = check(config, plain, line, multirun)
+    for note in notes:
+        say(note)
+    if multirun:  # of somebody else's sweeper
+        overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
+    folder = _folder_in(config, "sweep" if multirun else "run").parent
+    _hand_to_hydra(overrides, line.config_name, multirun, folder, notes)
+    return 0
+
+
+def _replay(line: Line) -> list[str]:
+    """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
+    from disco.planning.inputs import found_again
+    from disco.run.folder.reading import read_record, read_settings
+
+    if len(line.words) < 2:
+        raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")
+    path, words = line.words[1], line.words[2:]
+    keys = [match["key"] for match in map(ASSIGNMENT.fullmatch, words) if match]
+    for key in keys:
+        if key in groups() or key == "preset":
+            raise SettingsError(f"replay has its settings from {path!r}; change single ones instead of {key}=...")
+    record = read_record(path)
+    recorded = by_path(from_dict(read_settings(path)))
+    clip_models = recorded["perceptors.clip_models"]
+    typed = from_arguments(words, line.texts, multirun=line.multirun, clip_models=clip_models)
+    given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
+    if {"prompt", "prompts"} & given:
+        given |= {"prompt", "prompts"}
+    recorded, notes = found_again(recorded, record, expanded(path), given)
+    if not draws_as_now(record.get("version")):
+        notes = [
+            *notes,
+            f"{path!r} is of disco {record['version']}; since {SAME_PICTURES_SINCE} random numbers are drawn "
+            "otherwise, so this will be another picture of the same settings",
+        ]
+    for note in notes:
+        print(f"disco: note: {note}", file=sys.stderr)
+    usual = by_path(without_hydra(compose(config_name=line.config_name)))
+    values = {
+        full_name: value
+        for full_name, value in recorded.items()
+        if full_name.rpartition(".")[2] not in given and value != usual[full_name]
+    }
+    return from_python(values) + typed
+
+
+# All runs, planned before the first
+
+
+def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bool) -> list[str]:
+    """Plan a run, or what the runs of somebody else's sweeper have in common; the notes to be said.
+
+    config: composed of the overrides, Hydra's part included. Raises `SettingsError` for what could not be rendered.
+    """
+    check_folder(_folder_in(config, "sweep" if multirun else "run"))
+    plan = build_plan(without_hydra(config))
+    if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
+        check_machine(plan)
+    return list(plan.notes)
+
+
+def _folder_in(config: DictConfig, kind: str) -> Path:
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return Path(config.hydra[kind].dir)
+    except OmegaConfBaseException as error:  # an interpolation in folder or batch_name that leads nowhere
+        raise SettingsError(f"the folder of the run cannot be made out: {settings_error(error)}") from error
+
+
+def makes_study(config: DictConfig) -> bool:
+    """Whether a multirun is a study of ours, and not left to somebody else's sweeper."""
+    from disco.settings.hydra_private import BASIC_SWEEPER
+
+    return config.hydra.sweeper._target_ in (*SWEEPERS, BASIC_SWEEPER)
+
+
+def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
+    """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
+    from disco.study import search, sweeper
+    from disco.study.declare import axes_of, declare
+    from disco.study.outlook import outlook
+
+    overrides = axes_of(config, typed)
+    plain = [override for override in overrides if not is_sweep(override)]
+    config = compose(plain, config_name=line.config_name)
+    _folder_in(config, "sweep")
+    searches = config.hydra.sweeper._target_ == SWEEPERS[1]
+    if searches:
+        goal = search.goal_of(config)
+        sweep, space = search.declare_search(config, overrides, line.config_name)
+    else:
+        sweep = declare(config, overrides, line.config_name)
+    workers = sweeper.workers_of(config, sweep.jobs, goal.trials if searches else len(sweep.jobs))
+    for note in sweep.notes:
+        say(note)
+    check_folder(sweep.folder)
+    if line.dry:
+        print(search.search_outlook(sweep, space, goal) if searches else outlook(sweep, workers))
+        return 0
+    if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
+        for plan in sweep.kinds():
+            check_machine(plan)
+    if searches:
+        return search.run_search(sweep, space, goal, overrides, line.config_name, command)
+    return sweeper.run_study(sweep, plain, line.config_name, command)
+
+
+# Rendering
+
+
+def say(note: str) -> None:
+    """Tell the user what he should know, beside what is printed for other programs to read."""
+    print(f"disco: note: {note}", file=sys.stderr)
+
+
+def _hand_to_hydra(
+    overrides: Sequence[str], config_name: str, multirun: bool, folder: Path, said: Sequence[str]
+) -> None:
+    """Let Hydra make the folders, in `folder`, and run the jobs. said: the notes that the user has been told."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with hydra_at_hand(overrides):
+        hydra: Any = GlobalHydra.instance().hydra
+        run = hydra.multirun if multirun else hydra.run
+        job = partial(_job, typed=tuple(overrides), said=tuple(said))
+        try:
+            run(config_name=config_name, task_function=job, overrides=list(overrides))
+        except OSError as error:  # of Hydra's own files, whose names Python does not keep
+            error.filename = error.filename or str(folder)
+            raise
+
+
+def _show(line: Line, overrides: Sequence[str]) -> None:
+    """Let Hydra's command line show what its flags ask for, as if they had been typed there."""
+    import hydra
+
+    register()
+    typed = sys.argv
+    # In folders that overrides name, Hydra would not look for the primary config.
+    flags = [f"--config-dir={folder.removeprefix(USER_FOLDER)}" for folder in user_folders(overrides)[:1]]
+    sys.argv = ["disco", *line.hydra_flags, *(flags if line.config_name != "config" else []), *overrides]
+    try:
+        hydra.main(config_path="pkg://disco.conf", config_name="config", version_base="1.3")(lambda config: None)()
+    finally:
+        sys.argv = typed
+
+
+def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
+    """One run, in the folder that Hydra made for it.
+
+    typed: the overrides of all runs. said: the notes on all of them. Ends the process with 1 for a failure, such as a
+    picture that shows nothing, and with 2 for a setting that was refused late.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from disco.run.api import render_settings
+
+    hydra_config: Any = HydraConfig.get()
+    sweeps = str(hydra_config.mode).endswith("MULTIRUN")
+    if sweeps:
+        # What was typed holds for every run; what is not found there is this one's share of the sweep.
+        own = [override for override in hydra_config.overrides.task if override not in typed]
+        print(" ".join([f"disco: run {hydra_config.job.num}", *own]), file=sys.stderr)
+    try:
+        settings = to_settings(config)
+        if sweeps:
+            for note in build_plan(settings).notes:
+                if note not in said:  # of this run alone
+                    say(note)
+        run = render_settings(settings, Path(hydra_config.runtime.output_dir), on_note=say)
+    except (SettingsError, RenderError, OSError) as error:
+        for picture in error.run.pictures if isinstance(error, RenderError) else ():
+            print(picture.path)
+        # Hydra would say that a job failed, and which.
+        told = in_one_line(error) if isinstance(error, OSError) else error
+        print(f"disco: error: {told}", file=sys.stderr)
+        raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
+    for picture in run.pictures:
+        print(picture.path)
