@@ -243,6 +243,7 @@ def test_a_perceptor_out_of_openais_kind_of_file_sees_what_open_clips_reader_see
     path = tmp_path / spec.weights.name
     openai_archive(made, path)
     del made
+    assert path.stat().st_size == pytest.approx(spec.weights.size, rel=1e-3)  # what the catalog says of OpenAI's
     file = replace(spec.weights, sha256=store.sha256_of(path), size=path.stat().st_size)
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     perceptor = load_perceptor(replace(spec, weights=file), "cpu", torch.float32)
