@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,34 @@ class Everything:
     words: tuple[str, ...] = ()
 
 
-def train_all(asked: Everything) -> dict[str, Any]:
+#: Does a job of what is asked for, until a time of the clock or to its end, and tells of it as its command does.
+Train = Callable[[Job, Everything, float | None], dict[str, Any]]
+
+
+def run_job(job: Job, asked: Everything, until: float | None) -> dict[str, Any]:
+    """One training in a process of its own; its last line of output is what it tells."""
+    folder = asked.runs / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    threads = str(max(1, (os.cpu_count() or 1) // asked.lanes))
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "disco.training", *words_of(job, asked, until)],
+            stdout=log, stderr=subprocess.STDOUT, env={"OMP_NUM_THREADS": threads, **os.environ},
+        )  # fmt: skip
+    lines = (folder / "log.txt").read_text(encoding="utf-8").splitlines()
+    if done.returncode:
+        return {"error": "\n".join(lines[-5:])}
+    return json.loads(lines[-1])
+
+
+def words_of(job: Job, asked: Everything, until: float | None) -> list[str]:
+    """The command of a job, behind `python -m disco.training`."""
+    words = ["train", job.name, "--runs", str(asked.runs), "--minutes", str(job.minutes), "--device", asked.device]
+    words += ["--pictures", str(asked.pictures), *([] if until is None else ["--until", str(until)])]
+    return [*words, *asked.words]
+
+
+def train_all(asked: Everything, train: Train = run_job) -> dict[str, Any]:
     """Train, and tell how far it came: {"finished", "minutes", "jobs": {name: figures}, "errors": {name: text}}."""
     started = time.time()
     until = None if asked.call_minutes is None else started + 60 * asked.call_minutes
@@ -94,7 +121,9 @@ def train_all(asked: Everything) -> dict[str, Any]:
     for what in pictures.DRAWERS:
         pictures.cached(asked.runs / "cache", DATA_SEED, asked.pictures, shares=SHARES, what=what)
     with ThreadPoolExecutor(len(lanes)) as pool:
-        ended = [result for lane in pool.map(lambda lane: run_lane(lane, asked, until), lanes) for result in lane]
+        ended = [
+            result for lane in pool.map(lambda lane: run_lane(lane, asked, until, train), lanes) for result in lane
+        ]
     errors = {name: result["error"] for name, result in ended if "error" in result}
     report = {
         "finished": len(ended) == len(jobs) and all(result.get("finished") for _, result in ended),
@@ -109,33 +138,17 @@ def train_all(asked: Everything) -> dict[str, Any]:
     return report
 
 
-def run_lane(lane: Sequence[Job], asked: Everything, until: float | None) -> list[tuple[str, dict[str, Any]]]:
-    """Train one after the other until one does not finish: what the processes told of themselves."""
+def run_lane(
+    lane: Sequence[Job], asked: Everything, until: float | None, train: Train
+) -> list[tuple[str, dict[str, Any]]]:
+    """Train one after the other until one does not finish: what the trainings told of themselves."""
     ended = []
     for job in lane:
-        told = run_job(job, asked, until)
+        told = train(job, asked, until)
         ended.append((job.name, told))
         if not told.get("finished"):
             break
     return ended
-
-
-def run_job(job: Job, asked: Everything, until: float | None) -> dict[str, Any]:
-    """One training in a process of its own; its last line of output is what it tells."""
-    folder = asked.runs / job.name
-    folder.mkdir(parents=True, exist_ok=True)
-    words = ["--runs", str(asked.runs), "--minutes", str(job.minutes), "--device", asked.device]
-    words += ["--pictures", str(asked.pictures), *([] if until is None else ["--until", str(until)]), *asked.words]
-    threads = str(max(1, (os.cpu_count() or 1) // asked.lanes))
-    with (folder / "log.txt").open("a", encoding="utf-8") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "disco.training", "train", job.name, *words],
-            stdout=log, stderr=subprocess.STDOUT, env={"OMP_NUM_THREADS": threads, **os.environ},
-        )  # fmt: skip
-    lines = (folder / "log.txt").read_text(encoding="utf-8").splitlines()
-    if done.returncode:
-        return {"error": "\n".join(lines[-5:])}
-    return json.loads(lines[-1])
 
 
 def figures_of(run: Path, job: Job) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """All trainings fit into their time, one after the other where one needs another, over as many calls as it takes."""
 
+import io
 import json
+from contextlib import redirect_stdout
 
 import pytest
 
+from disco.training import __main__ as command
 from disco.training import everything
-from disco.training.everything import Everything, lanes_of
+from disco.training.everything import Everything, Job, lanes_of
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
@@ -24,15 +27,22 @@ def test_lanes_fill_their_time_and_guides_come_after_the_secondary_model(lanes):
 def asked(tmp_path, **changes):
     words = ("--batch", "2", "--held-out", "2", "--save-seconds", "0")
     return Everything(**dict(
-        runs=tmp_path / "runs", minutes=0.1, device="cpu", lanes=2, pictures=8, out=tmp_path / "out", words=words,
+        runs=tmp_path / "runs", minutes=0.02, device="cpu", lanes=2, pictures=8, out=tmp_path / "out", words=words,
     ) | changes)  # fmt: skip
+
+
+def in_this_process(job, asked, until):
+    """A job without the seconds in which a process of its own loads torch."""
+    with redirect_stdout(io.StringIO()) as told:
+        assert command.main(everything.words_of(job, asked, until)) == 0
+    return json.loads(told.getvalue().splitlines()[-1])
 
 
 @pytest.mark.slow
 def test_all_is_trained_over_two_calls_and_carried_in_few_small_files(tmp_path):
-    first = everything.train_all(asked(tmp_path, call_minutes=0))  # over before it began
+    first = everything.train_all(asked(tmp_path, lanes=1, call_minutes=0), in_this_process)  # over before it began
     assert not first["finished"] and not first["errors"]
-    report = everything.train_all(asked(tmp_path))
+    report = everything.train_all(asked(tmp_path, lanes=1), in_this_process)
     assert report["finished"], report
     assert all(job["step"] >= 1 and "held_out_loss" in job for job in report["jobs"].values())
     files = sorted((tmp_path / "out").iterdir())
@@ -44,6 +54,12 @@ def test_all_is_trained_over_two_calls_and_carried_in_few_small_files(tmp_path):
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     everything.take_over(tmp_path / "elsewhere", list(report["jobs"]))
     assert (tmp_path / "elsewhere" / "embedded_vit8" / "small.safetensors").exists()
+
+
+def test_a_job_is_a_process_that_tells_what_the_command_tells(tmp_path):
+    told = everything.run_job(Job("embedded_secondary", 0.001), asked(tmp_path), None)
+    assert told["name"] == "embedded_secondary" and told["finished"] and told["step"] >= 1
+    assert json.loads((tmp_path / "runs" / "embedded_secondary" / "log.txt").read_text().splitlines()[-1]) == told
 
 
 def test_a_training_that_fails_is_told(tmp_path):
