@@ -140,7 +140,7 @@ class Bench:
     def __post_init__(self) -> None:
         plan = replace(self.plan, steps=(self.step,))
         self.pipeline = build(plan, self.networks, start_of(plan, [0], self.device))
-        self.diffusion, self.views = self.pipeline.diffusion, self.pipeline.guidance.views
+        self.diffusion, self.views = self.pipeline.diffusion, self.pipeline.guidance.terms[0].views
         self.unet, self.secondary = self.pipeline.denoiser.unet, self.pipeline.denoiser.secondary
         self.x = self.pipeline.x
         self.noise = torch.randn(self.x.shape, generator=torch.Generator().manual_seed(0)).to(self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,3 @@ class Step:
     mirrors: tuple[str, ...]
     save_partial: bool
     show_progress: bool
-
-
-#: The fields that scale a term of the loss, each a timed setting of that name.
-SCALES = tuple(field.name for field in fields(Step) if field.name.endswith("_scale"))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 #: The rooms from the ground up. A room imports earlier ones only.
 ROOMS = (
-    *("version", "errors", "units", "step", "arrangement", "settings", "diffusion", "samplers", "world"),
+    *("version", "errors", "units", "step", "arrangement", "settings", "losses", "diffusion", "samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "study", "cli", "training"),
     *("__init__", "__main__"),
@@ -28,7 +28,7 @@ STRANGERS = {"samplers", "guidance"}
 LIGHT = (
     *("cli.commands.diff", "cli.commands.models", "cli.commands.report", "cli.commands.resume"),
     *("cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
-    *("conf", "critics.metrics", "errors", "kernels", "models.catalog", "models.files.download"),
+    *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
     *(

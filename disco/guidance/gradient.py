@@ -16,15 +16,9 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
-from disco.guidance.calls import CallAll, one_by_one
 from disco.guidance.terms.base import Seen, Term
-from disco.guidance.terms.clip import Clip, View, clip_wants
-from disco.guidance.terms.init import Init, InitLoss
+from disco.guidance.terms.clip import clip_wants
 from disco.guidance.terms.picture import together
-from disco.guidance.terms.range import range_of_x0
-from disco.guidance.terms.sat import sat
-from disco.guidance.terms.symmetry import symmetry
-from disco.guidance.terms.tv import tv
 from disco.step import Step
 
 
@@ -43,37 +37,14 @@ class Report:
 class Guidance:
     """The losses of a run. Call it with x (requiring a gradient), x0 (depending on it) and the step.
 
-    init_loss: distance to the init image; None without one.
-    compat: the original's range loss, which is measured and does not pull (`compat=disco57`).
-    cuts_at_once: how many cuts a perceptor looks at together, 0 = all; the fewer, the less memory.
-    wrap: dimensions, of -1 and -2, along which the pictures tile.
-    call_all: how perceptors are asked: one by one, or side by side, which gives the same bits and holds the activations
-        of several.
+    terms: every term of the loss, in the order of the record.
     report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
         may take two. Whoever reads it sets it to None.
     """
 
     diffusion: Diffusion
-    views: Sequence[View]
-    init_loss: InitLoss | None = None
-    symmetry_axis: str = "horizontal"
-    compat: bool = False
-    cuts_at_once: int = 0
-    wrap: tuple[int, ...] = ()
-    call_all: CallAll = one_by_one
+    terms: Sequence[Term]
     report: Report | None = field(default=None, init=False)
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """Every term of the loss, in the order of the record; nothing else lists them."""
-        return (
-            Clip(self.views, self.cuts_at_once, self.call_all),
-            tv(self.wrap),
-            sat(),
-            symmetry(self.symmetry_axis),
-            Init(self.init_loss),
-            range_of_x0(self.compat),
-        )
 
     def wants(self, step: Step) -> bool:
         """Whether anything can pull at this step."""

@@ -20,8 +20,14 @@ from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.targets import targets_of
-from disco.guidance.terms.clip import View
-from disco.guidance.terms.init import InitLoss, likeness
+from disco.guidance.terms.base import Term
+from disco.guidance.terms.clip import Clip, View
+from disco.guidance.terms.init import init, likeness
+from disco.guidance.terms.range import range_of_x0
+from disco.guidance.terms.sat import sat
+from disco.guidance.terms.symmetry import symmetry
+from disco.guidance.terms.tv import tv
+from disco.losses import INIT, LOSSES
 from disco.models import catalog
 from disco.pipeline.constraints import Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
@@ -97,16 +103,7 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
     spec, device = networks.unet_spec, start.noise.device
     diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule)
     x = start.noised(diffusion, plan.steps[0].index)
-    guidance = Guidance(
-        diffusion,
-        [view_of(plan, perceptor, start) for perceptor in networks.perceptors],
-        init_loss=init_loss_of(plan, networks, start.init),
-        symmetry_axis=plan.symmetry_axis,
-        compat=compat,
-        cuts_at_once=networks.cuts_at_once,
-        wrap=plan.wrap,
-        call_all=networks.call_all,
-    )
+    guidance = Guidance(diffusion, terms_of(plan, networks, start))
     labels = None
     if spec.num_classes is not None:
         labels = ClassLabels(start.streams, spec.num_classes, plan.settings.model.randomize_class, device)
@@ -120,6 +117,21 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
     return Pipeline(plan, diffusion, guidance, denoiser, symmetry, start.streams, x)
 
 
+def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
+    """Every term of the loss that the plan has what it needs for, in the order of `disco.losses.LOSSES`."""
+    views = [view_of(plan, perceptor, start) for perceptor in networks.perceptors]
+    terms: list[Term] = [
+        Clip(views, networks.cuts_at_once, networks.call_all),
+        tv(plan.wrap),
+        sat(),
+        symmetry(plan.symmetry_axis),
+        range_of_x0(plan.settings.compat == "disco57"),
+    ]
+    if start.init is not None and plan.pulls(INIT):
+        terms.append(init(distance_to_init(plan, networks, start.init)))
+    return tuple(sorted(terms, key=lambda term: LOSSES.index(term.loss)))
+
+
 def view_of(plan: Plan, perceptor: Perceptor, start: Start) -> View:
     """A perceptor with its cutouts and with the prompts of every stage."""
     targets, weights = targets_of(plan, perceptor, start.image_prompts, start.streams, start.noise.device)
@@ -127,16 +139,14 @@ def view_of(plan: Plan, perceptor: Perceptor, start: Start) -> View:
     return View(perceptor, cutouts, targets, weights, start.streams)
 
 
-def init_loss_of(plan: Plan, networks: Networks, init: Tensor | None) -> InitLoss | None:
-    """The distance to the picture that the run started from, where the plan pulls towards it."""
-    if init is None or not plan.pulls_to_init:
-        return None
-    if not plan.needs_lpips:
-        return likeness(networks.perceptors, init)
+def distance_to_init(plan: Plan, networks: Networks, picture: Tensor) -> Callable[[Tensor], Tensor]:
+    """How far pictures are from `picture`, [B, 3, H, W] -> [B], as init_loss measures it."""
+    if not INIT.uses_lpips(plan.settings):
+        return likeness(networks.perceptors, picture)
     distance = networks.lpips
     if distance is None:
         raise ValueError("the plan measures with LPIPS, and the networks lack it")
-    return lambda x_in: distance(x_in, init)
+    return lambda x_in: distance(x_in, picture)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from disco.losses import LOSSES
 from disco.planning.schedules import schedule_of
 from disco.planning.symmetry import symmetries_of
 from disco.settings.config import Settings
@@ -109,9 +110,11 @@ def without_effect(
         yield "clamp_max", " with clamp_grad=false"
     if not guidance.fuzzy_prompt:
         yield "rand_mag", " while fuzzy_prompt is false"
-    if not any(schedules["symmetry_loss_scale"].values):
-        yield "symmetry_switch", " with symmetry_loss_scale=0"
-        yield "symmetry_axis", " with symmetry_loss_scale=0"
+    for loss in LOSSES:
+        if not any(schedules[loss.scale].values):
+            yield from ((name, f" with {loss.scale}=0") for name in loss.options)
+        elif (reason := loss.lacks(settings)) is not None:
+            yield loss.scale, reason
     if not symmetries_of(sampler):
         yield "transformation_percent", " while use_horizontal_symmetry and its like are false"
     if not (sampler.use_radial_symmetry or guidance.symmetry_axis == "radial"):
@@ -120,10 +123,6 @@ def without_effect(
         yield "perlin_mode", " while perlin_init is false"
     if not init.init_image and init.init_noise:
         yield "init_noise", ": there is no init_image"
-    if not (init.init_image or (init.perlin_init and settings.compat == "disco57")) and any(
-        schedules["init_scale"].values
-    ):
-        yield "init_scale", ": there is no init_image to pull towards"
     if not settings.model.use_secondary_model:
         yield "secondary_model", " while use_secondary_model is false"
     if settings.output.video == "none":

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from disco.errors import SettingsError
+from disco.losses import LOSSES, Loss
 from disco.planning.effects import notes_on_brought_settings, notes_on_film, notes_on_grey_start
 from disco.planning.inputs import InputPicture, read_input
 from disco.planning.prompts import ImagePrompt, Prompt, Stage, check_texts, parse_image_prompt, stages_of
@@ -64,16 +65,14 @@ class Plan:
         """The picture that a setting names by this path."""
         return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
 
-    @property
-    def pulls_to_init(self) -> bool:
-        """Whether init_scale pulls; Perlin noise is nothing to stay close to, but in compat=disco57."""
-        perlin = self.settings.init.perlin_init and self.settings.compat == "disco57"
-        return (self.init_image is not None or perlin) and any(step.init_scale for step in self.steps)
+    def pulls(self, loss: Loss) -> bool:
+        """Whether a loss pulls at any step."""
+        return loss.lacks(self.settings) is None and any(getattr(step, loss.scale) for step in self.steps)
 
     @property
     def needs_lpips(self) -> bool:
-        """Whether it does, and measures with LPIPS."""
-        return self.pulls_to_init and self.settings.init.init_loss == "lpips"
+        """Whether a loss measures with LPIPS."""
+        return any(loss.uses_lpips(self.settings) and self.pulls(loss) for loss in LOSSES)
 
 
 def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -> Plan:

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.losses import LOSSES, Loss
 from disco.planning.effects import notes_on_guidance, without_effect
 from disco.planning.prompts import Stage, parse_share
 from disco.planning.schedules import name_of_weight, schedules_of
 from disco.planning.symmetry import mirrors_of
 from disco.planning.values import count_of_steps
-from disco.settings.config import SamplerConfig, Settings, is_usual
-from disco.step import SCALES, Cuts, Step
+from disco.settings.config import SamplerConfig, Settings, is_usual, value_of
+from disco.step import Cuts, Step
 
 
 def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> tuple[Step, ...]:
     """The steps of the run, all schedules read."""
-    sampler, guidance, compat = settings.sampler, settings.guidance, settings.compat == "disco57"
+    sampler, compat = settings.sampler, settings.compat == "disco57"
     schedules = schedules_of(settings, notes)
     total = sampler.steps
     skipped = count_of_steps("skip_steps", sampler.skip_steps, total)
@@ -31,7 +32,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
     mirrors = mirrors_of(settings, total - skipped, number_of_steps, notes)
     partials = partials_of(settings.output.intermediate_saves, number_of_steps, compat)
     display_rate = settings.output.display_rate
-    symmetric_steps = count_of_steps("symmetry_switch", guidance.symmetry_switch, number_of_steps)
+    ends = {loss.scale: end_of(loss, settings, number_of_steps) for loss in LOSSES}
 
     steps = []
     for number in range(number_of_steps):
@@ -50,9 +51,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
             batches=int(value["cutn_batches"]),
             skip_augs=bool(value["skip_augs"]),
         )
-        scales = {name: value[name] for name in SCALES}
-        if number >= symmetric_steps:
-            scales["symmetry_loss_scale"] = 0.0
+        scales = {scale: value[scale] if number < end else 0.0 for scale, end in ends.items()}
         guided = value["clip_guidance_scale"] != 0 and any(weights)
         if guided and cuts.family == "scheduled" and cuts.overview + cuts.inner == 0:
             raise SettingsError(
@@ -85,6 +84,13 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
         if not is_usual(settings, name)  # what nobody typed need not be said
     ]
     return tuple(steps)
+
+
+def end_of(loss: Loss, settings: Settings, number_of_steps: int) -> int:
+    """The number of the step from which a loss is off; that after the last where it never is."""
+    if loss.until is None:
+        return number_of_steps
+    return count_of_steps(loss.until, value_of(settings, loss.until), number_of_steps)
 
 
 def single_precision_t(index: int, total: int) -> float:

@@ -21,6 +21,7 @@ from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.terms.clip import number_of
 from disco.kernels import backend
+from disco.losses import LOSSES
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
@@ -28,7 +29,7 @@ from disco.pipeline.start import Start
 from disco.planning.plan import Plan
 from disco.resources.cost import Cost, bytes_of, cost_of, cost_of_cuts, fake_network
 from disco.resources.ledger import BLOCK, Ledger, Work
-from disco.step import SCALES, Step
+from disco.step import Step
 
 #: Bytes that the libraries take beside tensors once a network has run. cuda: cuBLAS's workspace, not measured. Where
 #: numbers take two bytes, oneDNN keeps that much more on the CPU, whatever the picture's size: its code for each shape.
@@ -120,7 +121,7 @@ def heaviest(plan: Plan) -> Step:
     clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
     return replace(
         most,
-        **{scale: max((getattr(step, scale) for step in plan.steps), key=abs) for scale in SCALES},
+        **{loss.scale: max((getattr(step, loss.scale) for step in plan.steps), key=abs) for loss in LOSSES},
         perceptor_weights=tuple(map(max, zip(*(step.perceptor_weights for step in plan.steps), strict=True))),
         clamp_grad=True,
         clamp_max=1.0 if clamps else 0.0,

@@ -9,7 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
-from disco.settings.convert import from_dict, jsonable
+from disco.settings.convert import from_dict, jsonable, value_of
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
 from disco.settings.paths import expanded, in_one_line
@@ -176,6 +176,4 @@ def usual_values() -> dict[str, list[Any]]:
 
 def is_usual(settings: Settings, name: str) -> bool:
     """Whether a setting, by its bare name, has a value that conf/ gives it, so that nobody need have chosen it."""
-    spec = specs()[name]
-    value = jsonable(getattr(getattr(settings, spec.group) if spec.group else settings, name))
-    return value in usual_values()[spec.path]
+    return jsonable(value_of(settings, name)) in usual_values()[specs()[name].path]

@@ -15,7 +15,7 @@ from disco.settings.compose import (
     usual_values,
     without_hydra,
 )
-from disco.settings.convert import by_path, from_dict, regrouped, to_dict, with_values
+from disco.settings.convert import by_path, from_dict, regrouped, to_dict, value_of, with_values
 from disco.settings.defaults import defaults, settings_table
 from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
@@ -59,6 +59,7 @@ __all__ = [
     "unknown_setting",
     "user_folders",
     "usual_values",
+    "value_of",
     "with_values",
     "without_hydra",
 ]

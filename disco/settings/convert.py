@@ -49,6 +49,12 @@ def to_dict(settings: Settings) -> dict[str, Any]:
     return jsonable(settings)
 
 
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a setting, by its bare name."""
+    group = specs()[name].group
+    return getattr(getattr(settings, group) if group else settings, name)
+
+
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """The settings with other values, by bare name; they are not checked."""
     for name, value in values.items():

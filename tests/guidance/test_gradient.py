@@ -15,12 +15,13 @@ from disco.diffusion.streams import ImageStreams
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, clamp_rms, drop_non_finite, root_mean_square
 from disco.guidance.perceptor import Perceptor
-from disco.guidance.terms.clip import View
-from disco.guidance.terms.init import likeness
-from disco.guidance.terms.range import range_loss
-from disco.guidance.terms.sat import sat_loss
-from disco.guidance.terms.symmetry import symmetry_loss
-from disco.guidance.terms.tv import tv_loss
+from disco.guidance.terms.clip import Clip, View
+from disco.guidance.terms.init import init, likeness
+from disco.guidance.terms.range import range_loss, range_of_x0
+from disco.guidance.terms.sat import sat, sat_loss
+from disco.guidance.terms.symmetry import symmetry, symmetry_loss
+from disco.guidance.terms.tv import tv, tv_loss
+from disco.losses import LOSSES
 from disco.models import catalog
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet
@@ -68,7 +69,7 @@ def toy_perceptor(name, resolution, seed, dtype=torch.float64):
 
 
 PERCEPTORS = (toy_perceptor("small", 16, 0), toy_perceptor("smaller", 12, 1))
-INIT = torch.linspace(-1, 1, 3 * SIDE * SIDE, dtype=torch.float64).reshape(1, 3, SIDE, SIDE)
+PICTURE = torch.linspace(-1, 1, 3 * SIDE * SIDE, dtype=torch.float64).reshape(1, 3, SIDE, SIDE)
 
 
 def guidance(batch=2, **options):
@@ -78,8 +79,19 @@ def guidance(batch=2, **options):
     weights = torch.tensor([1.5, -1.0, 0.5], dtype=torch.float64)
     noises = [ImageStreams(seed) for seed in range(batch)]
     views = [View(p, Cutouts(p.resolution), [targets], [weights], noises) for p in PERCEPTORS]
-    options.setdefault("init_loss", likeness(PERCEPTORS, INIT.expand(batch, -1, -1, -1)))
-    return Guidance(DIFFUSION, views, **options)
+    return guidance_of(views, **{"distance": likeness(PERCEPTORS, PICTURE.expand(batch, -1, -1, -1)), **options})
+
+
+def guidance_of(views, distance=None, axis="horizontal", compat=False, wrap=(), **how):
+    """A guidance with every term; init where there is a distance. how: as of `Clip`."""
+    others = [init(distance)] if distance else []
+    terms = (Clip(views, **how), tv(wrap), sat(), symmetry(axis), *others, range_of_x0(compat))
+    return Guidance(DIFFUSION, terms)
+
+
+def views_of(guide):
+    """The views of its perceptors, a list."""
+    return guide.terms[0].views
 
 
 def test_perceptors_asked_side_by_side_pull_with_the_same_bits():
@@ -186,7 +198,9 @@ def test_cutn_batches_average_and_are_seen_together():
     x, x0 = leaf_pair()
     two = guidance()(x, x0, replace(only(clip_guidance_scale=100.0), cuts=replace(CUTS, batches=2)))
     guide = guidance()
-    guide.views = [replace(view, streams=[Going(each.seed) for each in view.streams]) for view in guide.views]
+    views_of(guide)[:] = [
+        replace(view, streams=[Going(each.seed) for each in view.streams]) for view in views_of(guide)
+    ]
     x, x0 = leaf_pair()
     one = replace(only(clip_guidance_scale=100.0), cuts=replace(CUTS, batches=1), perceptor_weights=(1.0, 0.0))
     other = replace(one, perceptor_weights=(0.0, 0.5))
@@ -214,9 +228,9 @@ def test_cuts_in_turn_pull_as_cuts_at_once(at_once, batch):
     results, seen = [], []
     for chunk in (0, at_once):
         guide, together = guidance(batch, cuts_at_once=chunk), []
-        guide.views = [
+        views_of(guide)[:] = [
             replace(view, perceptor=replace(view.perceptor, encode_image=watched(view.perceptor, together)))
-            for view in guide.views
+            for view in views_of(guide)
         ]
         x, x0 = leaf_pair(batch)
         results.append((guide(x, x0, only(clip_guidance_scale=100.0)), guide.report.losses))
@@ -243,8 +257,8 @@ def test_perceptors_of_one_resolution_look_as_each_would_alone(monkeypatch):
     drawn, pulls = [], []
     for weights in ((1.0, 0.5), (1.0, 0.0), (0.0, 0.5)):
         guide = guidance()
-        other = replace(guide.views[1], perceptor=twin, cutouts=Cutouts(16))
-        guide.views, together = [guide.views[0], other], guide.views[0].cutouts.together
+        other = replace(views_of(guide)[1], perceptor=twin, cutouts=Cutouts(16))
+        views_of(guide)[1], together = other, views_of(guide)[0].cutouts.together
         calls = []
 
         def watch(*given, together=together, calls=calls):
@@ -268,7 +282,7 @@ def test_kernels_pull_as_their_references_do():
         perceptor = toy_perceptor("small", 16, 0, torch.float32)
         target = torch.randn(1, 2, 12, generator=torch.Generator().manual_seed(1))
         view = View(perceptor, Cutouts(16), [target], [torch.tensor([1.5, -0.5])], [ImageStreams(3)])
-        guide = Guidance(DIFFUSION, [view])
+        guide = guidance_of([view])
         x = (1.5 * torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))).requires_grad_()
         step = replace(STEP, init_scale=0.0, perceptor_weights=(1.0,), cuts=replace(CUTS, batches=1))
         with backend.using(kernels), backend.watching() as ran:
@@ -286,7 +300,7 @@ def test_a_perceptor_of_weight_zero_is_not_asked():
         raise AssertionError("asked")
 
     guide = guidance()
-    guide.views[1] = replace(guide.views[1], perceptor=replace(PERCEPTORS[1], encode_image=refuse))
+    views_of(guide)[1] = replace(views_of(guide)[1], perceptor=replace(PERCEPTORS[1], encode_image=refuse))
     x, x0 = leaf_pair()
     guide(x, x0, replace(only(clip_guidance_scale=1.0), perceptor_weights=(1.0, 0.0)))
     x, x0 = leaf_pair()
@@ -302,19 +316,15 @@ def test_wants_nothing_where_nothing_pulls():
     assert not guide.wants(replace(only(clip_guidance_scale=1.0), perceptor_weights=(0.0, 0.0)))
     assert not guide.wants(replace(only(clip_guidance_scale=1.0), cuts=replace(CUTS, overview=0, inner=0)))
     assert guide.wants(only(init_scale=1.0))
-    assert not guidance(init_loss=None).wants(only(init_scale=1.0))
-
-
-SCALES = ("clip_guidance_scale", "tv_scale", "sat_scale", "symmetry_loss_scale", "init_scale", "range_scale")
+    assert not guidance(distance=None).wants(only(init_scale=1.0))
 
 
 def test_each_scale_is_wanted_by_one_term_and_recorded_by_its_names():
-    for number, scale in enumerate(SCALES):
-        guide, step = guidance(), only(**{scale: 1.0})
-        assert [term.wants(step) for term in guide.terms] == [each == number for each in range(len(SCALES))]
+    for loss in LOSSES:
+        guide, step = guidance(), only(**{loss.scale: 1.0})
+        assert [term.loss for term in guide.terms if term.wants(step)] == [loss]
         guide(*leaf_pair(2), step)
-        own = scale.removesuffix("_scale").removesuffix("_guidance").removesuffix("_loss")
-        assert {name.partition("/")[0] for name in guide.report.losses} == {own}
+        assert {name.partition("/")[0] for name in guide.report.losses} == {loss.name}
 
 
 def test_range_loss_pulls_unless_compat():
@@ -329,7 +339,7 @@ def test_range_loss_pulls_unless_compat():
 def test_a_gradient_that_is_not_finite_is_dropped_and_told(compat):
     """Of that picture alone."""
     x, x0 = leaf_pair(2)
-    guide = guidance(compat=compat, init_loss=lambda x_in: x_in.sum((1, 2, 3)) * torch.tensor([1.0, float("nan")]))
+    guide = guidance(compat=compat, distance=lambda x_in: x_in.sum((1, 2, 3)) * torch.tensor([1.0, float("nan")]))
     gradient = guide(x, x0, only(init_scale=1.0))
     assert guide.report.skipped.tolist() == [False, True]
     assert gradient[1].abs().max() == 0
@@ -356,9 +366,9 @@ def test_drop_non_finite_knows_infinity():
 
 
 def test_likeness_is_zero_for_the_init_itself():
-    distance = likeness(PERCEPTORS, INIT)
-    torch.testing.assert_close(distance(INIT), torch.zeros(1, dtype=torch.float64))
-    assert distance(-INIT).item() > 1e-3
+    distance = likeness(PERCEPTORS, PICTURE)
+    torch.testing.assert_close(distance(PICTURE), torch.zeros(1, dtype=torch.float64))
+    assert distance(-PICTURE).item() > 1e-3
 
 
 @pytest.mark.parametrize("overview", [1, 4, 7])
@@ -371,7 +381,7 @@ def test_the_originals_step_written_out(networks, overview):
     )
     generator = torch.Generator().manual_seed(6)
     x = 2 * torch.randn(1, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
-    guide = guidance(1, init_loss=None, compat=True)
+    guide = guidance(1, distance=None, compat=True)
     ours = GuidedDenoiser(unet, guide)(x, step).gradient
 
     x = x.clone().requires_grad_()
@@ -379,7 +389,7 @@ def test_the_originals_step_written_out(networks, overview):
     factor = DIFFUSION.alpha_sigma(step.index)[1]
     x_in = prediction.x0 * factor + x * (1 - factor)
     x_in_grad = torch.zeros_like(x_in)
-    for view in guide.views:
+    for view in views_of(guide):
         perceptor, targets, weights = view.perceptor, view.targets[0][0], view.weights[0]
         mean, std = (torch.tensor(v, dtype=x.dtype).view(3, 1, 1) for v in (perceptor.mean, perceptor.std))
         for _ in range(cuts.batches):

@@ -11,6 +11,7 @@ from torch import Tensor
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.perceptor import Perceptor
+from disco.losses import INIT, LOSSES
 from disco.models import catalog
 from disco.pipeline.build import Networks, build
 from disco.pipeline.constraints import Symmetry
@@ -87,8 +88,19 @@ def test_a_plan_that_measures_with_lpips_asks_for_it():
     def apart(x: Tensor, y: Tensor) -> Tensor:
         return (x - y).square().mean((1, 2, 3))
 
-    loss = build(plan, networks(lpips=apart), start).guidance.init_loss
-    assert float(loss(start.init)) == 0 < float(loss(start.init + 1))
+    (term,) = (term for term in build(plan, networks(lpips=apart), start).guidance.terms if term.loss is INIT)
+    assert float(term.value(start.init)) == 0 < float(term.value(start.init + 1))
+
+
+def test_a_pipeline_has_a_term_for_every_declared_loss():
+    everything = {loss.scale: 5 for loss in LOSSES}
+    plan = plan_of(perlin_init=True, skip_steps=1, compat="disco57", **everything)
+    terms = build(plan, networks(), start_of(plan, [0], CPU)).guidance.terms
+    assert tuple(term.loss for term in terms) == LOSSES
+    without = plan_of(**everything)
+    terms = build(without, networks(), start_of(without, [0], CPU)).guidance.terms
+    assert [term.loss for term in terms] == [loss for loss in LOSSES if loss is not INIT]
+    assert all(without.pulls(loss) == (loss is not INIT) for loss in LOSSES)
 
 
 def test_the_last_picture_is_made_symmetric_once_more_and_no_other():

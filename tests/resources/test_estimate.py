@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from disco.arrangement import Arrangement
+from disco.losses import INIT
 from disco.resources import cost
 from disco.resources import estimate as estimates
 from disco.resources import ledger as ledgers
@@ -99,7 +100,7 @@ def test_the_work_that_is_planned_is_the_work_that_is_done(given, plan_of):
     plan = plan_of(steps=4, cut_overview="[2]*500+[4]*500", **given)
     networks = SESSION.networks(plan, CPU, PLAIN)
     steps = render_batch(plan, networks, plan.seeds, CPU)
-    if plan.pulls_to_init:  # what it is compared with is embedded once
+    if plan.pulls(INIT):  # what it is compared with is embedded once
         plan = replace(plan, steps=plan.steps[1:])
         next(steps)
     with Ledger("cpu", 64) as ledger:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from disco.losses import Loss
 from disco.step import Step
 
 
@@ -32,8 +35,8 @@ class Pull(NamedTuple):
     gradient: Tensor | None
 
 
-class Term(Protocol):
-    """One term of the loss."""
+class Pulling(Protocol):
+    """What pulls at the pictures of a step: a term, or several that are worked out together."""
 
     @property
     def reads(self) -> str:
@@ -44,3 +47,31 @@ class Term(Protocol):
 
     def pull(self, seen: Seen, step: Step) -> Pull:
         """Its losses and their gradient at a step that it wants."""
+
+
+class Term(Pulling, Protocol):
+    """One term of the loss."""
+
+    @property
+    def loss(self) -> Loss:
+        """Which loss, as it is declared."""
+
+
+@dataclass(frozen=True)
+class Differentiated:
+    """A loss that autograd differentiates: what most are.
+
+    value: pictures [B, 3, H, W] -> the loss of each, unscaled, [B]. reads: as of `Term`.
+    """
+
+    loss: Loss
+    value: Callable[[Tensor], Tensor]
+    reads: str = "x_in"
+
+    def wants(self, step: Step) -> bool:
+        return bool(getattr(step, self.loss.scale))
+
+    def pull(self, seen: Seen, step: Step) -> Pull:
+        picture = getattr(seen, self.reads).detach().requires_grad_()
+        value = self.value(picture) * getattr(step, self.loss.scale)
+        return Pull({self.loss.name: value.detach()}, torch.autograd.grad(value.sum(), picture)[0])

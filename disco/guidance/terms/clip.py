@@ -16,6 +16,7 @@ from disco.guidance.cutouts import Cutouts
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.terms.base import Pull, Seen
 from disco.kernels.sphere import spherical_pull
+from disco.losses import CLIP, Loss
 from disco.step import Cuts, Step
 
 #: One for each perceptor that looks together, of each picture.
@@ -73,6 +74,7 @@ class Clip:
     cuts_at_once: int = 0
     call_all: CallAll = one_by_one
     reads: str = "x_in"
+    loss: Loss = CLIP
 
     def wants(self, step: Step) -> bool:
         return clip_wants(step)

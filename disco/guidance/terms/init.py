@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from disco.guidance.cutouts.boxes import whole_box
 from disco.guidance.perceptor import Perceptor
-from disco.guidance.terms.base import Pull, Seen
+from disco.guidance.terms.base import Differentiated
 from disco.guidance.terms.clip import spherical_distance
-from disco.step import Step
-
-#: x_in [B, 3, H, W] -> how far each picture is from its init image, [B].
-InitLoss = Callable[[Tensor], Tensor]
+from disco.losses import INIT
 
 
-@dataclass(frozen=True)
-class Init:
-    """`init_scale` times the distance of x_in to the init image; None without one."""
-
-    distance: InitLoss | None
-    reads: str = "x_in"
-
-    def wants(self, step: Step) -> bool:
-        return self.distance is not None and bool(step.init_scale)
-
-    def pull(self, seen: Seen, step: Step) -> Pull:
-        if self.distance is None:
-            raise ValueError("there is no init image to pull towards")
-        distance = self.distance(seen.x_in) * step.init_scale
-        return Pull({"init": distance.detach()}, torch.autograd.grad(distance.sum(), seen.x_in)[0])
+def init(distance: Callable[[Tensor], Tensor]) -> Differentiated:
+    """`init_scale` times the distance of x_in to the init image: x_in [B, 3, H, W] -> [B]."""
+    return Differentiated(INIT, distance)
 
 
-def likeness(perceptors: Sequence[Perceptor], init: Tensor) -> InitLoss:
+def likeness(perceptors: Sequence[Perceptor], init: Tensor) -> Callable[[Tensor], Tensor]:
     """The mean spherical distance, in the eyes of the perceptors, to `init` [B, 3, H, W]: an LPIPS without its weights.
 
     Each perceptor sees whole pictures, squeezed to its square.

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from disco.guidance.terms.base import Pull, Seen, Term
+from disco.guidance.terms.base import Pull, Pulling, Seen, Term
 from disco.kernels.losses import LOSSES, picture_losses
+from disco.losses import Loss
 from disco.step import Step
 
 
@@ -16,12 +17,11 @@ from disco.step import Step
 class PictureTerm:
     """A loss that `picture_losses` knows.
 
-    name: of `disco.kernels.losses.LOSSES`. setting: the field of `Step` that has its scale. options: what else the
-    kernel is told of it. reads: as of `Term`. pulls: false for a loss that is measured alone.
+    loss: its name is of `disco.kernels.losses.LOSSES`. options: what else the kernel is told of it. reads: as of
+    `Term`. pulls: false for a loss that is measured alone.
     """
 
-    name: str
-    setting: str
+    loss: Loss
     options: Mapping[str, Any] = field(default_factory=dict)
     reads: str = "x_in"
     pulls: bool = True
@@ -31,7 +31,7 @@ class PictureTerm:
 
     def scale(self, step: Step) -> float:
         """What the loss is multiplied by."""
-        return float(getattr(step, self.setting))
+        return float(getattr(step, self.loss.scale))
 
     def pull(self, seen: Seen, step: Step) -> Pull:
         return Together((self,)).pull(seen, step)
@@ -52,15 +52,15 @@ class Together:
 
     def pull(self, seen: Seen, step: Step) -> Pull:
         picture = getattr(seen, self.reads).detach()
-        asked = {f"{term.name}_scale": term.scale(step) for term in self.terms}
+        asked = {f"{term.loss.name}_scale": term.scale(step) for term in self.terms}
         for term in self.terms:
             asked |= term.options
         values, gradient = picture_losses(picture, **asked)
-        losses = {term.name: values[LOSSES.index(term.name)] for term in self.terms}
+        losses = {term.loss.name: values[LOSSES.index(term.loss.name)] for term in self.terms}
         return Pull(losses, gradient if self.terms[0].pulls else None)
 
 
-def together(terms: Sequence[Term]) -> Iterator[Term]:
+def together(terms: Sequence[Term]) -> Iterator[Pulling]:
     """The terms in their order, neighbours that one call of the kernel can do as one."""
     for kernel, some in groupby(terms, lambda term: isinstance(term, PictureTerm) and (term.reads, term.pulls)):
         if kernel:

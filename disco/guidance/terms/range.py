@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from disco.guidance.terms.picture import PictureTerm
+from disco.losses import RANGE
 
 
 def range_loss(x: Tensor) -> Tensor:
@@ -17,4 +18,4 @@ def range_of_x0(compat: bool = False) -> PictureTerm:
 
     compat: it is measured and does not pull: the original asks for its gradient where it has none, at x_in.
     """
-    return PictureTerm("range", "range_scale", reads="x0", pulls=not compat)
+    return PictureTerm(RANGE, reads="x0", pulls=not compat)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from disco.guidance.terms.picture import PictureTerm
+from disco.losses import SAT
 
 
 def sat_loss(x: Tensor) -> Tensor:
@@ -14,4 +15,4 @@ def sat_loss(x: Tensor) -> Tensor:
 
 def sat() -> PictureTerm:
     """`sat_scale` times `sat_loss` of x_in."""
-    return PictureTerm("sat", "sat_scale")
+    return PictureTerm(SAT)

@@ -10,6 +10,7 @@ from disco.errors import SettingsError
 from disco.guidance.terms.picture import PictureTerm
 from disco.kernels.losses import AXES, MIRRORS
 from disco.kernels.symmetry import turned
+from disco.losses import SYMMETRY
 
 
 def mean_squared(a: Tensor, b: Tensor) -> Tensor:
@@ -51,4 +52,4 @@ def symmetry_loss(x: Tensor, axis: str, distance: Callable[[Tensor, Tensor], Ten
 
 def symmetry(axis: str = "horizontal") -> PictureTerm:
     """`symmetry_loss_scale` times `symmetry_loss` of x_in."""
-    return PictureTerm("symmetry", "symmetry_loss_scale", {"symmetry_axis": axis})
+    return PictureTerm(SYMMETRY, {"symmetry_axis": axis})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from disco.guidance.terms.picture import PictureTerm
+from disco.losses import TV
 
 
 def tv_loss(x: Tensor, wrap: tuple[int, ...] = ()) -> Tensor:
@@ -23,4 +24,4 @@ def tv_loss(x: Tensor, wrap: tuple[int, ...] = ()) -> Tensor:
 
 def tv(wrap: tuple[int, ...] = ()) -> PictureTerm:
     """`tv_scale` times `tv_loss` of x_in."""
-    return PictureTerm("tv", "tv_scale", {"wrap": wrap})
+    return PictureTerm(TV, {"wrap": wrap})

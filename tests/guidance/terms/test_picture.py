@@ -190,7 +190,7 @@ def test_terms_that_read_one_picture_go_together_and_pull_as_each_alone() -> Non
         losses, gradient = each.pull(Seen(X, X), STEP)
         alone = [term.pull(Seen(X, X), STEP) for term in each.terms]
         torch.testing.assert_close(gradient, sum(pull.gradient for pull in alone if pull.gradient is not None))
-        assert losses.keys() == {term.name for term in each.terms}
+        assert losses.keys() == {term.loss.name for term in each.terms}
 
 
 def test_a_term_that_is_measured_alone_is_kept_from_those_that_pull() -> None:
