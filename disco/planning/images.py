@@ -32,14 +32,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED, SIGNED = 258, 339, 1, 2
 
 
-def check_image(path: str | Path, setting: str) -> None:
-    """Decode the picture at `path` once, all of it, and forget it.
-
-    Raises SettingsError, naming `setting`, for whatever `open_image` would refuse.
-    """
-    open_image(path, setting)
-
-
 def open_image(path: str | Path, setting: str) -> Image.Image:
     """The picture of a file, as `decoded` has it. A leading `~` stands for the home folder.
 

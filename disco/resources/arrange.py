@@ -58,8 +58,7 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
 
 def needs_no_estimate(plan: Plan) -> bool:
     """Whether the shipped models do something so small that counting would take longer than it is worth."""
-    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
     pixels = plan.width * plan.height * plan.settings.batch_size
     cuts = max(number_of(step.cuts) for step in plan.steps)
-    shipped = all(spec.weights.shipped for spec in specs) and plan.settings.init.init_loss != "lpips"
+    shipped = catalog.all_shipped(plan.settings.model, plan.perceptors) and plan.settings.init.init_loss != "lpips"
     return shipped and pixels <= SMALL_PIXELS and cuts * plan.settings.batch_size <= SMALL_CUTS

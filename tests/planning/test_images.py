@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from disco.errors import SettingsError
-from disco.planning.images import PIXEL_LIMIT, check_image, decoded, open_image, packed
+from disco.planning.images import PIXEL_LIMIT, decoded, open_image, packed
 
 
 def picture(width: int = 5, height: int = 3) -> Image.Image:
@@ -27,7 +27,7 @@ def picture(width: int = 5, height: int = 3) -> Image.Image:
 
 def refusal(path: Path | str) -> str:
     with pytest.raises(SettingsError) as caught:
-        check_image(path, "init_image")
+        open_image(path, "init_image")
     message = str(caught.value)
     assert "init_image=" in message and "\n" not in message
     return message
@@ -128,7 +128,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
 def test_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     picture().save(tmp_path / "p.png")
-    check_image("~/p.png", "init_image")
+    open_image("~/p.png", "init_image")
 
 
 def test_missing_folder_and_special_files(tmp_path):
@@ -195,9 +195,9 @@ def test_what_reads_heic_is_named_where_it_is_missing(tmp_path):
     code = f"""
 import sys
 sys.modules["pillow_heif"] = None
-from disco.planning.images import check_image
+from disco.planning.images import open_image
 try:
-    check_image({str(tmp_path / "p.heic")!r}, "init_image")
+    open_image({str(tmp_path / "p.heic")!r}, "init_image")
 except ValueError as error:
     print(error)
 """

@@ -1,6 +1,7 @@
 """Samplers against guided-diffusion's own loops, and against a mixture whose score is known in closed form."""
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import guided_diffusion.gaussian_diffusion as theirs_module
@@ -10,10 +11,24 @@ from guided_diffusion.script_util import create_gaussian_diffusion
 from torch import nn
 
 from disco.diffusion.levels import Diffusion
-from disco.samplers.base import Denoised, Rung, SamplerState, guided_eps, ladder, sample
+from disco.samplers.base import Denoised, SamplerState, guided_eps, sample
 from disco.samplers.registry import samplers
 
 SHAPE = (2, 3, 8, 8)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The smallest Level, for using a sampler on its own."""
+
+    index: int
+    sampler: str = "ddim"
+    eta: float = 0.0
+
+
+def ladder(steps: int, sampler: str = "ddim", eta: float = 0.0, skip_steps: int = 0) -> tuple[Rung, ...]:
+    """Every level of a run from noise to picture: indices `steps - 1 - skip_steps` down to 0."""
+    return tuple(Rung(index, sampler, eta) for index in reversed(range(steps - skip_steps)))
 
 
 class Toy(nn.Module):

@@ -104,30 +104,15 @@ def inner_boxes(
 
     Args: ic_pow at least 0, the original's `cut_ic_pow`; generators on the CPU. Raises ValueError for a negative one.
     """
-    smallest, largest = _side_range(height, width, resolution, ic_pow)
+    if ic_pow < 0:
+        raise ValueError(f"ic_pow={ic_pow}: allowed are numbers from 0")
+    smallest, largest = min(height, width, resolution), min(height, width)
     u = torch.cat([torch.rand(3, n, dtype=torch.float64, generator=each) for each in generators], dim=1)
     side = (u[0] ** ic_pow * (largest - smallest) + smallest).long()
     # Where the picture goes on at its other edge, a square fits anywhere.
     last_row = torch.full_like(side, height - 1) if -2 in wrap else height - side
     last_column = torch.full_like(side, width - 1) if -1 in wrap else width - side
     return Boxes(uniform_integers(u[1], last_row), uniform_integers(u[2], last_column), side, side)
-
-
-def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_pow: float) -> Tensor:
-    r"""The law of an inner cut's side, in closed form.
-
-        P(S <= s)  =  P(u^ic_pow (largest - smallest) < s + 1 - smallest)
-                   =  min(1, (s + 1 - smallest) / (largest - smallest))^(1 / ic_pow)       smallest <= s < largest
-
-    0 below and 1 above; a side that cannot vary, or ic_pow 0, is `largest` always.
-
-    Args: side: whole numbers, any shape. Returns float64 of that shape. Raises ValueError for a negative ic_pow.
-    """
-    smallest, largest = _side_range(height, width, resolution, ic_pow)
-    side = side.to(torch.float64)
-    if ic_pow == 0 or smallest == largest:
-        return (side >= largest).to(torch.float64)
-    return ((side + 1 - smallest) / (largest - smallest)).clamp(0, 1) ** (1 / ic_pow)
 
 
 def random_boxes(n: int, height: int, width: int, resolution: int, generator: torch.Generator) -> Boxes:
@@ -150,12 +135,6 @@ def random_boxes(n: int, height: int, width: int, resolution: int, generator: to
     for _ in range(whole):
         boxes += whole_box(height, width, margin, margin)
     return boxes
-
-
-def _side_range(height: int, width: int, resolution: int, ic_pow: float) -> tuple[int, int]:
-    if ic_pow < 0:
-        raise ValueError(f"ic_pow={ic_pow}: allowed are numbers from 0")
-    return min(height, width, resolution), min(height, width)
 
 
 def uniform_integers(u: Tensor, last: Tensor) -> Tensor:

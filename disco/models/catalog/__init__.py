@@ -117,6 +117,11 @@ def networks_of(model: ModelConfig, perceptors: Sequence[str]) -> list[NetworkSp
     return [unet(model.diffusion_model), *second, *map(perceptor, perceptors)]
 
 
+def all_shipped(model: ModelConfig, perceptors: Sequence[str]) -> bool:
+    """Whether a run with these settings draws and is guided by networks that come with the package, which are small."""
+    return all(spec.weights.shipped for spec in networks_of(model, perceptors))
+
+
 def networks() -> list[NetworkSpec]:
     """Every network that the catalog lists itself."""
     return [*UNETS, *SECONDARIES, *BACKBONES, *PERCEPTORS]

@@ -14,10 +14,27 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from disco.guidance.cutouts import Cutouts
-from disco.guidance.cutouts.boxes import Boxes, inner_boxes, inner_side_cdf, overview_box, random_boxes
+from disco.guidance.cutouts.boxes import Boxes, inner_boxes, overview_box, random_boxes
 from disco.step import Cuts
 
 PLAIN = Cuts(family="scheduled", overview=4, inner=6, ic_pow=1.0, icgray_p=0.0, cutn=8, batches=1, skip_augs=False)
+
+
+def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_pow: float) -> Tensor:
+    r"""The law of an inner cut's side, in closed form.
+
+        P(S <= s)  =  P(u^ic_pow (largest - smallest) < s + 1 - smallest)
+                   =  min(1, (s + 1 - smallest) / (largest - smallest))^(1 / ic_pow)       smallest <= s < largest
+
+    0 below and 1 above; a side that cannot vary, or ic_pow 0, is `largest` always.
+
+    Args: side: whole numbers, any shape. Returns float64 of that shape.
+    """
+    smallest, largest = min(height, width, resolution), min(height, width)
+    side = side.to(torch.float64)
+    if ic_pow == 0 or smallest == largest:
+        return (side >= largest).to(torch.float64)
+    return ((side + 1 - smallest) / (largest - smallest)).clamp(0, 1) ** (1 / ic_pow)
 
 
 def plan(**changes: object) -> Cuts:
@@ -94,8 +111,6 @@ def test_ic_pow_zero_takes_the_largest_and_below_zero_is_refused() -> None:
     assert inner_side_cdf(torch.tensor([39, 40]), 40, 50, 8, 0).tolist() == [0, 1]
     with pytest.raises(ValueError, match="ic_pow=-1"):
         inner_boxes(1, 40, 50, 8, -1, seeded())
-    with pytest.raises(ValueError, match="ic_pow=-1"):
-        inner_side_cdf(torch.tensor([39]), 40, 50, 8, -1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 64), (64, 40), (48, 48), (40, 63)])
