@@ -6,6 +6,7 @@ import dataclasses
 import os
 import platform
 import statistics
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from disco.arrangement import Arrangement
+    from disco.resources.speed import Speed
 
 USAGE = "disco doctor                                 what this machine can run, and about how fast\n"
 
@@ -38,36 +40,54 @@ def run(words: list[str]) -> int:
         return 0
     if words:
         raise SettingsError(f"disco doctor takes no words, and was given {' '.join(words)!r}")
-    import torch
-
     from disco.arrangement import PRECISIONS
-    from disco.models.files import store
-    from disco.resources.arrange import arrange
     from disco.resources.candidates import auto_precisions
     from disco.resources.device import choose_device
-    from disco.resources.estimate import estimate
     from disco.resources.speed import measure_speed
-    from disco.resources.watch import free_memory
-    from disco.run.session import specs_of
 
     device = choose_device("auto")
+    dtype = PRECISIONS[auto_precisions(device.type)[0]]
+    speed = measure_speed(device, dtype)
+    show_machine(device, dtype, speed)
+    plans = {name: plan_of(given) for name, given in CANDIDATES}
+    show_models(list(plans.values()))
+    show_candidates(plans, device, speed)
+    print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
+    return 0
+
+
+def show_machine(device: torch.device, dtype: torch.dtype, speed: Speed) -> None:
+    """What there is to compute with. speed: in that dtype."""
+    import torch
+
+    from disco.resources.watch import free_memory
+
     print(f"disco doctor\n\nThe machine ({platform.system()} {platform.machine()}, Python {platform.python_version()})")
     print(f"  computes on     {device_in_words(device)}")
     print(f"  free memory     {format_bytes(free_memory(device))}")
-    dtype = PRECISIONS[auto_precisions(device.type)[0]]
-    speed = measure_speed(device, dtype)
     name = str(dtype).removeprefix("torch.")
     print(f"  PyTorch         {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"  matrix products {speed.flops / 1e9:.0f} GFLOP/s in {name}, {speed.moved / 1e9:.1f} GB/s of memory")
 
-    plans = {name: plan_of(given) for name, given in CANDIDATES}
+
+def show_models(plans: Sequence[Plan]) -> None:
+    """Which of the networks that the plans use are here."""
+    from disco.models.files import store
+    from disco.run.session import specs_of
+
     print("\nModels")
-    specs = dict.fromkeys(spec for plan in plans.values() for spec in specs_of(plan))
+    specs = dict.fromkeys(spec for plan in plans for spec in specs_of(plan))
     missing = [spec for spec in specs if store.find(spec.weights) is None]
     for spec in specs:
         print(f"  {'missing' if spec in missing else 'here   '} {spec.name}")
     if missing:
         print("  disco models fetch preset=disco57 brings the missing ones")
+
+
+def show_candidates(plans: Mapping[str, Plan], device: torch.device, speed: Speed) -> None:
+    """Which of the plans the machine can run, in which arrangement, and about how fast."""
+    from disco.resources.arrange import arrange
+    from disco.resources.estimate import estimate
 
     print("\nWhat it can run, for one picture; seconds are estimates (counting takes a while)", flush=True)
     for name, plan in plans.items():
@@ -83,8 +103,6 @@ def run(words: list[str]) -> int:
             f"{format_seconds(step * len(plan.steps))} in all; {arrangement_in_words(arrangement)}",
             flush=True,
         )
-    print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
-    return 0
 
 
 def plan_of(given: dict[str, Any]) -> Plan:
