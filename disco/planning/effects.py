@@ -95,7 +95,7 @@ def without_effect(
     modes = {step.sampler for step in steps}
     mode = sampler.diffusion_sampling_mode.upper()
     if "ddim" not in modes and any(schedules["eta"].values):
-        noise = "which adds no noise" if mode == "PLMS" else "whose steps have their own noise"
+        noise = "whose steps have their own noise" if mode == "DDPM" else "which adds no noise"
         yield "eta", f" under {mode}, {noise}"
     if "plms" not in modes:
         yield "plms_order", f" under {mode}" if mode != "PLMS" else " with ddim_switch=0"
