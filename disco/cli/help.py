@@ -20,7 +20,7 @@ disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +
 disco study=prompts --dry-run                what it would render, and how long that takes
 disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
 disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
-disco resume FOLDER                          render the pictures that a run still lacks which was interrupted or killed
+disco resume FOLDER [name=value ...]         go on with a run that was interrupted or killed, where it stopped
 disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders

@@ -33,7 +33,7 @@ from disco.pipeline.constraints import Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.pipeline.start import Start
 from disco.planning.plan import Plan
-from disco.samplers.base import Sampled, sample
+from disco.samplers.base import Sampled, SamplerState, sample
 from disco.samplers.registry import samplers
 from disco.step import Step
 
@@ -57,6 +57,18 @@ class Networks(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Position:
+    """Where a run stands between two steps, and all that it needs to go on.
+
+    done: how many steps are. x: [B, 3, H, W] at the level of the next one. state: the sampler's.
+    """
+
+    done: int
+    x: Tensor
+    state: SamplerState
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
 
@@ -71,9 +83,13 @@ class Pipeline:
     streams: Sequence[ImageStreams]
     x: Tensor
 
-    def sample(self) -> Iterator[Sampled]:
-        """Render, step by step; the picture of the last step is the run's."""
-        x, steps, denoiser = self.x, self.plan.steps, self.denoiser
+    def sample(self, position: Position | None = None) -> Iterator[Sampled]:
+        """Render, step by step; the picture of the last step is the run's.
+
+        position: where to go on, which gives what the steps from there on gave; None for the beginning.
+        """
+        steps, denoiser = self.plan.steps[position.done if position else 0 :], self.denoiser
+        x = self.x if position is None else position.x
         compat = self.plan.settings.compat == "disco57"
         sampled_steps = sample(
             denoiser,
@@ -81,6 +97,7 @@ class Pipeline:
             self.diffusion,
             steps,
             noise=self.noise,
+            state=None if position is None else position.state,
             samplers=samplers(self.plan.settings.sampler.plms_order),
             transform=self.symmetry.before,
             denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,

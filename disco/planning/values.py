@@ -37,6 +37,16 @@ def cuts_at_once(settings: Settings) -> int | None:
     return given
 
 
+def state_rate(settings: Settings) -> int | None:
+    """The setting state_rate; None for auto."""
+    given = settings.output.state_rate
+    if given == "auto":
+        return None
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise SettingsError(f"state_rate is {given!r}, but must be auto or a count of steps from 0")
+    return given
+
+
 def metrics_of(given: Any) -> tuple[str, ...]:
     """What to measure, of METRIC_NAMES: true is everything, false nothing, else a list of names.
 
@@ -75,6 +85,7 @@ def check_names(settings: Settings) -> None:
         catalog.secondary(models.secondary_model)
     memory_limit(settings)
     cuts_at_once(settings)
+    state_rate(settings)
     device = settings.machine.device
     if not DEVICE.fullmatch(device):
         raise SettingsError(f"device is {device!r}, but must be auto, cpu, cuda, cuda:N or mps")

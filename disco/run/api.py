@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from disco.planning.inputs import files_of, forget_fetched, named
 from disco.planning.plan import Plan, build_plan
+from disco.planning.values import state_rate
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
-from disco.run.folder.earlier import Earlier
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import RunFolder
 from disco.run.loop import Listeners, RunLoop, StepCallback, batches_of, truncates
 from disco.run.results import Picture, Run
+from disco.run.resuming import Resumed, changed, pinned, where_it_stands
 from disco.run.setup import set_up
+from disco.run.state import FRAMES
 from disco.settings.config import Settings, from_dict, load
 from disco.settings.overrides import from_python
 from disco.settings.paths import expanded
@@ -83,23 +86,35 @@ def resume(
     quiet: bool = True,
     on_step: StepCallback | None = None,
     on_note: Callable[[str], object] | None = None,
+    anyway: bool = False,
+    overrides: Sequence[str] = (),
 ) -> Run:
-    """Go on with a run that was interrupted, failed or killed: render the pictures that its folder lacks.
+    """Go on with a run that was interrupted, failed or killed, wherever it stopped.
 
-    A picture that was half done begins anew, and so do its batch mates. In the end the folder holds what it would hold
-    had the run not stopped. quiet, on_step: as for `render`; on_note: as for `render_settings`.
+    A picture that was half done goes on from the last state that was saved of it (setting state_rate), or begins anew
+    where there is none. In the end the folder holds what it would hold had the run not stopped, to the bit: the rest is
+    computed on as many threads, with the kernels and the arrangement of memory of the beginning.
+
+    quiet, on_step: as for `render`; on_note: as for `render_settings`. anyway: also with other weights, versions or
+    another device, which gives other pictures. overrides: settings in Hydra's grammar, of those that a run may have
+    otherwise from here on: how it is followed, or more batches (`disco.run.resuming.CHANGEABLE`).
 
     Raises `disco.errors.SettingsError` for a folder without a run, a finished run, one that another process is at work
-    on, and one whose rest would be of other weights, settings or precision.
+    on, settings that would make other pictures, and, unless `anyway`, for other weights, versions or another device.
     """
     started = time.perf_counter()
     place = expanded(folder)
     record = read_record(place / "run.json")
-    plan = build_plan(from_dict(record["settings"]), files_of(record, place / "run.json"))
+    now = changed(from_dict(record["settings"]), overrides, str(place / "run.json"))
+    plan = build_plan(now, files_of(record, place / "run.json"))
     out = run_folder(plan, place)
     try:
-        earlier = out.reopen(batches_of(plan), [step.number for step in plan.steps])
-        return _run(plan, out, Listeners(quiet, on_step, on_note), started, earlier)
+        batches = batches_of(plan)
+        earlier = out.reopen(batches, [step.number for step in plan.steps])
+        earlier = replace(earlier, record={**earlier.record, "settings": now})
+        earlier, state = where_it_stands(place, earlier, batches, out.notes)
+        plan, listeners = pinned(plan, record), Listeners(quiet, on_step, on_note)
+        return _run(plan, out, listeners, started, Resumed(earlier, state, anyway))
     finally:
         out.release()
 
@@ -107,12 +122,13 @@ def resume(
 def run_folder(plan: Plan, folder: Path) -> RunFolder:
     """The folder of a run, not made yet."""
     output = plan.settings.output
-    return RunFolder(folder, output.video, output.fps, truncates(plan))
+    frames = folder / FRAMES if state_rate(plan.settings) != 0 else None
+    return RunFolder(folder, output.video, output.fps, truncates(plan), frames)
 
 
 def _run(
-    plan: Plan, out: RunFolder | None, listeners: Listeners, started: float, earlier: Earlier | None = None
+    plan: Plan, out: RunFolder | None, listeners: Listeners, started: float, resumed: Resumed | None = None
 ) -> Run:
     """Run a plan with torch in the state that it asks for. started: when, by `time.perf_counter`."""
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
-        return RunLoop(plan, out, set_up(plan, threads, call_all), listeners, started, earlier).run()
+        return RunLoop(plan, out, set_up(plan, threads, call_all), listeners, started, resumed).run()

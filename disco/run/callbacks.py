@@ -66,8 +66,9 @@ class TensorBoard:
     step that shows progress; metrics at the end; the settings as a text.
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self._folder, self._plan = folder, plan
+    def __init__(self, folder: Path, plan: Plan, going_on: Mapping[int, int] | None = None) -> None:
+        """going_on: of pictures whose files are there already, the step they go on at; what is later in them goes."""
+        self._folder, self._plan, self._going_on = folder, plan, going_on or {}
         self._logs: dict[int, SummaryWriter] = {}
 
     def __call__(self, event: StepEvent) -> None:
@@ -101,7 +102,7 @@ class TensorBoard:
         if picture not in self._logs:
             from torch.utils.tensorboard import SummaryWriter  # takes a second, and few runs want it
 
-            log = SummaryWriter(str(self._folder / f"image_{picture}"))
+            log = SummaryWriter(str(self._folder / f"image_{picture}"), purge_step=self._going_on.get(picture))
             settings = json.dumps(to_dict(self._plan.settings), indent=2, ensure_ascii=False)
             log.add_text("settings", f"```json\n{settings}\n```")
             self._logs[picture] = log

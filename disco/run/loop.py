@@ -13,6 +13,7 @@ from torch import Tensor
 from disco.errors import RenderError, SettingsError
 from disco.pipeline.build import Networks
 from disco.planning.plan import Plan
+from disco.planning.values import state_rate
 from disco.resources.watch import memory_record
 from disco.run.callbacks import StepEvent, TensorBoard
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
@@ -22,8 +23,11 @@ from disco.run.folder.run_folder import RunFolder
 from disco.run.progress import Progress
 from disco.run.record import record_of
 from disco.run.results import Picture, Run, measured, read_picture
+from disco.run.resuming import Resumed
 from disco.run.setup import Setup
+from disco.run.state import SavedState, StateKeeper, on_device, remove_states
 from disco.run.steps import StepResult, render_batch
+from disco.settings.paths import in_one_line
 from disco.step import Step
 
 #: What `disco.render` calls after every step.
@@ -54,23 +58,33 @@ def batches_of(plan: Plan) -> list[range]:
     return [range(first, first + size) for first in range(0, len(plan.seeds), size)]
 
 
-def tensorboard_of(plan: Plan, folder: Path | None) -> TensorBoard | None:
-    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder."""
+def keeper_of(plan: Plan, out: RunFolder | None) -> StateKeeper | None:
+    """Who writes where a run stands; None for one that leaves nothing on disk, or is never to be gone on with."""
+    every = state_rate(plan.settings)
+    return None if out is None or every == 0 else StateKeeper(out.path, every)
+
+
+def tensorboard_of(plan: Plan, folder: Path | None, earlier: Earlier | None = None) -> TensorBoard | None:
+    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder.
+
+    earlier: what the run goes on from, of which the event files stay.
+    """
     if not plan.settings.output.tensorboard:
         return None
     if folder is None:
         raise SettingsError("tensorboard=true needs a run folder to write into; name one with folder=...")
-    return TensorBoard(folder / "tensorboard", plan)
+    return TensorBoard(folder / "tensorboard", plan, dict.fromkeys(earlier.middle, earlier.done) if earlier else {})
 
 
 class RunLoop:
     """One run of a plan, with all that it has made so far.
 
-    started: when, by `time.perf_counter`. earlier: what a run left that this one goes on from.
+    started: when, by `time.perf_counter`. resumed: what a run left that this one goes on from.
 
     lines: of steps.jsonl. latest: the last prediction of each picture of the present batch, [3, H, W], by its number.
-    pictures: the finished ones, by number. faults: why pictures show nothing, by number. complete: whether all steps
-    of all pictures are done.
+    position: where the present batch stands after the last step that all have been told of; None before the first.
+    pictures: the finished ones, by number. faults: why pictures show nothing, by number. complete: whether all steps of
+    all pictures are done.
     """
 
     def __init__(
@@ -80,13 +94,15 @@ class RunLoop:
         setup: Setup,
         listeners: Listeners,
         started: float,
-        earlier: Earlier | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         self.plan, self.out, self.setup, self.listeners = plan, out, setup, listeners
-        self.started, self.earlier = started, earlier
-        self.board = tensorboard_of(plan, None if out is None else out.path)
+        self.started, self.resumed = started, resumed
+        self.board = tensorboard_of(plan, None if out is None else out.path, resumed.earlier if resumed else None)
         self.truncate = truncates(plan)
-        self.lines: list[dict[str, Any]] = list(earlier.lines if earlier else ())
+        self.states = keeper_of(plan, out)
+        self.position: SavedState | None = None
+        self.lines: list[dict[str, Any]] = list(resumed.earlier.lines if resumed else ())
         self.latest: dict[int, Tensor] = {}
         self.pictures: dict[int, Picture] = {}
         self.faults: dict[int, str] = {}
@@ -104,10 +120,12 @@ class RunLoop:
             self.render(self.setup.load(self.plan), batches)
             notes = self.finish_complete()
         except KeyboardInterrupt as interrupt:
+            self.save_state()
             self.keep()
             self.finish_interrupted(interrupt)
             raise
         except BaseException as error:  # also what a callback raises to end the process
+            self.save_state()
             self.finish_failed(error)
             raise
         made = tuple(self.pictures[number] for number in sorted(self.pictures))
@@ -125,27 +143,34 @@ class RunLoop:
         if out is None:
             return batches
         record = record_of(plan, self.setup)
-        if self.earlier is None:
+        if self.resumed is None:
             out.start(record)
             keeps = plan.settings.output.keep_inputs
             out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
             return batches
-        out.go_on(record, self.earlier)
-        self.pictures |= {number: read_picture(plan, out.path, number) for number in self.earlier.numbers}
+        out.go_on(record, self.resumed.earlier, self.resumed.anyway)
+        self.pictures |= {number: read_picture(plan, out.path, number) for number in self.resumed.earlier.numbers}
         return [numbers for numbers in batches if numbers[0] not in self.pictures]
 
     def render(self, networks: Networks, batches: Sequence[range]) -> None:
         """Render these batches."""
         plan, device = self.plan, self.setup.device
-        with Progress(len(batches) * len(plan.steps), self.listeners.quiet) as bar:
+        state = self.resumed.state if self.resumed else None
+        with Progress(len(batches) * len(plan.steps) - (state.done if state else 0), self.listeners.quiet) as bar:
             if self.setup.compiling:
                 bar.begin("compiling, once for each shape")
             for numbers in batches:
-                for result in render_batch(plan, networks, [plan.seeds[number] for number in numbers], device):
+                goes_on = state is not None and state.pictures == tuple(numbers)
+                positions = on_device(state, device) if state is not None and goes_on else ()
+                seeds = [plan.seeds[number] for number in numbers]
+                for result in render_batch(plan, networks, seeds, device, positions):
                     self.take(result, numbers)
                     bar.step(result.line["loss"])
                     self.tell(result)
+                    self.position = SavedState(tuple(numbers), result.positions)
+                    self.save_when_due()
                 self.keep()
+                self.forget_state()
         self.complete = True
 
     def take(self, result: StepResult, numbers: Sequence[int]) -> None:
@@ -169,7 +194,7 @@ class RunLoop:
             first = min(self.latest)
             out.progress(self.latest[first], seeds[first])
         for number, x0 in self.latest.items():
-            out.frame(number, x0)
+            out.frame(number, x0, step.number)
             if step.save_partial:
                 out.partial(number, step.share, x0, seeds[number])
 
@@ -186,15 +211,40 @@ class RunLoop:
             if self.board is not None:
                 self.board.measured(number, self.pictures[number].metrics)
 
+    # Where it stands, on disk
+
+    def save_when_due(self) -> None:
+        """Write where the batch stands, where that is due and not the end."""
+        done = self.position.done if self.position else 0
+        if self.states is not None and done < len(self.plan.steps) and self.states.is_due(done):
+            self.save_state()
+
+    def save_state(self) -> None:
+        """Write where the batch stands. A run is not lost for a state that cannot be written; that costs a note."""
+        if self.out is None or self.states is None or self.position is None:
+            return
+        try:
+            self.out.sync_steps()
+            self.states.write(self.position)
+        except OSError as error:
+            self.states = None
+            self.out.notes.append(f"the run cannot be resumed in its middle, for {in_one_line(error)}")
+
+    def forget_state(self) -> None:
+        """The present batch is finished, so where it stood need not be known any more."""
+        self.position = None
+        if self.out is not None:
+            remove_states(self.out.path)
+
     # Its end
 
     def seconds(self) -> float:
         """How long the run took so far, with what an earlier one took."""
-        return time.perf_counter() - self.started + (self.earlier.seconds if self.earlier else 0)
+        return time.perf_counter() - self.started + (self.resumed.earlier.seconds if self.resumed else 0)
 
     def finish_complete(self) -> list[str]:
         """Complete the records of a run whose steps are all done, and once more where that was interrupted."""
-        if self.out is not None and self.earlier is not None:
+        if self.out is not None and self.resumed is not None:
             self.lines.sort(key=lambda line: line["pictures"])  # and by step, as they were
             self.out.rewrite_steps(self.lines)
         return self.finish("failed", error=in_a_line(self.faults)) if self.faults else self.finish("finished")

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from disco.guidance.calls import one_by_one
 from disco.guidance.gradient import Report
-from disco.pipeline.build import Networks, Pipeline, build
+from disco.pipeline.build import Networks, Pipeline, Position, build
 from disco.pipeline.start import start_of
 from disco.planning.plan import Plan
+from disco.samplers.base import Sampled
 from disco.step import Step
 
 #: Devices that work through a queue: they are handed the next step before anyone waits for the numbers of the last.
@@ -25,30 +26,37 @@ T = TypeVar("T")
 
 
 class StepResult(NamedTuple):
-    """A finished step: the pictures it predicts, [B, 3, H, W], and its line of steps.jsonl."""
+    """A finished step: the pictures it predicts, [B, 3, H, W], its line of steps.jsonl, and where each then stands."""
 
     step: Step
     x0: Tensor
     line: dict[str, Any]
+    positions: tuple[Position, ...]
 
 
-def render_batch(plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device) -> Iterator[StepResult]:
+def render_batch(
+    plan: Plan, networks: Networks, seeds: Sequence[int], device: torch.device, positions: Sequence[Position] = ()
+) -> Iterator[StepResult]:
     """Render the pictures of these seeds side by side, step by step.
+
+    positions: where each goes on, all after as many steps; none for the beginning.
 
     Each is computed on its own, with the memory of one, or of as many as `networks.call_all` calls at once. Computed in
     one tensor, a picture's rounding would depend on its mates', and guidance is chaotic: 1e-6 after the first step is
     another picture after the tenth.
     """
     if len(seeds) == 1:
-        yield from results_of(build(plan, networks, start_of(plan, seeds, device)))
+        yield from results_of(build(plan, networks, start_of(plan, seeds, device)), *positions)
         return
     own = networks._replace(call_all=one_by_one)
-    pictures = [render_batch(plan, own, [seed], device) for seed in seeds]
+    places = [[position] for position in positions] or [[] for _ in seeds]
+    pictures = [render_batch(plan, own, [seed], device, at) for seed, at in zip(seeds, places, strict=True)]
     clock = time.perf_counter()
-    for step in plan.steps:
+    for step in plan.steps[positions[0].done if positions else 0 :]:
         results: list[StepResult] = networks.call_all(partial(next, each) for each in pictures)
         line = joined([result.line for result in results]) | {"seconds": time.perf_counter() - clock}
-        yield StepResult(step, torch.cat([result.x0 for result in results]), line)
+        there = tuple(position for result in results for position in result.positions)
+        yield StepResult(step, torch.cat([result.x0 for result in results]), line, there)
         clock = time.perf_counter()  # whoever was handed the result may have taken a while
 
 
@@ -64,23 +72,23 @@ def joined(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def results_of(pipeline: Pipeline) -> Iterator[StepResult]:
-    """Sample the pipeline's pictures in one tensor, step by step."""
+def results_of(pipeline: Pipeline, position: Position | None = None) -> Iterator[StepResult]:
+    """Sample the pipeline's pictures in one tensor, step by step, from a position on or from the beginning."""
     clock = time.perf_counter()
-    launched = launch(pipeline)
-    for step, x0, numbers in one_behind(launched) if pipeline.x.device.type in AHEAD else launched:
+    launched = launch(pipeline, position)
+    for step, sampled, numbers in one_behind(launched) if pipeline.x.device.type in AHEAD else launched:
         line = line_of(step, numbers)
         line["seconds"] = time.perf_counter() - clock
-        yield StepResult(step, x0, line)
+        yield StepResult(step, sampled.x0, line, (Position(step.number + 1, sampled.x, sampled.state),))
         clock = time.perf_counter()  # whoever was handed the result may have taken a while
 
 
-def launch(pipeline: Pipeline) -> Iterator[tuple[Step, Tensor, Numbers]]:
-    """Every step with what it predicts, [B, 3, H, W], and its numbers on their way."""
-    guidance = pipeline.guidance
-    for step, sampled in zip(pipeline.plan.steps, pipeline.sample(), strict=True):
+def launch(pipeline: Pipeline, position: Position | None = None) -> Iterator[tuple[Step, Sampled, Numbers]]:
+    """Every step with what came of it, and its numbers on their way."""
+    guidance, steps = pipeline.guidance, pipeline.plan.steps[position.done if position else 0 :]
+    for step, sampled in zip(steps, pipeline.sample(position), strict=True):
         report, guidance.report = guidance.report, None
-        yield step, sampled.x0, Numbers(report, sampled.x0)
+        yield step, sampled, Numbers(report, sampled.x0)
 
 
 def one_behind(items: Iterable[T]) -> Iterator[T]:

@@ -185,6 +185,11 @@ class OutputConfig:
     metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
     tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
     keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)
+    state_rate: Any = _setting(
+        "steps from one saved state to the next, which disco resume goes on from; auto: as often as takes a hundredth "
+        "of the time, 0 = never",
+        before=0,
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from disco.study.results import Value
 #: Settings that the key of a cell does not hold, for they say where a run goes and how it is followed: runs that differ
 #: in nothing else are the same cell.
 NOT_IN_KEY = tuple(
-    f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs")
+    f"output.{name}"
+    for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
 )
 
 

@@ -97,7 +97,6 @@ class Worker:
                 self.try_once(job.key)
                 self.say(job)
                 check_inputs(job)
-                clear_run(folder)
                 self.render_into(job, folder)
             except Exception as error:  # whatever it is, the other cells go on
                 record_failure(job, folder, error)
@@ -106,11 +105,20 @@ class Worker:
             return True
 
     def render_into(self, job: Job, folder: Path) -> None:
-        from disco.run.api import render_settings
+        """Render a cell: the rest of it where a worker that stopped has left a state that can be gone on with."""
+        from disco.run.api import render_settings, resume
+        from disco.run.state import states_in
 
         def tell(note: str) -> None:
             print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)
 
+        if states_in(folder):
+            try:
+                resume(folder, quiet=self.workers > 1, on_note=tell)
+                return
+            except SettingsError as refusal:
+                tell(f"it begins anew: {one_line(refusal)}")
+        clear_run(folder)
         render_settings(job.settings, folder, quiet=self.workers > 1, on_note=tell)
 
     def say(self, job: Job) -> None:

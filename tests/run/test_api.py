@@ -417,13 +417,14 @@ def left_by(folder):
     )
 
 
-@pytest.mark.parametrize("stop", [interrupt, kill, fail, damage])
-def test_a_run_that_stopped_ends_as_if_it_had_not(toys, tmp_path, stop):
+@pytest.mark.parametrize(("stop", "calls"), [(interrupt, 18), (kill, 18), (fail, 24), (damage, 24)])
+def test_a_run_that_stopped_ends_as_if_it_had_not(toys, tmp_path, stop, calls):
+    """calls: steps by pictures of the second batch, of six steps, from where it stood, and of the third."""
     whole = render("a red star", folder=tmp_path / "undisturbed", **SIX)
     stop(tmp_path / "run")
     toys.calls = 0
     run = resume(tmp_path / "run")
-    assert toys.calls == 4 * 6  # pictures by steps: the first batch is not rendered again
+    assert toys.calls == calls
     assert left_by(tmp_path / "run") == left_by(tmp_path / "undisturbed")
     assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(tmp_path / "undisturbed"))
     np.testing.assert_array_equal(pixels(run), pixels(whole))
@@ -439,7 +440,7 @@ def test_a_run_that_is_stopped_again_goes_on_again(toys, tmp_path):
         resume(tmp_path, on_step=stop_in_batch(2))
     toys.calls = 0
     resume(tmp_path)
-    assert toys.calls == 12
+    assert toys.calls == 6
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "finished" and len(record["resumed"]) == 2
 
@@ -460,7 +461,7 @@ def test_what_cannot_be_the_same_is_not_resumed(toys, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         given = QUICK | dict(init_image=str(tmp_path / "start.png"), skip_steps=1)
         render("a red star", folder=tmp_path / "run", on_step=lambda event: interrupted(), **given)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     toys.loads = 0
 
     def refused(said):
@@ -481,7 +482,8 @@ def test_what_cannot_be_the_same_is_not_resumed(toys, tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match="start.png is another"):
         resume(tmp_path / "run")
     assert toys.loads == 0
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert after == before
 
 
 def interrupted():
@@ -498,12 +500,15 @@ def test_pictures_that_were_handed_over_are_found_again(toys, tmp_path):
     assert left_by(tmp_path / "run") == left_by(tmp_path / "undisturbed")
 
 
-def test_what_may_move_the_last_bits_is_told(toys, tmp_path):
+def test_other_weights_and_versions_go_on_if_told_so(toys, tmp_path):
     interrupt(tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
-    (tmp_path / "run.json").write_text(json.dumps(record | {"threads": 99}))
-    note = "resumed with another threads, so the last bits of a picture may be others"
-    assert note in resume(tmp_path).notes
+    versions = record["versions"] | {"torch": "0.4"}
+    (tmp_path / "run.json").write_text(json.dumps(record | {"versions": versions}))
+    with pytest.raises(SettingsError, match="cannot be resumed to the same picture, for versions of torch are others"):
+        resume(tmp_path)
+    note = "resumed although versions of torch are others, so the pictures are others than those of an undisturbed run"
+    assert note in resume(tmp_path, anyway=True).notes
 
 
 def test_a_folder_in_use_is_left_alone(toys, tmp_path):

@@ -1,7 +1,11 @@
-"""disco resume FOLDER: go on with a run that was interrupted, failed or killed.
+"""disco resume FOLDER [name=value ...] [--anyway]: go on with a run that was interrupted, failed or killed.
 
-The pictures that its folder lacks are rendered, one that was half done from its beginning. In the end the folder holds
-what it would hold had the run not stopped. A study goes on with the command that began it.
+The pictures that its folder lacks are rendered; one that was half done goes on from the last state that was saved of it
+(state_rate says how often). In the end the folder holds what it would hold had the run not stopped, to the bit.
+Settings that only say how a run is followed may be given anew, such as display_rate=1, and n_batches be raised.
+
+A machine with other weights, other versions or another device would give other pictures, and is refused; --anyway goes
+on all the same. A study goes on with the command that began it.
 """
 
 from __future__ import annotations
@@ -13,24 +17,32 @@ import sys
 from pathlib import Path
 
 from disco.errors import RenderError, SettingsError
+from disco.settings.overrides import ASSIGNMENT, from_arguments
 from disco.settings.paths import expanded
 from disco.study.results import STUDY_FILE
 
-USAGE = "disco resume FOLDER (that of a run, with its run.json)"
+ANYWAY = "--anyway"
+
+USAGE = "disco resume FOLDER [name=value ...] [--anyway], the folder that of a run, with its run.json"
 
 
 def run(words: list[str]) -> int:
     """Render the rest and print where the pictures are. Raises SettingsError for what cannot be resumed."""
-    if len(words) != 1 or words[0].startswith("-"):
+    anyway, words = ANYWAY in words, [word for word in words if word != ANYWAY]
+    if not words or words[0].startswith("-"):
         raise SettingsError(f"resume takes one folder: {USAGE}")
     folder = expanded(words[0])
     if not os.path.exists(folder / "run.json"):
         raise SettingsError(f"{words[0]!r} holds no run that could be resumed, {_instead(folder)}")
+    for word in words[1:]:
+        if not ASSIGNMENT.fullmatch(word):
+            raise SettingsError(f"resume does not know {word!r}: {USAGE}")
+    overrides = from_arguments(words[1:])
     from disco.run.api import resume  # imports torch
 
     fault = None
     try:
-        run = resume(folder, quiet=False, on_note=_say)
+        run = resume(folder, quiet=False, on_note=_say, anyway=anyway, overrides=overrides)
     except RenderError as error:  # of pictures that show nothing
         run, fault = error.run, error
     for picture in run.pictures:

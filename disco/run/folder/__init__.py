@@ -8,6 +8,7 @@
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
     inputs/                 the init image and the image prompts, on request
     tensorboard/            TensorBoard's event files, on request
+    state/                  where the run stands, until it is finished (`disco.run.state`)
 
 Every PNG has the record of its making inside: the settings, its seed, the version, and the hashes of the weights and
 of the pictures that went in. Whole files are written beside and renamed, so that whoever looks never sees half a

@@ -12,14 +12,11 @@ from typing import Any
 
 from PIL import Image
 
-from disco.errors import SettingsError
 from disco.run.folder.pictures import is_whole
 
-#: What a run has to have in common with the one that goes on with it, by the names of run.json.
-SAME = ("version", "settings", "size", "seeds", "weights", "precision")
-
-#: What may move the last bits of a picture, and so is told.
-ALIKE = ("device", "kernels", "compile", "threads", "versions", "machine")
+#: What a run has to have in common with the one that goes on with it, by the names of run.json, or its pictures would
+#: be other ones. Kernels, threads and the arrangement of memory need not be compared: the rest has those of the record.
+SAME = ("version", "size", "weights", "precision", "device", "versions", "machine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +24,20 @@ class Earlier:
     """What a run left that did not come to its end.
 
     record: its run.json. numbers: its whole pictures, in batches that are whole. lines: of steps.jsonl, those of these
-    batches. seconds: how long it took.
+    batches, and of what is gone on with. seconds: how long it took. middle: the pictures of a batch that is gone on
+    with after `done` steps; none where all others begin anew.
     """
 
     record: Mapping[str, Any]
     numbers: tuple[int, ...]
     lines: tuple[dict[str, Any], ...]
     seconds: float
+    middle: tuple[int, ...] = ()
+    done: int = 0
+
+    def going_on(self, middle: Sequence[int], lines: Sequence[dict[str, Any]]) -> Earlier:
+        """The same, with a batch gone on with after the steps of these lines."""
+        return dataclasses.replace(self, middle=tuple(middle), done=len(lines), lines=(*self.lines, *lines))
 
 
 def left_in(
@@ -80,17 +84,13 @@ def is_complete(folder: Path, number: int, video: str) -> bool:
         return image.getcolors(1) is None
 
 
-def refuse_others(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise SettingsError where the record of a run that stopped and that of the rest are not of the same making."""
-    if others := [_difference(key, then.get(key), now.get(key)) for key in SAME if then.get(key) != now.get(key)]:
-        raise SettingsError(
-            f"{str(folder)!r} cannot be resumed, for {' and '.join(others)}; "
-            f"disco replay {folder / 'run.json'} renders it from the beginning"
-        )
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What of the record of a run that stopped is another in that of its rest, in words."""
+    return [_difference(key, then.get(key), now.get(key)) for key in SAME if then.get(key) != now.get(key)]
 
 
 def _difference(key: str, then: Any, now: Any) -> str:
     """What of a record is not as it was."""
-    if isinstance(then, dict) and isinstance(now, dict) and key != "settings":
+    if isinstance(then, dict) and isinstance(now, dict):
         return f"{key} of {', '.join(name for name in {**then, **now} if then.get(name) != now.get(name))} are others"
     return f"{key} was {then!r} and is {now!r}" if isinstance(then, str) else f"{key} is another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections import deque
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from PIL import Image
 
 from disco.errors import SettingsError
-from disco.run.folder.earlier import ALIKE, Earlier, left_in, refuse_others
+from disco.run.folder.earlier import Earlier, differences, left_in
 from disco.run.folder.files import json_line, plain, replace_file, write_record
-from disco.run.folder.pictures import PICTURE_RECORD, png_of, to_image
+from disco.run.folder.pictures import PICTURE_RECORD, is_whole, png_of, to_image
 from disco.run.folder.reading import STATUSES, read_record
 from disco.run.folder.video import Gif, Mp4, Video
 from disco.settings.extras import check_video
@@ -47,15 +49,23 @@ class RunFolder:
     run.json.
     """
 
-    def __init__(self, path: str | Path, video: str = "none", fps: int = 12, truncate: bool = False) -> None:
-        """video: "none", "gif" or "mp4"; fps: its pictures a second; truncate: as in `to_image`.
+    def __init__(
+        self,
+        path: str | Path,
+        video: str = "none",
+        fps: int = 12,
+        truncate: bool = False,
+        frames: Path | None = None,
+    ) -> None:
+        """video: "none", "gif" or "mp4"; fps: its pictures a second; truncate: as in `to_image`; frames: a folder below
+        `path` for the frames of videos, so that a run which stops can go on with them; None = they are not kept.
 
         Raises SettingsError for another video, and for mp4 where the program ffmpeg is not installed.
         """
         check_video(video)
         self.path = Path(path)
         self.notes: list[str] = []
-        self._video, self._fps, self._truncate = video, fps, truncate
+        self._video, self._fps, self._truncate, self._frames = video, fps, truncate, frames
         self._videos: dict[int, Video] = {}
         self._record: dict[str, Any] = {}
         self._lock: FileLock | None = None
@@ -116,25 +126,32 @@ class RunFolder:
             raise SettingsError(f"{str(self.path)!r} holds a finished run; there is nothing to resume")
         return earlier
 
-    def go_on(self, record: Mapping[str, Any], earlier: Earlier) -> None:
+    def go_on(self, record: Mapping[str, Any], earlier: Earlier, anyway: bool = False) -> None:
         """Begin again where `earlier` stopped. record: what `start` would be given now.
 
-        Raises SettingsError where the rest of the run would not be of the same making.
+        Raises SettingsError where the rest of the run would not be of the same making, unless `anyway`.
         """
         now, then = plain(record), earlier.record
-        refuse_others(self.path, then, now)
-        if others := [key for key in ALIKE if then.get(key) != now.get(key)]:
-            self.notes.append(f"resumed with another {', '.join(others)}, so the last bits of a picture may be others")
+        if others := " and ".join(differences(then, now)):
+            if not anyway:
+                raise SettingsError(
+                    f"{str(self.path)!r} cannot be resumed to the same picture, for {others}; --anyway goes on all the "
+                    f"same, and disco replay {self.path / 'run.json'} renders it from the beginning"
+                )
+            self.notes.append(f"resumed although {others}, so the pictures are others than those of an undisturbed run")
         resumed = [*then.get("resumed", ()), time.strftime("%Y-%m-%dT%H:%M:%S%z")]
         self._record = {key: value for key, value in then.items() if key not in ("error", "metrics")}
-        self._record |= {"status": "running", "resumed": resumed}
+        self._record |= {"status": "running", "resumed": resumed, "seeds": now["seeds"]}
         for part in self.path.glob(".*.part"):
             part.unlink()
         for number in set(range(len(now["seeds"]))) - set(earlier.numbers):
             (self.path / f"image_{number}.{self._video}").unlink(missing_ok=True)
-            shutil.rmtree(self.path / "tensorboard" / f"image_{number}", ignore_errors=True)
+            if number not in earlier.middle:
+                shutil.rmtree(self.path / "tensorboard" / f"image_{number}", ignore_errors=True)
         self.rewrite_steps(earlier.lines)
         write_record(self.path, self._record)
+        for number in earlier.middle:
+            self._take_frames(number, earlier.done)
 
     def claim(self) -> None:
         """Keep the folder to this process, until `release` or its death. Raises SettingsError where another has it."""
@@ -167,6 +184,12 @@ class RunFolder:
         with writing(path), open(path, "a", encoding="utf-8") as lines:
             lines.write(json_line(record))
 
+    def sync_steps(self) -> None:
+        """Bring steps.jsonl to the disk, so that the lines so far outlive a power cut."""
+        path = self.path / "steps.jsonl"
+        with writing(path), open(path, "a", encoding="utf-8") as lines:
+            os.fsync(lines.fileno())
+
     def progress(self, picture: Tensor, seed: int) -> None:
         """Show [3, H, W] as progress.png."""
         self._later(self._packing(self.path / "progress.png", picture, seed))
@@ -178,14 +201,16 @@ class RunFolder:
         self._later(self._packing(path, picture, seed))
         return path
 
-    def frame(self, number: int, picture: Tensor) -> None:
-        """Add a picture to the video of image `number`; nothing where no video was asked for."""
+    def frame(self, number: int, picture: Tensor, step: int) -> None:
+        """Add a step's picture to the video of image `number`; nothing where no video was asked for."""
         if self._video == "none":
             return
-        if number not in self._videos:
-            kind = Gif if self._video == "gif" else Mp4
-            self._videos[number] = kind(self.path / f"image_{number}.{self._video}", self._fps)
-        self._later(partial(self._videos[number].add, to_image(picture, self._truncate)))
+        image = to_image(picture, self._truncate)
+        self._later(partial(self._video_of(number).add, image))
+        if self._frames is not None:
+            path = self._frame_of(self._frames, number, step)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._later(partial(image.save, path, "PNG", compress_level=1))
 
     def final(self, number: int, picture: Tensor, seed: int) -> Path:
         """Write the finished picture [3, H, W] as image_<number>.png, with the record of its making inside.
@@ -232,6 +257,28 @@ class RunFolder:
             self.release()
             raise SettingsError(f"folder={str(self.path)!r} already holds a run; name another, nothing is overwritten")
 
+    def _video_of(self, number: int) -> Video:
+        if number not in self._videos:
+            kind = Gif if self._video == "gif" else Mp4
+            self._videos[number] = kind(self.path / f"image_{number}.{self._video}", self._fps)
+        return self._videos[number]
+
+    @staticmethod
+    def _frame_of(frames: Path, number: int, step: int) -> Path:
+        return frames / f"image_{number}" / f"{step:04d}.png"
+
+    def _take_frames(self, number: int, done: int) -> None:
+        """Give the video of image `number` the frames of the steps that are done; what is missing costs a note."""
+        if self._video == "none":
+            return
+        frames = [] if self._frames is None else [self._frame_of(self._frames, number, step) for step in range(done)]
+        there = [path for path in frames if is_whole(path)]
+        if len(there) < done:
+            self.notes.append(f"image_{number}.{self._video} lacks {done - len(there)} of its first {done} frames")
+        for path in there:
+            with Image.open(path) as image:
+                self._video_of(number).add(image.convert("RGB"))
+
     def _complete(self, number: int) -> None:
         """Complete a video. One that fails costs a note."""
         video = self._videos[number]
@@ -264,6 +311,7 @@ LEFT_BY_A_RUN = (
     "partials",
     "inputs",
     "tensorboard",
+    "state",
     "traceback.txt",
     ".*.part",
 )

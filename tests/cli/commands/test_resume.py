@@ -14,11 +14,12 @@ from disco.cli.main import main
 from disco.errors import RenderError
 
 
-@pytest.mark.parametrize("words", [[], ["a", "b"], ["--all"]])
+@pytest.mark.parametrize("words", [[], ["--anyway"], ["--all"]])
 def test_it_takes_one_folder(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["resume", *words]) == 2
     assert capsys.readouterr().err == (
-        "disco: error: resume takes one folder: disco resume FOLDER (that of a run, with its run.json)\n"
+        "disco: error: resume takes one folder: disco resume FOLDER [name=value ...] [--anyway], the folder that of a "
+        "run, with its run.json\n"
     )
 
 
@@ -36,7 +37,10 @@ def test_pictures_and_notes(
 ) -> None:
     import disco.run.api
 
-    def resume(folder: Path, quiet: bool, on_note: Callable[[str], object]) -> Any:
+    given = []
+
+    def resume(folder: Path, quiet: bool, on_note: Callable[[str], object], **options: Any) -> Any:
+        given.append(options)
         on_note("resumed with another device")
         run = SimpleNamespace(pictures=[SimpleNamespace(path=folder / f"image_{number}.png") for number in range(2)])
         if failing:
@@ -50,6 +54,11 @@ def test_pictures_and_notes(
     out, said = capsys.readouterr()
     assert out == f"{tmp_path / 'image_0.png'}\n{tmp_path / 'image_1.png'}\n"
     assert said == "disco: note: resumed with another device\n"
+    assert main(["resume", str(tmp_path), "--anyway", "display_rate=1", "n_batches=3"]) == 0
+    capsys.readouterr()
+    assert given[1:] == [{"anyway": True, "overrides": ["output.display_rate=1", "n_batches=3"]}]
+    assert main(["resume", str(tmp_path), "again"]) == 2
+    assert "resume does not know 'again'" in capsys.readouterr().err
     failing = True
     assert main(["resume", str(tmp_path)]) == 1
     assert capsys.readouterr() == (out, said + "disco: error: picture 1 is not finite\n")
