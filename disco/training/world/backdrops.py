@@ -20,6 +20,7 @@ from disco.training.world.shapes import Point
 EXTRA = 3  # picture sides by which a panorama is wider than the picture
 DEEPER = 0.1  # and the share by which it is higher, so that it may be shown a little further up
 SUPERSAMPLING = 3
+FINE_SIDE = 96  # pixels of a picture's smaller side from which on it shows what is seen from near
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,8 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.unit = min(width, height)
         self.height = height
+        #: Whether the picture is large enough to show what is seen from near.
+        self.fine = self.unit >= FINE_SIDE
         self.columns = width + EXTRA * self.unit
         #: How far the panorama reaches in x.
         self.span = self.columns / self.unit

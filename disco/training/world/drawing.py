@@ -16,7 +16,7 @@ from disco.training.world.places import PLACES, VOLCANIC, layers
 from disco.training.world.scene import Scene
 from disco.training.world.shapes import ellipse
 from disco.training.world.styles import STYLES, Painting
-from disco.training.world.subjects import FLYING, OPENINGS, SWIMMING, Figure, figure, figure_of
+from disco.training.world.subjects import FLYING, OPENINGS, SWIMMING, Figure, figure, figure_of, is_fine
 from disco.training.world.things import Layer, Pose, lit, paint, tinted_cover, tones_of
 
 MIN_SIDE = 16
@@ -110,7 +110,7 @@ def cast(scene: Scene, width: int, height: int, rng: random.Random) -> list[Thin
         contour = STYLES[scene.style].contour
         if contour is None and one.colour == "black" and (scene.sky == "night" or scene.place == "space"):
             contour = MOONLIT
-        shape = figure(one.subject, one.colour == "rainbow")
+        shape = figure(one.subject, one.colour == "rainbow", is_fine(width, height))
         found.append(Thing(shape, tones_of(one.colour, contour), one.pose, foot))
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
+from disco.training.world import ground
 from disco.training.world.backdrops import Canvas, Panorama
 from disco.training.world.colours import RGB
 from disco.training.world.shapes import arc
@@ -28,6 +29,8 @@ class Place:
     kind: str
     heavens: tuple[RGB, ...] = ()
     sunny: bool = True
+    #: Painted over the last of the far layers where the picture is large.
+    fine: Painter | None = None
 
 
 def slope(canvas: Canvas, colour: RGB, ridge: list[tuple[float, float]], edge: RGB | None = None) -> None:
@@ -486,10 +489,10 @@ def floorboards(canvas: Canvas, sky: str, rng: random.Random) -> None:
 # --------------------------------------------------------------------------------------------------------
 
 PLACES: dict[str, Place] = {
-    "sea": Place((water,), (breakers,), 0.86, "water"),
-    "desert": Place((pyramids, dunes), (near_dune,), 0.88, "land"),
-    "forest": Place((far_firs, near_firs), (undergrowth,), 0.9, "land"),
-    "mountains": Place((peaks, foothills), (), 0.91, "land"),
+    "sea": Place((water,), (breakers,), 0.86, "water", fine=ground.glints),
+    "desert": Place((pyramids, dunes), (near_dune,), 0.88, "land", fine=ground.ripples),
+    "forest": Place((far_firs, near_firs), (undergrowth,), 0.9, "land", fine=ground.needles),
+    "mountains": Place((peaks, foothills), (), 0.91, "land", fine=ground.pebbles),
     "city": Place(
         (
             partial(towers, ((182, 190, 208), (168, 176, 198)), 0.16, 0.4, 0.9),
@@ -499,16 +502,21 @@ PLACES: dict[str, Place] = {
         (),
         0.9,
         "land",
+        fine=ground.paving,
     ),
-    "snow": Place((white_hills,), (), 0.9, "land"),
-    "meadow": Place((hills,), (grass,), 0.9, "land"),
-    "space": Place((galaxy, planets), (), 0.8, "air", ((8, 6, 26), (18, 8, 44), (6, 6, 22)), False),
+    "snow": Place((white_hills,), (), 0.9, "land", fine=ground.sparkles),
+    "meadow": Place((hills,), (grass,), 0.9, "land", fine=ground.tufts),
+    "space": Place((galaxy, planets), (), 0.8, "air", ((8, 6, 26), (18, 8, 44), (6, 6, 22)), False,
+        ground.stardust),
     "underwater": Place(
-        (sea_floor,), (seaweed,), 0.9, "land", ((110, 224, 226), (44, 170, 196), (18, 118, 158), (10, 84, 128)), False
+        (sea_floor,), (seaweed,), 0.9, "land", ((110, 224, 226), (44, 170, 196), (18, 118, 158), (10, 84, 128)), False,
+        ground.shells,
     ),
-    "clouds": Place((partial(cloud_bank, 0), partial(cloud_bank, 1)), (partial(cloud_bank, 2),), 0.88, "air"),
-    "volcano": Place((crater, lava), (), 0.91, "land", sunny=False),
-    "room": Place((wall, floorboards), (), 0.91, "land", ((244, 222, 190),), False),
+    "clouds": Place(
+        (partial(cloud_bank, 0), partial(cloud_bank, 1)), (partial(cloud_bank, 2),), 0.88, "air", fine=ground.wisps
+    ),
+    "volcano": Place((crater, lava), (), 0.91, "land", sunny=False, fine=ground.cinders),
+    "room": Place((wall, floorboards), (), 0.91, "land", ((244, 222, 190),), False, ground.boards),
 }  # fmt: skip
 #: Over a volcano the sky is red with ash at any time.
 VOLCANIC = {
@@ -518,15 +526,19 @@ VOLCANIC = {
 }
 
 
+def painted(shown: Place, name: str, sky: str, number: int, width: int, height: int) -> Panorama:
+    """One of a place's layers, far ones before near ones; the last far one with what is seen from near, if it is."""
+    canvas = Canvas(width, height)
+    (*shown.far, *shown.near)[number](canvas, sky, random.Random(f"{name} {number}"))
+    if shown.fine is not None and canvas.fine and number == len(shown.far) - 1:
+        shown.fine(canvas, sky, random.Random(f"{name} fine"))
+    return canvas.panorama()
+
+
 @cache
 def layers(place: str, sky: str, width: int, height: int) -> tuple[tuple[Panorama, ...], tuple[Panorama, ...]]:
     """The panoramas behind and before the things, from far to near."""
-
-    def painted(number: int, painter: Painter) -> Panorama:
-        canvas = Canvas(width, height)
-        painter(canvas, sky, random.Random(f"{place} {number}"))
-        return canvas.panorama()
-
     shown = PLACES[place]
-    found = [painted(number, painter) for number, painter in enumerate((*shown.far, *shown.near))]
+    count = len(shown.far) + len(shown.near)
+    found = [painted(shown, place, sky, number, width, height) for number in range(count)]
     return tuple(found[: len(shown.far)]), tuple(found[len(shown.far) :])

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from disco.training.world import patterns
+from disco.training.world.backdrops import FINE_SIDE
 from disco.training.world.colours import RGB
 
 
@@ -39,6 +40,11 @@ class Painting:
     def bare(self) -> np.ndarray:
         """The things' own colours: not multiplied, anything where there is none."""
         return self.things / np.maximum(self.cover, 0.02)
+
+    @property
+    def grain(self) -> float:
+        """How coarse dots, facets and squares are, in shares of what they are in small pictures."""
+        return 0.7 if min(self.size) >= FINE_SIDE else 1.0
 
 
 Finish = Callable[[Painting, random.Random], np.ndarray]
@@ -139,13 +145,13 @@ def watercolour(painting: Painting, rng: random.Random) -> np.ndarray:
 
 #: The threshold matrix of Bayer (1973), -0.5 to 0.5.
 BAYER = (np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) + 0.5) / 16 - 0.5
-GRID = 32  # pixels of pixel art to a side
+GRID = 32  # squares of pixel art to a side of a small picture
 
 
 def pixel_art(painting: Painting, rng: random.Random) -> np.ndarray:
     """Few colours on a coarse grid, the land dithered, the things with a hard contour."""
     width, height = painting.size
-    block = max(1, round(min(width, height) / GRID))
+    block = max(1, round(painting.grain * min(width, height) / GRID))
     columns, rows = -(-width // block), -(-height // block)
 
     def coarse(planes: np.ndarray) -> np.ndarray:
@@ -183,7 +189,7 @@ def pointillist(painting: Painting, rng: random.Random) -> np.ndarray:
         return blend(ground, picked[:, cells.number], cells.inside)
 
     # Finer dots where there is more to see.
-    return np.where(painting.cover > 0.4, dotted(0.033, 0.7), dotted(0.055, 1.0))
+    return np.where(painting.cover > 0.4, dotted(0.033 * painting.grain, 0.7), dotted(0.055 * painting.grain, 1.0))
 
 
 def stained_glass(painting: Painting, rng: random.Random) -> np.ndarray:
@@ -231,7 +237,7 @@ def woodcut(painting: Painting, rng: random.Random) -> np.ndarray:
     dark = np.maximum(ramp(0.68 - 0.85 * grey - stripes, -0.12, 0.12), ramp(edges(land), 24, 64)) * (1 - halo(cover))
     own = painting.bare
     # In the shade of a thing every other line is carved away.
-    carved = own * (1 - 0.36 * (stripes < 0.26))
+    carved = own * (1 - 0.27 * (stripes < 0.26))
     picture = blend(blend(tint, black, 0.94 * dark), carved, cover)
     return blend(picture, black, ramp(edges(painting.things), 60, 130) * 0.9)
 
@@ -266,7 +272,7 @@ def low_poly(painting: Painting, rng: random.Random) -> np.ndarray:
     width, height = painting.size
     variant = int(rng.random() * patterns.VARIANTS)
     cover = painting.cover
-    coarse, fine = (patterns.facets(share, variant, width, height) for share in (0.125, 0.07))
+    coarse, fine = (patterns.facets(share * painting.grain, variant, width, height) for share in (0.125, 0.07))
     ones = np.ones_like(cover)
 
     def folded(cells: patterns.Cells, picture: np.ndarray, weight: np.ndarray, depth: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from disco.training.world.colours import COMMON_TONES, PALETTES, RGB, TINTED
-from disco.training.world.subjects import Figure, figure
+from disco.training.world.subjects import Figure, figure, is_fine
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def lit(layer: Layer, side: int, strength: float) -> Layer:
 
 def tinted_cover(subject: str, pose: Pose, width: int, height: int) -> np.ndarray:
     """float32 [height, width], 0..1: how much of each pixel shows the parts that have the thing's colour."""
-    shown = figure(subject)
+    shown = figure(subject, fine=is_fine(width, height))
     flat: dict[str, RGB] = {tone: (255, 255, 255) if tone in TINTED else (0, 0, 0) for tone, _, _ in shown.parts}
     layer = paint(shown, flat, pose, width, height)
     mask = np.zeros((height, width), np.float32)

@@ -1,5 +1,6 @@
 """Places and skies are all there, and panoramas show what a window cuts out of them."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -71,3 +72,26 @@ def test_the_sun_stands_on_its_side():
         assert (x < 32) == left
         assert (light >= 0).all()
         assert 0 <= keep.min() < 0.05
+
+
+@pytest.mark.parametrize("place", scene.PLACES)
+def test_large_pictures_show_more_of_the_same_ground(place):
+    """What is seen from near changes many pixels a little: from far the place looks the same."""
+    sky = scene.SKIES_AT[place][0]
+    plain = dataclasses.replace(places.PLACES[place], fine=None)
+    with_it, without = ([places.painted(shown, place, sky, n, 128, 128) for n in range(len(shown.far))]
+                        for shown in (places.PLACES[place], plain))  # fmt: skip
+    assert all((a.rgb == b.rgb).all() for a, b in zip(with_it[:-1], without[:-1], strict=True))
+
+    def seen(panoramas):
+        picture = np.full((3, 128, 384), 128, np.float32)
+        for panorama in panoramas:
+            panorama.over(picture, 40)
+        return picture
+
+    fine, coarse = seen(with_it), seen(without)
+    assert (np.abs(fine - coarse).max(0) > 8).mean() > 0.01
+    means = [picture.reshape(3, 8, 16, 24, 16).mean((2, 4)) for picture in (fine, coarse)]
+    assert np.abs(means[0] - means[1]).mean() < 8
+    small = places.painted(places.PLACES[place], place, sky, len(plain.far) - 1, 64, 64)
+    assert (small.rgb == places.painted(plain, place, sky, len(plain.far) - 1, 64, 64).rgb).all()

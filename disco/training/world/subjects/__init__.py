@@ -8,9 +8,10 @@ from functools import cache
 
 import numpy as np
 
+from disco.training.world.backdrops import FINE_SIDE
 from disco.training.world.colours import RAINBOW_HUES, TINTED
 from disco.training.world.shapes import Shape, band, widened
-from disco.training.world.subjects import animals, buildings, plants, things, vehicles
+from disco.training.world.subjects import animals, buildings, grown, made, plants, things, vehicles
 
 RIM = 0.055  # width of a contour, in shares of half a subject's height
 
@@ -23,6 +24,17 @@ SHAPES: dict[str, Callable[[], list[Shape]]] = {
         *(animals.snail, animals.whale, animals.owl, animals.fox, things.teapot, vehicles.bicycle, vehicles.train),
         *(animals.dinosaur, things.guitar, plants.cactus, plants.pumpkin, things.lantern, buildings.tent),
         *(plants.apple, things.robot, animals.elephant, animals.octopus),
+    )
+}
+#: What large pictures show of each besides.
+DETAILS: dict[str, Callable[[], list[Shape]]] = {
+    maker.__name__: maker
+    for maker in (
+        *(made.star, made.heart, made.moon, made.castle, made.lighthouse, made.house, made.windmill, made.boat),
+        *(made.rocket, made.balloon, made.umbrella, grown.fish, grown.bird, grown.butterfly, grown.cat, made.car),
+        *(grown.mushroom, grown.flower, grown.tree, grown.snail, grown.whale, grown.owl, grown.fox, made.teapot),
+        *(made.bicycle, made.train, grown.dinosaur, made.guitar, grown.cactus, grown.pumpkin, made.lantern, made.tent),
+        *(grown.apple, made.robot, grown.elephant, grown.octopus),
     )
 }
 #: What hangs in the air; everything else stands on the ground.
@@ -84,7 +96,13 @@ def banded(shapes: list[Shape]) -> list[Shape]:
     return found
 
 
+def is_fine(width: int, height: int) -> bool:
+    """Whether a picture of that size is large enough to show the details of subjects."""
+    return min(width, height) >= FINE_SIDE
+
+
 @cache
-def figure(subject: str, rainbow: bool = False) -> Figure:
-    shapes = SHAPES[subject]()
+def figure(subject: str, rainbow: bool = False, fine: bool = False) -> Figure:
+    """The subject in plain tones or in a rainbow's bands, with or without what is seen from near."""
+    shapes = SHAPES[subject]() + (DETAILS[subject]() if fine else [])
     return figure_of(banded(shapes) if rainbow else shapes)

@@ -66,14 +66,14 @@ def car() -> list[Shape]:
 def bicycle() -> list[Shape]:
     rear, front, pedal, saddle, bars = (0.56, 0.38), (-0.56, 0.38), (0.06, 0.38), (0.2, -0.32), (-0.36, -0.36)
     return [
-        ring("base", *rear, 0.38, 0.13),
-        ring("base", *front, 0.38, 0.13),
+        ring("base", *rear, 0.39, 0.13),
+        ring("base", *front, 0.39, 0.13),
         *[ellipse("steel", x, y, 0.09) for x, y in (rear, front)],
         *[
-            tube("base", 0.12, a, b)
+            tube("base", 0.1, a, b)
             for a, b in ((rear, pedal), (pedal, saddle), (rear, saddle), (pedal, bars), (saddle, bars))
         ],
-        tube("shade", 0.12, front, (-0.42, -0.2), (-0.34, -0.56)),
+        tube("shade", 0.1, front, (-0.42, -0.2), (-0.34, -0.56)),
         tube("ink", 0.12, (-0.34, -0.56), (-0.5, -0.64), (-0.66, -0.5)),
         tube("ink", 0.14, (0.04, -0.42), (0.22, -0.44), (0.4, -0.46), tip=0.2),
         ellipse("shade", *pedal, 0.13),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from disco.training.world import subjects
 from disco.training.world.colours import COMMON_TONES, PALETTES, TINTED
@@ -33,6 +34,32 @@ def test_a_subject_fills_its_square_with_known_tones(subject):
     assert np.ptp(points[:, 1]) > 1.3 or np.ptp(points[:, 0]) > 1.8
     assert {shape.tone for shape in shapes} <= {*TINTED, *COMMON_TONES}
     assert tinted_cover(subject, POSE, 64, 64).sum() > 0.3 * silhouette(subject).sum()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_large_pictures_show_details_within_the_same_silhouette(subject):
+    pose = Pose(64, 64, 58)
+    plain, fine = (paint(subjects.figure(subject, fine=f), tones_of("blue", None), pose, 128, 128) for f in (0, 1))
+    details = subjects.DETAILS[subject]()
+    assert {shape.tone for shape in details} <= {*TINTED, *COMMON_TONES, "rim"}
+    assert all(shape.inner for shape in details)
+    small = np.array(Image.fromarray(np.uint8(255 * fine.cover)).resize(plain.cover.shape[::-1], Image.BOX)) / 255
+    assert np.abs(small - plain.cover).mean() < 0.05
+    if fine.cover.shape == plain.cover.shape:
+        changed = np.abs(fine.rgb - plain.rgb).max(0) > 24
+        assert 0.01 < changed[plain.cover > 0.5].mean() < 0.5
+
+
+def test_details_are_drawn_from_their_size_on():
+    assert tuple(sorted(subjects.DETAILS)) == tuple(sorted(SUBJECTS))
+    assert [subjects.is_fine(*size) for size in ((64, 64), (95, 200), (96, 96), (192, 128))] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    pose = Pose(32, 32, 29)
+    assert (tinted_cover("house", pose, 64, 64) != tinted_cover("house", pose, 96, 96)[:64, :64]).any()
 
 
 def test_no_two_silhouettes_are_alike():
