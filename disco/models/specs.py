@@ -61,7 +61,7 @@ class UNetSpec:
     multiple: int
     predicts: Literal["eps", "v"]
     learn_sigma: bool
-    noise_schedule: Literal["linear", "cosine"]
+    noise_schedule: Literal["linear", "cosine", "shifted"]
     num_channels: int
     channel_mult: tuple[float, ...]
     num_res_blocks: int
@@ -89,7 +89,8 @@ class SecondarySpec:
     """A small v-model used for guidance only.
 
     `architecture`: "imagenet_2" is Crowson's SecondaryDiffusionImageNet2; "embedded" our own. `channels`: the widths
-    of its levels, from the full size down. `multiple`: picture sides must be multiples of it.
+    of its levels, from the full size down. `multiple`: picture sides must be multiples of it. `patch`: pixels of the
+    side of a patch that our own looks at, and `refine`: channels of the convolutions at full size, as of a `UNetSpec`.
     """
 
     name: str
@@ -97,6 +98,8 @@ class SecondarySpec:
     architecture: Literal["imagenet_2", "embedded"]
     channels: tuple[int, ...]
     multiple: int
+    patch: int = 2
+    refine: int = 0
 
 
 @dataclass(frozen=True)

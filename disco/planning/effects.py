@@ -37,11 +37,13 @@ def alphas_cumprod_at(t: float, noise_schedule: str) -> float:
     r"""alphas_cumprod at the noise level t, 0 to 1000, as `disco.diffusion.levels` has it, which loads numpy and torch.
 
     linear    exp(-(1e-4 t + (0.02 - 1e-4) t^2 / 2000)),   the sum of beta from 1e-4 to 0.02
+    shifted   a / (a + 4 (1 - a)),                         a of the linear one
     cosine    cos^2((t / 1000 + 0.008) / 1.008 pi/2),      but for its value at 0, which is nearly 1
     """
     if noise_schedule == "cosine":
         return math.cos((t / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
-    return math.exp(-(1e-4 * t + (0.02 - 1e-4) * t**2 / 2000))
+    linear = math.exp(-(1e-4 * t + (0.02 - 1e-4) * t**2 / 2000))
+    return linear / (4 - 3 * linear) if noise_schedule == "shifted" else linear
 
 
 def notes_on_brought_settings(settings: Settings, width: int, height: int) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.models import catalog
+from disco.models.catalog import embedded_networks
 from disco.models.catalog.custom import command_for
 from disco.training.world import sheets
 
@@ -27,6 +28,12 @@ BATCHES = {
     "embedded_vit8": (128, 1024),
     "embedded_judge": (128, 1024),
     "embedded_judge2": (128, 1024),
+    "embedded_secondary_128": (32, 256),
+    "embedded_vit_128": (128, 1024),
+    "embedded_resnet_128": (128, 1024),
+    "embedded_vit8_128": (128, 1024),
+    "embedded_judge_128": (64, 512),
+    "embedded_judge2_128": (64, 512),
 }
 
 
@@ -47,12 +54,18 @@ def arguments() -> argparse.ArgumentParser:
     train.add_argument("name", choices=tuple(BATCHES))
     train.add_argument("--steps", type=int, help="optimiser steps in all")
     train.add_argument("--minutes", type=float, help="of training in all; the learning rate falls as they pass")
+    train.add_argument(
+        "--begin-from",
+        choices=tuple(spec.name for spec in embedded_networks.UNETS),
+        help="UNets only: the one on the same grid whose weights a new run begins with",
+    )
     train.add_argument("--until", type=float, help="the time, in seconds since 1970, at which this call ends")
     shared(train)
     everything = command("all", "train all embedded models within a time, some side by side")
     everything.add_argument("--minutes", type=float, required=True, help="of training in each lane, over all calls")
     everything.add_argument("--call-minutes", type=float, help="after which this call ends; the next one goes on")
     everything.add_argument("--lanes", type=int, choices=(1, 2, 3), help="how many train side by side")
+    everything.add_argument("--side", type=int, choices=(64, 128), default=64, help="which set, by its pictures")
     everything.add_argument("--out", type=Path, help="folder for what leaves the machine: small files, and figures")
     shared(everything)
     evaluate = command("evaluate", "measure the embedded models and write the figures into their card")
@@ -180,12 +193,15 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     )  # fmt: skip
     if options.steps is None and options.minutes is None:
         raise SettingsError("give the training a length: --steps or --minutes")
-    if options.name == secondary.NAME:
-        trained = secondary.train(asked)
+    unets = {spec.name for spec in embedded_networks.UNETS}
+    if options.begin_from is not None and options.name not in unets:
+        raise SettingsError(f"--begin-from is for UNets ({', '.join(sorted(unets))}), not for {options.name}")
+    if options.name in secondary.SIDES:
+        trained = secondary.train(asked, options.name)
     elif options.name in perceptor.SCHOOLS:
         trained = perceptor.train(options.name, asked)
     else:
-        trained = unet.train(asked, options.name)
+        trained = unet.train(asked, options.name, options.begin_from)
     seconds = round(trained.seconds, 1)
     return {"name": options.name, "step": trained.step, "seconds": seconds, "finished": trained.finished}
 
@@ -200,7 +216,7 @@ def train_all(options: argparse.Namespace) -> dict[str, Any]:
     lanes = options.lanes or (3 if options.device.startswith("cuda") else min(2, os.cpu_count() or 1))
     asked = everything.Everything(
         options.runs, options.minutes, options.device, lanes, options.pictures, options.call_minutes, options.out,
-        tuple(words),
+        tuple(words), options.side,
     )  # fmt: skip
     report = everything.train_all(asked)
     if report["errors"]:

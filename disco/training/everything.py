@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ WEIGHTS = {
     "embedded_vit8": 1.5,
     "embedded_judge": 1.0,
     "embedded_judge2": 1.0,
-    "embedded_128": 8.0,
 }
+#: What the names of the models of pictures of a side end with.
+SUFFIXES = {64: "", 128: "_128"}
 GUIDES = ("embedded_vit", "embedded_resnet", "embedded_vit8")
 JUDGES = ("embedded_judge", "embedded_judge2")
 SECONDARY = "embedded_secondary"
@@ -43,8 +45,8 @@ class Job:
     minutes: float
 
 
-def lanes_of(minutes: float, lanes: int) -> tuple[tuple[Job, ...], ...]:
-    """Who trains when: one, two or three lanes of `minutes` each.
+def lanes_of(minutes: float, lanes: int, side: int = 64) -> tuple[tuple[Job, ...], ...]:
+    """Who trains when: one, two or three lanes of `minutes` each, of the models of pictures of a side.
 
     The guides look through the trained secondary model, and come after it in its own lane.
     """
@@ -55,7 +57,9 @@ def lanes_of(minutes: float, lanes: int) -> tuple[tuple[Job, ...], ...]:
         3: (("embedded",), seeing, JUDGES),
     }[lanes]
     return tuple(
-        tuple(Job(name, minutes * WEIGHTS[name] / sum(WEIGHTS[other] for other in lane)) for name in lane)
+        tuple(
+            Job(name + SUFFIXES[side], minutes * WEIGHTS[name] / sum(WEIGHTS[other] for other in lane)) for name in lane
+        )
         for lane in names
     )
 
@@ -66,7 +70,7 @@ class Everything:
 
     runs: the folder of the runs; a file NAME.safetensors in it, from another machine, is where that run goes on.
     minutes: of training in each lane, over all calls. call_minutes: after which this call ends. words: further words
-    for `python -m disco.training train`.
+    for `python -m disco.training train`. side: of the pictures, 64 or 128.
     """
 
     runs: Path
@@ -77,6 +81,7 @@ class Everything:
     call_minutes: float | None = None
     out: Path | None = None
     words: tuple[str, ...] = ()
+    side: int = 64
 
 
 #: Does a job of what is asked for, until a time of the clock or to its end, and tells of it as its command does.
@@ -102,6 +107,8 @@ def run_job(job: Job, asked: Everything, until: float | None) -> dict[str, Any]:
 def words_of(job: Job, asked: Everything, until: float | None) -> list[str]:
     """The command of a job, behind `python -m disco.training`."""
     words = ["train", job.name, "--runs", str(asked.runs), "--minutes", str(job.minutes), "--device", asked.device]
+    if asked.side > 64 and job.name.removesuffix(SUFFIXES[asked.side]) == "embedded":
+        words += ["--begin-from", "embedded"]
     words += ["--pictures", str(asked.pictures), *([] if until is None else ["--until", str(until)])]
     return [*words, *asked.words]
 
@@ -110,16 +117,10 @@ def train_all(asked: Everything, train: Train = run_job) -> dict[str, Any]:
     """Train, and tell how far it came: {"finished", "minutes", "jobs": {name: figures}, "errors": {name: text}}."""
     started = time.time()
     until = None if asked.call_minutes is None else started + 60 * asked.call_minutes
-    lanes = lanes_of(asked.minutes, asked.lanes)
+    lanes = lanes_of(asked.minutes, asked.lanes, asked.side)
     jobs = [job for lane in lanes for job in lane]
     take_over(asked.runs, [job.name for job in jobs])
-    from disco.training.perceptor import SCHOOLS
-    from disco.training.unet import DATA_SEED, SHARES
-
-    for seed in sorted({DATA_SEED, *(school.data_seed for school in SCHOOLS.values())}):
-        pictures.cached(asked.runs / "cache", seed, asked.pictures)  # once, by all cores, for all who share them
-    for what in pictures.DRAWERS:
-        pictures.cached(asked.runs / "cache", DATA_SEED, asked.pictures, shares=SHARES, what=what)
+    draw(asked)
     with ThreadPoolExecutor(len(lanes)) as pool:
         ended = [
             result for lane in pool.map(lambda lane: run_lane(lane, asked, until, train), lanes) for result in lane
@@ -136,6 +137,23 @@ def train_all(asked: Everything, train: Train = run_job) -> dict[str, Any]:
     if asked.out is not None:
         carry(asked.runs, asked.out, [job.name for job in jobs], report)
     return report
+
+
+def draw(asked: Everything) -> None:
+    """Draw what the trainings learn from: once, by all cores, for all who share it."""
+    from disco.training.perceptor import SCHOOLS, needs_covers
+    from disco.training.unet import DATA_SEED, SHARES_OF
+
+    cached = partial(pictures.cached, asked.runs / "cache", side=asked.side)
+    schools = [SCHOOLS[name + SUFFIXES[asked.side]] for name in (*GUIDES, *JUDGES)]
+    for seed in sorted({school.data_seed for school in schools}):
+        cached(seed, asked.pictures)
+    for seed in sorted({school.data_seed for school in schools if needs_covers(school.view)}):
+        cached(seed, asked.pictures, what="cover")
+    for what in pictures.DRAWERS:
+        cached(DATA_SEED, asked.pictures, shares=SHARES_OF[asked.side], what=what)
+    if asked.side == 64:
+        cached(DATA_SEED, asked.pictures)  # the secondary model's mixture
 
 
 def run_lane(

@@ -24,6 +24,7 @@ part that of more pictures, was not measured.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from disco.errors import SettingsError
 from disco.models.catalog import embedded_networks
-from disco.models.networks.unet import UNet
+from disco.models.files.store import weights_path
+from disco.models.files.weights import load_state
+from disco.models.networks.unet import REFINE, UNet
 from disco.models.specs import UNetSpec
 from disco.training import loop
 from disco.training.data import Options, mirrored
+from disco.training.enlarge import enlarged
 from disco.training.labels import label_heads, label_loss
 from disco.training.objective import Objective, random_times
 from disco.training.pictures import Shares
@@ -44,11 +49,13 @@ DATA_SEED = 1
 COSINE_SHARE = 0.75
 #: Mostly one thing in the plain style: a network this small otherwise spends itself on textures.
 SHARES = Shares(second=0.1, plain=0.8)
+#: ... by the side of its pictures. The larger one begins with shapes already learned, and shall show styles too.
+SHARES_OF = {64: SHARES, 128: Shares(second=0.1, plain=0.6)}
 #: Of the labels' loss, in the sum with the pictures'.
 LABEL_WEIGHT = 0.03
 #: How much more an error in a thing weighs than one in the land: what a thing is, is told by a fifth of the pixels.
 THING_WEIGHT = 4.0
-#: Pixels beyond a thing's outline that weigh as much: what is not the thing gives it its shape.
+#: Pixels of a 64 px picture beyond a thing's outline that weigh as much: what is not the thing gives it its shape.
 OUTLINE = 3
 #: Between these times the shape of a thing is decided; a share of all times is drawn from there alone.
 #: True pictures noised to 250, 350, 450, 550 and 650, and drawn back by the UNet before, showed embedded_judge2 their
@@ -75,7 +82,10 @@ class Student(nn.Module):
 
 def pixel_weights(cover: Tensor) -> Tensor:
     """How much the error at each pixel weighs, [B, 1, H, W], by what things cover, in [-1, 1]."""
-    grown = F.max_pool2d((cover + 1) / 2, 2 * OUTLINE + 1, 1, OUTLINE)
+    border = max(1, round(OUTLINE * min(cover.shape[2:]) / 64))
+    # First along rows, then along columns: the largest of a square, for a tenth of its comparisons.
+    grown = F.max_pool2d((cover + 1) / 2, (1, 2 * border + 1), 1, (0, border))
+    grown = F.max_pool2d(grown, (2 * border + 1, 1), 1, (border, 0))
     return 1 + (THING_WEIGHT - 1) * grown
 
 
@@ -85,16 +95,42 @@ def decisive(t: Tensor, rng: torch.Generator) -> Tensor:
     return torch.where(torch.rand(t.shape, generator=rng, device=t.device) < DECISIVE_SHARE, middle, t)
 
 
-def train(options: Options, name: str = "embedded") -> loop.Trained:
-    """Train the UNet of that name of `disco.models.catalog.embedded_networks`."""
+def begin_from(model: Student, spec: UNetSpec, name: str, runs: Path) -> None:
+    """Fill a student with the weights of another UNet on the same grid: those of its run, else those that ship."""
+    start = embedded_networks.unet(name)
+    if spec.image_size // spec.patch != start.image_size // start.patch or spec.patch % start.patch:
+        raise SettingsError(f"{spec.name} cannot begin from {name}: their grids or patches do not fit one another")
+    try:
+        kept = loop.averaged(runs / name)
+        heads = {key: value for key, value in kept.items() if key.startswith("heads.")}
+        net = {key.removeprefix("unet.net."): kept[key] for key in kept if key.startswith("unet.net.")}
+    except FileNotFoundError:
+        heads = {}
+        net = {key: v for key, v in load_state(weights_path(start)).items() if not key.startswith(REFINE)}
+    net = enlarged({key: value.float() for key, value in net.items()}, start.patch, spec.patch // start.patch)
+    model.unet.net.load_state_dict(net)
+    if heads:
+        model.load_state_dict(heads, strict=False)
+
+
+def train(options: Options, name: str = "embedded", start: str | None = None) -> loop.Trained:
+    """Train the UNet of that name of `disco.models.catalog.embedded_networks`.
+
+    start: the name of another one, on the same grid, whose weights a new run begins with.
+    Raises `disco.errors.SettingsError` where these do not fit.
+    """
     spec = embedded_networks.unet(name)
-    scenes, images = options.drawn(DATA_SEED, spec.image_size, SHARES)
-    covers = options.covers(DATA_SEED, spec.image_size, SHARES)
-    unseen_scenes, unseen = options.drawn_held_out(spec.image_size, SHARES)
+    shares = SHARES_OF[spec.image_size]
+    scenes, images = options.drawn(DATA_SEED, spec.image_size, shares)
+    covers = options.covers(DATA_SEED, spec.image_size, shares)
+    unseen_scenes, unseen = options.drawn_held_out(spec.image_size, shares)
     labels, unseen_labels = options.labels(scenes), options.labels(unseen_scenes)
     objective = Objective.of(spec, options.device)
     torch.manual_seed(0)
-    model = Student(spec).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Student(spec)
+    if start is not None:
+        begin_from(model, spec, start, options.runs)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plan = options.plan(name, emas=(0.02, 0.05), muon=True)
 
     def figures_of(

@@ -46,12 +46,20 @@ def test_no_step_count_loses_the_end_of_the_run(steps):
     assert ours.alphas_cumprod[-1] < 1e-4 * (1000 / (1000 - 1000 / steps)) ** 20
 
 
-@given(st.integers(1, 1000), st.sampled_from(["linear", "cosine"]))
+@given(st.integers(1, 1000), st.sampled_from(["linear", "cosine", "shifted"]))
 def test_levels_fall_and_stay_between_zero_and_one(steps, schedule):
     ours = Diffusion.spaced(steps, schedule)
     assert len(ours) == steps
     assert np.all(np.diff(ours.alphas_cumprod) < 0)
     assert np.all((ours.alphas_cumprod > 0) & (ours.alphas_cumprod < 1))
+
+
+@pytest.mark.parametrize("steps", [25, 250, 1000])
+def test_on_the_shifted_schedule_means_of_four_pixels_are_as_noisy_as_pixels_on_the_linear_one(steps):
+    linear, shifted = (Diffusion.spaced(steps, name) for name in ("linear", "shifted"))
+    noise = [np.sqrt((1 - d.alphas_cumprod) / d.alphas_cumprod) for d in (linear, shifted)]
+    # Independent noise of four pixels halves in their mean.
+    np.testing.assert_allclose(noise[1] / 2, noise[0], rtol=1e-9)
 
 
 def test_betas_ends():

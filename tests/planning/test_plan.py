@@ -668,7 +668,7 @@ def test_cuts_at_once_is_a_count() -> None:
             plan(cuts_at_once=wrong)
 
 
-@pytest.mark.parametrize("noise_schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("noise_schedule", ["linear", "cosine", "shifted"])
 @given(total=st.integers(10, 250), share=st.floats(0, 0.99))
 def test_the_closed_form_of_the_noise_levels(noise_schedule: str, total: int, share: float) -> None:
     index = int(share * total)

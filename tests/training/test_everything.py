@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 import pytest
 
 from disco.training import __main__ as command
-from disco.training import everything
+from disco.training import everything, export
 from disco.training.everything import Everything, Job, lanes_of
 
 
@@ -18,10 +18,19 @@ def test_lanes_fill_their_time_and_guides_come_after_the_secondary_model(lanes):
     for lane in table:
         assert sum(job.minutes for job in lane) == pytest.approx(24)
     names = [job.name for lane in table for job in lane]
-    assert sorted(names) == sorted(set(everything.WEIGHTS) - {"embedded_128"})
+    assert sorted(names) == sorted(everything.WEIGHTS)
     (lane,) = [lane for lane in table if everything.SECONDARY in [job.name for job in lane]]
     order = [job.name for job in lane]
     assert all(order.index(guide) > order.index(everything.SECONDARY) for guide in everything.GUIDES)
+
+
+def test_the_larger_models_take_the_same_turns():
+    small, large = (lanes_of(24, 2, side) for side in (64, 128))
+    assert [[(f"{job.name}_128", job.minutes) for job in lane] for lane in small] == [
+        [(job.name, job.minutes) for job in lane] for lane in large
+    ]
+    known = {spec.name for spec in export.NETWORKS}
+    assert all(job.name in known for lane in large for job in lane)
 
 
 def asked(tmp_path, **changes):
@@ -36,6 +45,15 @@ def in_this_process(job, asked, until):
     with redirect_stdout(io.StringIO()) as told:
         assert command.main(everything.words_of(job, asked, until)) == 0
     return json.loads(told.getvalue().splitlines()[-1])
+
+
+def test_what_the_larger_ones_learn_from_is_drawn_once(tmp_path):
+    everything.draw(asked(tmp_path, side=128))
+    files = {file.name for file in (tmp_path / "runs" / "cache").iterdir()}
+    assert files == {
+        *(f"world-{seed}-8-128.npy" for seed in (2, 3, 4)),
+        *("cover-2-8-128.npy", "world-1-8-128-0.1-0.6.npy", "cover-1-8-128-0.1-0.6.npy"),
+    }
 
 
 @pytest.mark.slow

@@ -74,9 +74,8 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
     _check_training(card)
     for key in HEADS:
         _check(key, flags[key], lambda value: value > 0 or value == -1, int, "a positive integer, or -1")
-    _check(
-        "noise_schedule", flags["noise_schedule"], lambda value: value in ("linear", "cosine"), str, "linear or cosine"
-    )
+    schedules = ("linear", "cosine", "shifted")
+    _check("noise_schedule", flags["noise_schedule"], schedules.__contains__, str, ", ".join(schedules))
     predicts, patch, refine = card.get("predicts", "eps"), card.get("patch", 1), card.get("refine", 0)
     _check("predicts", predicts, lambda value: value in ("eps", "v"), str, "eps or v")
     _check("patch", patch, lambda value: value > 0, int, "a positive integer")

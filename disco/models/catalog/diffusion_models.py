@@ -300,7 +300,7 @@ UNETS: tuple[UNetSpec, ...] = (
 )
 
 SECONDARIES: tuple[SecondarySpec, ...] = (
-    *embedded_networks.SECONDARIES,
+    *embedded_networks.shipping(embedded_networks.SECONDARIES),
     SecondarySpec(
         name="secondary_model_imagenet_2",
         weights=WeightsFile(

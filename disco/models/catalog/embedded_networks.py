@@ -6,7 +6,7 @@ What a training can make and does not ship is not in the catalog. Half precision
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from disco.models.embedded_files import embedded_hashes, shipped
 from disco.models.specs import PerceptorSpec, SecondarySpec, TextShape, UNetSpec, VisionShape
@@ -41,6 +41,7 @@ UNETS = (
         weights=shipped("unet128.safetensors"),
         image_size=128,
         multiple=16,
+        noise_schedule="shifted",
         patch=4,
         refine=32,
         sizes=((128, 128), (192, 128), (128, 192)),
@@ -48,13 +49,23 @@ UNETS = (
     ),
 )
 
+_SECONDARY_64 = SecondarySpec(
+    name="embedded_secondary",
+    weights=shipped("secondary64.safetensors"),
+    architecture="embedded",
+    channels=(32, 64, 96),
+    multiple=8,
+)
+
 SECONDARIES = (
-    SecondarySpec(
-        name="embedded_secondary",
-        weights=shipped("secondary64.safetensors"),
-        architecture="embedded",
-        channels=(32, 64, 96),
-        multiple=8,
+    _SECONDARY_64,
+    replace(
+        _SECONDARY_64,
+        name="embedded_secondary_128",
+        weights=shipped("secondary128.safetensors"),
+        multiple=16,
+        patch=4,
+        refine=16,
     ),
 )
 
@@ -74,21 +85,24 @@ def _perceptor(name: str, file: str, resolution: int, vision: VisionShape, **mor
     )
 
 
+_VIT = VisionShape(layers=4, width=96, patch_size=4, head_width=32)
+_RESNET = VisionShape((2, 2, 2, 1), width=16, small_stem=True)
+_VIT8 = VisionShape(layers=3, width=128, patch_size=8, head_width=32)
+_CONVNEXT, _EFFICIENTNET = (VisionShape(timm_model_name=name) for name in ("test_convnext2", "test_efficientnet"))
+
 PERCEPTORS = (
-    _perceptor("embedded_vit", "vit4.safetensors", 32, VisionShape(layers=4, width=96, patch_size=4, head_width=32)),
-    _perceptor("embedded_resnet", "resnet32.safetensors", 32, VisionShape((2, 2, 2, 1), width=16, small_stem=True)),
-    _perceptor("embedded_vit8", "vit8.safetensors", 40, VisionShape(layers=3, width=128, patch_size=8, head_width=32)),
+    _perceptor("embedded_vit", "vit4.safetensors", 32, _VIT),
+    _perceptor("embedded_resnet", "resnet32.safetensors", 32, _RESNET),
+    _perceptor("embedded_vit8", "vit8.safetensors", 40, _VIT8),
     # The judges share nothing with them or with one another: other architectures, pictures and views.
-    _perceptor(
-        "embedded_judge", "convnext.safetensors", 64, VisionShape(timm_model_name="test_convnext2"), guides=False
-    ),
-    _perceptor(
-        "embedded_judge2",
-        "efficientnet.safetensors",
-        64,
-        VisionShape(timm_model_name="test_efficientnet"),
-        guides=False,
-    ),
+    _perceptor("embedded_judge", "convnext.safetensors", 64, _CONVNEXT, guides=False),
+    _perceptor("embedded_judge2", "efficientnet.safetensors", 64, _EFFICIENTNET, guides=False),
+    # Those of pictures of 128. A cut of 32 pixels is a quarter of their side at full sharpness.
+    _perceptor("embedded_vit_128", "vit4_128.safetensors", 32, _VIT),
+    _perceptor("embedded_resnet_128", "resnet32_128.safetensors", 32, _RESNET),
+    _perceptor("embedded_vit8_128", "vit8_128.safetensors", 48, _VIT8),
+    _perceptor("embedded_judge_128", "convnext_128.safetensors", 128, _CONVNEXT, guides=False),
+    _perceptor("embedded_judge2_128", "efficientnet_128.safetensors", 128, _EFFICIENTNET, guides=False),
 )
 
 
@@ -100,6 +114,13 @@ def perceptor(name: str) -> PerceptorSpec:
     return next(spec for spec in PERCEPTORS if spec.name == name)
 
 
-def shipping(specs: tuple[UNetSpec, ...]) -> tuple[UNetSpec, ...]:
+def secondary(name: str) -> SecondarySpec:
+    return next(spec for spec in SECONDARIES if spec.name == name)
+
+
+Spec = TypeVar("Spec", UNetSpec, SecondarySpec, PerceptorSpec)
+
+
+def shipping(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
     """Those whose weights come with the package."""
     return tuple(spec for spec in specs if spec.weights.name in embedded_hashes())

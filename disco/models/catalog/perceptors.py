@@ -98,7 +98,7 @@ def _openai(
 
 
 PERCEPTORS: tuple[PerceptorSpec, ...] = (
-    *embedded_networks.PERCEPTORS,
+    *embedded_networks.shipping(embedded_networks.PERCEPTORS),
     _openai(
         "ViT-B/32",
         "ViT-B-32",

@@ -6,7 +6,6 @@ x0 = alpha x - sigma v,    alpha = cos(pi t / 2), sigma = sin(pi t / 2), t = ata
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 from disco.models.catalog import SecondarySpec
 from disco.models.files.store import weights_path
 from disco.models.files.weights import Undrawn, fill, load_state
+from disco.models.networks.unet import Refine
 
 
 class FourierFeatures(nn.Module):
@@ -49,23 +49,28 @@ class Residual(nn.Module):
 
 
 class EmbeddedSecondary(nn.Module):
-    """A fully convolutional U of residual blocks over patches of 2 x 2 pixels; skips are added, not concatenated."""
+    """A fully convolutional U of residual blocks over patches of `patch` pixels; skips are added, not concatenated.
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    With `refine` two convolutions over the pixels mend the patches' seams, as in `disco.models.networks.unet.UNet`.
+    """
+
+    def __init__(self, channels: tuple[int, ...], patch: int = 2, refine: int = 0) -> None:
         super().__init__()
+        self.patch = patch
         self.time = FourierFeatures(16)
-        self.stem = nn.Conv2d(12 + 16, channels[0], 3, padding=1)
+        self.stem = nn.Conv2d(3 * patch**2 + 16, channels[0], 3, padding=1)
         self.down_blocks = nn.ModuleList(Residual(c) for c in channels)
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(channels, channels[1:], strict=False))
         self.middle = nn.Sequential(Residual(channels[-1]), Residual(channels[-1]))
         self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear")
         self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(channels, channels[1:], strict=False))
         self.up_blocks = nn.ModuleList(Residual(c) for c in channels[:-1])
-        self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
+        self.head = nn.Conv2d(channels[0], 3 * patch**2, 3, padding=1)
+        self.refine = Refine(3, refine) if refine else None
 
     def forward(self, x: Tensor, cosine_t: Tensor) -> Tensor:
-        """v of the picture. x: float [B, 3, H, W], H and W multiples of 8; cosine_t: float [B] in 0..1."""
-        h = self.stem(with_time_planes(F.pixel_unshuffle(x, 2), self.time(cosine_t)))
+        """v of the picture. x: float [B, 3, H, W], H and W multiples of 4 patches; cosine_t: float [B] in 0..1."""
+        h = self.stem(with_time_planes(F.pixel_unshuffle(x, self.patch), self.time(cosine_t)))
         skips = []
         for block, down in zip(self.down_blocks[:-1], self.downs, strict=True):
             h = block(h)
@@ -74,7 +79,8 @@ class EmbeddedSecondary(nn.Module):
         h = self.middle(self.down_blocks[-1](h))
         for block, up, skip in zip(reversed(self.up_blocks), reversed(self.ups), reversed(skips), strict=True):
             h = block(skip + self.enlarge(up(h)))
-        return F.pixel_shuffle(self.head(F.silu(h)), 2)
+        v = F.pixel_shuffle(self.head(F.silu(h)), self.patch)
+        return v if self.refine is None else self.refine(v, x)
 
 
 class ConvBlock(nn.Sequential):
@@ -127,8 +133,9 @@ class SecondaryDiffusionImageNet2(nn.Module):
 
 
 def build_secondary(spec: SecondarySpec) -> EmbeddedSecondary | SecondaryDiffusionImageNet2:
-    kind = {"embedded": EmbeddedSecondary, "imagenet_2": SecondaryDiffusionImageNet2}[spec.architecture]
-    return cast("EmbeddedSecondary | SecondaryDiffusionImageNet2", kind(spec.channels))
+    if spec.architecture == "embedded":
+        return EmbeddedSecondary(spec.channels, spec.patch, spec.refine)
+    return SecondaryDiffusionImageNet2(spec.channels)
 
 
 def load_secondary(spec: SecondarySpec, device: str | torch.device, dtype: torch.dtype = torch.float32) -> nn.Module:

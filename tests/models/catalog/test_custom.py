@@ -87,7 +87,7 @@ def test_a_card_says_all_there_is_to_say(spec):
         ({"image_size": "256"}, "image_size is '256'.*positive integer"),
         ({"num_res_blocks": 0}, "num_res_blocks is 0"),
         ({"learn_sigma": "yes"}, "learn_sigma is 'yes'.*true or false"),
-        ({"noise_schedule": "sigmoid"}, "linear or cosine"),
+        ({"noise_schedule": "sigmoid"}, "linear, cosine, shifted"),
         ({"image_size": 96}, "channel_mult is needed"),
         ({"predicts": "x0"}, "predicts is 'x0'.*eps or v"),
         ({"patch": 0}, "patch is 0"),
