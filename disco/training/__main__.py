@@ -74,6 +74,8 @@ def arguments() -> argparse.ArgumentParser:
     evaluate.add_argument("--samples", type=int, default=1000, help="how many unguided pictures are drawn")
     evaluate.add_argument("--variants", type=int, default=100, help="how many of them with other perceptors and steps")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes that render; give each one core")
+    evaluate.add_argument("--styled", type=int, default=66, help="how many prompts that name a style too")
+    evaluate.add_argument("--side", type=int, choices=(64, 128), default=64, help="which set, by its pictures")
     evaluate.add_argument("--device", default="cpu")
     evaluate.add_argument("--card", type=Path, default=catalog.EMBEDDED_FOLDER / "CARD.md")
     evaluate.add_argument("--out", type=Path, default=Path("evaluation"), help="folder of the sheets and the figures")
@@ -173,9 +175,10 @@ def run(options: argparse.Namespace) -> None:
 
         evaluate.evaluate(
             evaluate.Extent(
-                options.prompts, options.true_pictures, options.samples, options.jobs, options.device, options.variants
+                options.prompts, options.true_pictures, options.samples, options.jobs, options.device, options.variants,
+                styled=options.styled,
             ),
-            options.card, options.out,
+            options.card, options.out, evaluate.models_of(options.side),
         )  # fmt: skip
 
 
