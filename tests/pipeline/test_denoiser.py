@@ -8,7 +8,7 @@ from guided_diffusion.script_util import create_gaussian_diffusion
 
 from disco.diffusion.levels import Diffusion
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
-from disco.samplers.base import Rung
+from support.levels import Rung
 
 DIFFUSION = Diffusion.spaced(50)
 

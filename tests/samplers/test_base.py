@@ -1,7 +1,6 @@
 """Samplers against guided-diffusion's own loops, and against a mixture whose score is known in closed form."""
 
 import math
-from dataclasses import dataclass
 from functools import partial
 
 import guided_diffusion.gaussian_diffusion as theirs_module
@@ -13,22 +12,9 @@ from torch import nn
 from disco.diffusion.levels import Diffusion
 from disco.samplers.base import Denoised, SamplerState, guided_eps, sample
 from disco.samplers.registry import samplers
+from support.levels import Rung, ladder
 
 SHAPE = (2, 3, 8, 8)
-
-
-@dataclass(frozen=True)
-class Rung:
-    """The smallest Level, for using a sampler on its own."""
-
-    index: int
-    sampler: str = "ddim"
-    eta: float = 0.0
-
-
-def ladder(steps: int, sampler: str = "ddim", eta: float = 0.0, skip_steps: int = 0) -> tuple[Rung, ...]:
-    """Every level of a run from noise to picture: indices `steps - 1 - skip_steps` down to 0."""
-    return tuple(Rung(index, sampler, eta) for index in reversed(range(steps - skip_steps)))
 
 
 class Toy(nn.Module):

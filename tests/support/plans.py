@@ -1,0 +1,26 @@
+"""Plans, quickly made: the defaults composed once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from disco.planning.plan import Plan, build_plan
+from disco.settings.config import Settings, from_dict, load, specs, to_dict
+
+
+@cache
+def defaults() -> Settings:
+    return load()
+
+
+def settings_with(**values: Any) -> Settings:
+    tree = to_dict(defaults())
+    for name, value in {"prompt": "a red star", **values}.items():
+        spec = specs()[name]
+        (tree[spec.group] if spec.group else tree)[name] = value
+    return from_dict(tree)
+
+
+def plan(**values: Any) -> Plan:
+    return build_plan(settings_with(**values))
