@@ -49,10 +49,11 @@ class UNetSpec:
     runs (image_size / attention_resolutions). Attention has heads of `num_head_channels` channels each, or `num_heads`
     heads; `use_new_attention_order` tells how their channels lie in the weights. `num_classes`: of a network that was
     trained with class labels. `patch`: pixels of a patch folded into channels before the network, see
-    `disco.models.networks.unet.UNet`, and `refine`: channels of the convolutions at full size that mend the patches'
-    seams, 0 = none. `unused`: keys of its file that the network does not have, such as the classes of the one it was
-    fine-tuned from. `about`: what it draws, in a few words. `brings`: settings that Disco Diffusion 5.7 takes with this
-    model, of those that others have otherwise, and `preset`: the preset that has them.
+    `disco.models.networks.unet.UNet`; `mend` and `refine`: channels of the convolutions over patches of 2 x 2 pixels,
+    and of those over pixels, that mend the patches' seams, 0 = none. `unused`: keys of its file that the network does
+    not have, such as the classes of the one it was fine-tuned from. `about`: what it draws, in a few words. `brings`:
+    settings that Disco Diffusion 5.7 takes with this model, of those that others have otherwise, and `preset`: the
+    preset that has them.
     """
 
     name: str
@@ -73,6 +74,7 @@ class UNetSpec:
     use_new_attention_order: bool = False
     num_classes: int | None = None
     patch: int = 1
+    mend: int = 0
     refine: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     unused: tuple[str, ...] = ()

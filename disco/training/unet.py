@@ -36,7 +36,7 @@ from disco.errors import SettingsError
 from disco.models.catalog import embedded_networks
 from disco.models.files.store import weights_path
 from disco.models.files.weights import load_state
-from disco.models.networks.unet import REFINE, UNet
+from disco.models.networks.unet import BESIDE, UNet
 from disco.models.specs import UNetSpec
 from disco.training import loop
 from disco.training.data import Options, mirrored
@@ -106,7 +106,7 @@ def begin_from(model: Student, spec: UNetSpec, name: str, runs: Path) -> None:
         net = {key.removeprefix("unet.net."): kept[key] for key in kept if key.startswith("unet.net.")}
     except FileNotFoundError:
         heads = {}
-        net = {key: v for key, v in load_state(weights_path(start)).items() if not key.startswith(REFINE)}
+        net = {key: v for key, v in load_state(weights_path(start)).items() if key.split(".")[0] not in BESIDE}
     net = enlarged({key: value.float() for key, value in net.items()}, start.patch, spec.patch // start.patch)
     model.unet.net.load_state_dict(net)
     if heads:

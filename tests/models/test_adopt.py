@@ -175,12 +175,14 @@ def test_an_unknown_unet_becomes_a_custom_model(folder, tmp_path):
 
 def test_a_unet_that_mends_its_seams_is_taken_whole(folder, tmp_path):
     torch.manual_seed(0)
-    state = state_for_file(UNet(small(patch=2, refine=8)).state_dict())
+    state = state_for_file(UNet(small(patch=4, mend=12, refine=8)).state_dict())
     torch.save(state, tmp_path / "mine.pt")
     spec, _ = adopt(tmp_path / "mine.pt")
-    assert (spec.patch, spec.refine) == (2, 8)
-    mended = load_unet(spec, "cpu").refine.state_dict()
-    assert mended and all(torch.equal(value.half(), state[f"refine.{key}"]) for key, value in mended.items())
+    assert (spec.patch, spec.mend, spec.refine) == (4, 12, 8)
+    loaded = load_unet(spec, "cpu")
+    for part in ("mend", "refine"):
+        mended = getattr(loaded, part).state_dict()
+        assert mended and all(torch.equal(value.half(), state[f"{part}.{key}"]) for key, value in mended.items())
     torch.save({key: value for key, value in state.items() if "refine" not in key}, tmp_path / "theirs.pt")
     with pytest.raises(SettingsError, match="do not fit theirs: 4 missing: refine"):
         adopt(tmp_path / "theirs.pt", flags={"refine": 8})

@@ -146,18 +146,32 @@ def test_the_words_of_the_towers_are_the_worlds():
     ]
 
 
-def test_seams_are_mended_from_the_identity():
-    spec = dataclasses.replace(embedded_networks.unet("embedded"), num_channels=32, channel_mult=(1,))
+@pytest.mark.parametrize("part", ["mend", "refine"])
+def test_seams_are_mended_from_the_identity(part):
+    spec = dataclasses.replace(embedded_networks.unet("embedded"), num_channels=32, channel_mult=(1,), mend=8)
     torch.manual_seed(0)
     model = networks.UNet(spec)
     torch.nn.init.normal_(model.net.out[2].weight)
     x, t = torch.randn(1, 3, 16, 16), torch.tensor([10.0])
     mended = model(x, t)
-    refine, model.refine = model.refine, None
+    own = getattr(model, part)
+    setattr(model, part, None)
     assert torch.equal(mended, model(x, t))
-    torch.nn.init.normal_(refine.second.weight)
-    model.refine = refine
+    torch.nn.init.normal_(own.second.weight)
+    setattr(model, part, own)
     assert not torch.allclose(mended, model(x, t))
+
+
+def test_mending_over_patches_is_a_convolution_over_their_pixels():
+    torch.manual_seed(0)
+    mend = networks.Refine(3, 5, 2)
+    torch.nn.init.normal_(mend.second.weight)
+    out, x = torch.randn(1, 3, 8, 12), torch.randn(1, 3, 8, 12)
+    changed = mend(out, x) - out
+    x[..., 0, 0] += 1.0
+    moved = (mend(out, x) - out - changed).abs().amax((0, 1))
+    # Two convolutions over 3 x 3 patches of 2 x 2: what is further than two patches away is as it was.
+    assert (moved[:6, :6] > 0).all() and moved[6:].max() == 0 and moved[:, 6:].max() == 0
 
 
 def test_a_unet_names_labels_from_its_middle():

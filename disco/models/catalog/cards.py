@@ -3,7 +3,7 @@
 The card NAME.json holds guided-diffusion's flags by their names, as the training scripts and Disco's cell for custom
 models have them; what it leaves out has guided-diffusion's default. Beside these it may hold `file` (NAME.pt where it
 does not), `num_classes` (1000 where it does not, with class_cond), `sizes`, `about`, `licence`, `sha256`, `addresses`,
-and what sets the embedded networks apart: `predicts` (eps or v), `patch` and `refine` (see
+and what sets the embedded networks apart: `predicts` (eps or v), `patch`, `mend` and `refine` (see
 `disco.models.networks.unet.UNet`).
 """
 
@@ -47,7 +47,7 @@ HEADS = ("num_heads", "num_head_channels")
 
 OURS = (
     *("file", "num_classes", "unused", "sizes", "about", "licence", "sha256", "addresses"),
-    *("predicts", "patch", "refine"),
+    *("predicts", "patch", "mend", "refine"),
 )
 
 #: Of every norm (nn.py, `normalization`).
@@ -76,10 +76,12 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         _check(key, flags[key], lambda value: value > 0 or value == -1, int, "a positive integer, or -1")
     schedules = ("linear", "cosine", "shifted")
     _check("noise_schedule", flags["noise_schedule"], schedules.__contains__, str, ", ".join(schedules))
-    predicts, patch, refine = card.get("predicts", "eps"), card.get("patch", 1), card.get("refine", 0)
+    predicts, patch = card.get("predicts", "eps"), card.get("patch", 1)
     _check("predicts", predicts, lambda value: value in ("eps", "v"), str, "eps or v")
     _check("patch", patch, lambda value: value > 0, int, "a positive integer")
-    _check("refine", refine, lambda value: value >= 0, int, "0, or a number of channels")
+    beside = {key: card.get(key, 0) for key in ("mend", "refine")}
+    for key, channels in beside.items():
+        _check(key, channels, lambda value: value >= 0, int, "0, or a number of channels")
     image_size = flags["image_size"]
     mult = _numbers("channel_mult", flags["channel_mult"]) or CHANNEL_MULT.get(image_size)
     if mult is None:
@@ -111,7 +113,7 @@ def from_card(name: str, card: Mapping[str, Any]) -> UNetSpec:
         use_new_attention_order=flags["use_new_attention_order"],
         num_classes=card.get("num_classes", CLASSES) if flags["class_cond"] else None,
         patch=patch,
-        refine=refine,
+        **beside,
         sizes=_sizes(card.get("sizes", [])) or ((image_size, image_size),),
         unused=tuple(map(str, card.get("unused", ()))),
         about=str(card.get("about", "")),
@@ -203,5 +205,6 @@ def card_of(spec: UNetSpec) -> dict[str, Any]:
         "noise_schedule": spec.noise_schedule,
         **({} if spec.predicts == "eps" else {"predicts": spec.predicts}),
         **({} if spec.patch == 1 else {"patch": spec.patch}),
+        **({} if spec.mend == 0 else {"mend": spec.mend}),
         **({} if spec.refine == 0 else {"refine": spec.refine}),
     }

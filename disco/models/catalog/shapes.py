@@ -58,6 +58,7 @@ def _seen(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "learn_sigma": shapes["out.2.weight"][0] == 6 * folded,
         "num_classes": shapes["label_emb.weight"][0] if "label_emb.weight" in shapes else None,
         "patch": round(folded**0.5),
+        "mend": shapes.get("mend.first.weight", (0,))[0],
         "refine": shapes.get("refine.first.weight", (0,))[0],
     }
 
@@ -97,7 +98,7 @@ def _same_shapes(one: UNetSpec, other: UNetSpec) -> bool:
     """Whether weights of one can be filled into the other."""
     telling = (
         *("num_channels", "channel_mult", "num_res_blocks", "attention_downsampling", "resblock_updown"),
-        *("use_scale_shift_norm", "learn_sigma", "num_classes", "patch", "refine"),
+        *("use_scale_shift_norm", "learn_sigma", "num_classes", "patch", "mend", "refine"),
     )
     return all(getattr(one, key) == getattr(other, key) for key in telling)
 

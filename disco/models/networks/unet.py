@@ -16,8 +16,8 @@ from disco.models.files.store import weights_path
 from disco.models.files.weights import fill, halved, load_state
 from disco.models.networks.checkpointing import set_checkpointing
 
-#: What the keys of the network beside guided-diffusion's begin with.
-REFINE = "refine."
+#: The networks beside guided-diffusion's, and what their keys begin with.
+BESIDE = ("mend", "refine")
 
 
 class UNet(nn.Module):
@@ -26,7 +26,9 @@ class UNet(nn.Module):
     A patch of p x p pixels becomes 3 p^2 channels on the way in and pixels again on the way out, which lets a small
     network afford a 64-pixel picture; with patch 1 it is the plain network, and its keys are the published ones.
     Pixels of neighbouring patches are predicted apart from one another, which leaves a faint grid; with `spec.refine`
-    two convolutions over the pixels of the prediction and of the picture mend it.
+    two convolutions over the pixels of the prediction and of the picture mend it, with `spec.mend` two over patches of
+    2 x 2 of them before. Of pictures of 128 px on patches of 4 x 4, after 120 steps from the same weights, the latter
+    (96 wide, then 16 at full size) left a quarter less error at equal noise and picture than 32 at full size alone.
     """
 
     def __init__(self, spec: UNetSpec) -> None:
@@ -52,6 +54,7 @@ class UNet(nn.Module):
             use_scale_shift_norm=spec.use_scale_shift_norm,
             resblock_updown=spec.resblock_updown,
         )
+        self.mend = Refine(out_channels, spec.mend, 2) if spec.mend else None
         self.refine = Refine(out_channels, spec.refine) if spec.refine else None
 
     def set_checkpointing(self, on: bool) -> None:
@@ -67,24 +70,30 @@ class UNet(nn.Module):
         patches = F.pixel_unshuffle(x, self.patch) if self.patch > 1 else x
         out = self.net(patches, t) if y is None else self.net(patches, t, y)
         out = F.pixel_shuffle(out, self.patch) if self.patch > 1 else out
+        out = out if self.mend is None else self.mend(out, x)
         return out if self.refine is None else self.refine(out, x)
 
 
 class Refine(nn.Module):
     """A prediction [B, C, H, W] and the picture it was made of, [B, 3, H, W], to the mended prediction.
 
-    It starts as the identity.
+    Two convolutions over patches of `patch` pixels. It starts as the identity.
     """
 
-    def __init__(self, out_channels: int, width: int) -> None:
+    def __init__(self, out_channels: int, width: int, patch: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv2d(out_channels + 3, width, 3, padding=1)
-        self.second = nn.Conv2d(width, out_channels, 3, padding=1)
+        self.patch = patch
+        self.first = nn.Conv2d((out_channels + 3) * patch**2, width, 3, padding=1)
+        self.second = nn.Conv2d(width, out_channels * patch**2, 3, padding=1)
         for parameter in self.second.parameters():
             nn.init.zeros_(parameter)
 
     def forward(self, out: Tensor, x: Tensor) -> Tensor:
-        return out + self.second(F.silu(self.first(torch.cat([out, x], 1))))
+        seen = torch.cat([out, x], 1)
+        if self.patch == 1:
+            return out + self.second(F.silu(self.first(seen)))
+        change = self.second(F.silu(self.first(F.pixel_unshuffle(seen, self.patch))))
+        return out + F.pixel_shuffle(change, self.patch)
 
 
 def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = torch.float32) -> UNet:
@@ -112,10 +121,11 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
 
 def fill_unet(model: UNet, state: Mapping[str, Tensor], name: str) -> None:
     """Fill it from the tensors of a file; raises `disco.errors.SettingsError` when they are not its own."""
-    if model.refine is not None:
-        refine = {key.removeprefix(REFINE): value for key, value in state.items() if key.startswith(REFINE)}
-        fill(model.refine, refine, name)
-        state = {key: value for key, value in state.items() if not key.startswith(REFINE)}
+    for part in BESIDE:
+        if (module := getattr(model, part)) is not None:
+            own = {key: value for key, value in state.items() if key.startswith(f"{part}.")}
+            fill(module, {key.removeprefix(f"{part}."): value for key, value in own.items()}, name)
+            state = {key: value for key, value in state.items() if key not in own}
     fill(model.net, dict(state), name)
 
 

@@ -92,6 +92,7 @@ def test_a_card_says_all_there_is_to_say(spec):
         ({"predicts": "x0"}, "predicts is 'x0'.*eps or v"),
         ({"patch": 0}, "patch is 0"),
         ({"refine": -1}, "refine is -1"),
+        ({"mend": 0.5}, "mend is 0.5"),
         ({"attention_resolutions": "24"}, "attention_resolutions holds 24"),
         ({"attention_resolutions": "all"}, "must be numbers"),
         ({"num_channels": 48}, "a width of 48 channels.*multiple of 32"),
