@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from disco.models.files.failures import Broken, Failed, Restart, Useless, Wrong
@@ -22,18 +21,10 @@ from disco.models.files.http import (
     refuse_other_states,
     refuse_what_is_no_file,
 )
-from disco.models.files.part import Part, check_room, pour
+from disco.models.files.part import Check, Part, Wanted, check_room, pour
 from disco.models.files.reach import Reach, Unreachable
+from disco.models.files.retry import DEFAULT, RetryPolicy
 from disco.units import format_file_size
-
-#: Seconds between the rounds over all addresses; one round more than there are pauses.
-PAUSES = (1.0, 3.0, 9.0)
-
-#: A connection that brought so many new bytes before it broke is followed by another at once.
-ENOUGH = 1 << 20
-
-#: Looks at a part that is complete, with the SHA-256 that the server named for it, if it did; raises `Wrong`.
-Check = Callable[[Path, str | None], None]
 
 
 def download(
@@ -46,6 +37,7 @@ def download(
     progress: bool = True,
     reach: Reach | None = None,
     limit: int | None = None,
+    retry: RetryPolicy | None = None,
 ) -> str:
     """Bring a file into `path`, a part that is then whole and checked. Returns the address it came from.
 
@@ -53,18 +45,19 @@ def download(
     path it is given is the one. size: in bytes, where it is known. any_origin: whether a part begun at one address may
     be completed from another, because the check would find out. reach: which servers answered so far, of which the
     others are not asked again; a server that answered is asked again when it breaks off. limit: the most bytes that are
-    taken, where the size is not known.
+    taken, where the size is not known. retry: how patiently; None = `disco.models.files.retry.DEFAULT`.
 
     Raises `Failed` when no address brings the file, `disco.errors.SettingsError` when the disk is full.
     """
-    part, reach = Part(path), reach or Reach()
+    part, reach, retry = Part(path), reach or Reach(), retry or DEFAULT
+    wanted = Wanted(check, size, any_origin, progress, limit, retry)
     left, reasons = list(addresses), {}
-    for pause in (*PAUSES, None):
+    for pause in (*retry.pauses, None):
         for address in tuple(left):
             try:
                 if _is_http(address):
                     reach.check(address)
-                _bring(address, part, check, size, any_origin, progress, limit)
+                _bring(address, part, wanted)
                 return address
             except Broken as error:
                 reasons[address] = str(error)
@@ -77,25 +70,23 @@ def download(
             break
         if progress:
             print(f"disco: {left[0]}: {reasons[left[0]]}; again in {pause:.0f} s", file=sys.stderr)
-        time.sleep(pause)
+        retry.sleep(pause)
     raise Failed("; ".join(f"{address}: {reason}" for address, reason in reasons.items()) or "there is no address")
 
 
-def _bring(
-    address: str, part: Part, check: Check, size: int | None, any_origin: bool, progress: bool, limit: int | None
-) -> None:
+def _bring(address: str, part: Part, wanted: Wanted) -> None:
     """Bring and check the file from one address, with as many connections as get on."""
     if not _is_http(address):
-        _copy(Path(address), part, size, progress)
-        return _check(part, check)
+        _copy(Path(address), part, wanted)
+        return _check(part, wanted.check)
     resumed = part.length() > 0
     longest, restarts = part.length(), 0
     while True:
         try:
-            _receive(address, part, size, any_origin, progress, limit)
-            return _check(part, check)
+            _receive(address, part, wanted)
+            return _check(part, wanted.check)
         except Broken:
-            if part.length() - longest < ENOUGH:
+            if part.length() - longest < wanted.retry.enough:
                 raise
             longest, resumed = part.length(), True
         except Restart as error:
@@ -122,13 +113,14 @@ def _check(part: Part, check: Check) -> None:
         raise
 
 
-def _receive(address: str, part: Part, size: int | None, any_origin: bool, progress: bool, limit: int | None) -> None:
+def _receive(address: str, part: Part, wanted: Wanted) -> None:
     """One connection: the rest of the part, or the whole file where the server wants it so.
 
     What is resumed is another file's rest, for all that anybody knows, until the address, the server's names for this
     state of the file, its length and the bytes that both pieces hold agree. Where there is no hash to find it out
     afterwards (any_origin), a server that names no state is asked for the whole file.
     """
+    size, any_origin, limit, retry = wanted.size, wanted.any_origin, wanted.limit, wanted.retry
     have = part.length()
     if have and size is not None and have >= size:
         if have == size:
@@ -137,9 +129,9 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
         have = 0
     origin = part.origin()
     marks = origin.get("marks", {}) if origin.get("address") == address else {}
-    known = part.tail() if have and (any_origin or condition_of(marks)) else b""
+    known = part.tail(retry.overlap) if have and (any_origin or condition_of(marks)) else b""
     start = have - len(known) if known else 0
-    response, sha256 = ask(address, start, condition_of(marks))
+    response, sha256 = ask(address, start, condition_of(marks), retry.timeout)
     with response:
         refuse_what_is_no_file(response)
         resumed, total = extent_of(response, start, size)
@@ -149,16 +141,16 @@ def _receive(address: str, part: Part, size: int | None, any_origin: bool, progr
             refuse_other_states(marks_of(response, total), marks, any_origin)
             if total is not None and total < have:
                 raise Restart("more is here than the file has")
-            compare_overlap(response, known)
+            compare_overlap(response, known, retry.timeout)
             start = have
         else:
             start = 0
             part.begin(address, marks_of(response, total), sha256)
         check_room(part.path.parent, None if total is None else total - start)
-        pour(response, part, start, total, progress, limit)
+        pour(response, part, start, total, wanted)
 
 
-def _copy(source: Path, part: Part, size: int | None, progress: bool) -> None:
+def _copy(source: Path, part: Part, wanted: Wanted) -> None:
     """The file from a folder of this machine."""
     try:
         file = source.open("rb")
@@ -166,8 +158,8 @@ def _copy(source: Path, part: Part, size: int | None, progress: bool) -> None:
         raise Useless(error.strerror or str(error)) from error
     with file:
         total = os.fstat(file.fileno()).st_size
-        if size is not None and total != size:
-            raise Useless(f"it has {total} bytes instead of {size}")
+        if wanted.size is not None and total != wanted.size:
+            raise Useless(f"it has {total} bytes instead of {wanted.size}")
         part.begin(str(source), {}, "")
         check_room(part.path.parent, total)
-        pour(file, part, 0, total, progress)
+        pour(file, part, 0, total, wanted)

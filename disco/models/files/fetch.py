@@ -13,6 +13,7 @@ from disco.models.files.download import download
 from disco.models.files.failures import Failed, Wrong
 from disco.models.files.part import Part
 from disco.models.files.reach import Reach
+from disco.models.files.retry import RetryPolicy
 from disco.models.files.store import (
     copies_of_other_programs,
     hash_of,
@@ -70,13 +71,15 @@ def is_verified(form: WeightsFile, path: Path) -> bool:
 # Fetching
 
 
-def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = None) -> Path:
+def fetch(
+    file: WeightsFile, *, progress: bool = True, reach: Reach | None = None, retry: RetryPolicy | None = None
+) -> Path:
     """See that the file is here, or one that does instead: from a mirror, or from its published addresses.
 
     $DISCO_MIRROR, an http(s) address or a folder, is asked first. Nothing is fetched where the file is here
     (`verified_path`). One process fetches a file at a time; others wait and share it. A file by that name in the models
     folder that is not the right one is kept as NAME.other. progress: show a bar. reach: which servers answered when
-    other files were fetched, so that none is waited for twice.
+    other files were fetched, so that none is waited for twice. retry: as of `download`.
 
     Raises `disco.errors.SettingsError`, one line, when the file cannot be had, when DISCO_OFFLINE or HF_HUB_OFFLINE
     forbids the network, or when the disk is full.
@@ -91,7 +94,7 @@ def fetch(file: WeightsFile, *, progress: bool = True, reach: Reach | None = Non
         sources = _sources(form)
         if sources:
             try:
-                return _fetch(form, sources, progress, reach)
+                return _fetch(form, sources, progress, reach, retry)
             except Failed as error:
                 reasons.append(f"{form.name}: {error}")
             except OSError as error:
@@ -117,7 +120,7 @@ def verified_path(file: WeightsFile) -> Path | None:
     return None
 
 
-def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) -> Path:
+def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach, retry: RetryPolicy | None) -> Path:
     target = models_folder() / form.name
     part = Part(target.with_name(target.name + ".part"))
     found = []  # the hashes of what passed the check: the last is the file's
@@ -132,6 +135,7 @@ def _fetch(form: WeightsFile, sources: list[str], progress: bool, reach: Reach) 
             any_origin=form.sha256 is not None,
             progress=progress,
             reach=reach,
+            retry=retry,
         )
         if target.exists():
             os.replace(target, target.with_name(target.name + ".other"))

@@ -12,9 +12,6 @@ from typing import Any
 
 from disco.models.files.failures import Broken, Restart, Useless
 
-#: Seconds without a byte after which a server is given up.
-TIMEOUT = 30.0
-
 #: Answers after which asking again may help.
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
@@ -35,7 +32,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def ask(address: str, start: int, condition: str) -> tuple[Any, str]:
+def ask(address: str, start: int, condition: str, timeout: float) -> tuple[Any, str]:
     """Ask for the file, from byte `start` on if it still is in that state; the answer, and the SHA-256 it names."""
     from disco.version import version
 
@@ -47,7 +44,7 @@ def ask(address: str, start: int, condition: str) -> tuple[Any, str]:
     redirects = _Redirects()
     try:
         request = urllib.request.Request(address, headers=headers)
-        return urllib.request.build_opener(redirects).open(request, timeout=TIMEOUT), redirects.sha256
+        return urllib.request.build_opener(redirects).open(request, timeout=timeout), redirects.sha256
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:
@@ -59,18 +56,18 @@ def ask(address: str, start: int, condition: str) -> tuple[Any, str]:
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):  # a proxy's, or a clock that is wrong: it stays so
             raise Useless(f"its certificate is not to be trusted: {error.reason.verify_message}") from error
-        raise Broken(reason_of(error)) from error
+        raise Broken(reason_of(error, timeout)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise Broken(reason_of(error)) from error
+        raise Broken(reason_of(error, timeout)) from error
     except ValueError as error:
         raise Useless(f"no address: {error}") from error
 
 
-def reason_of(error: BaseException) -> str:
+def reason_of(error: BaseException, timeout: float) -> str:
     """What is said of a broken connection, in one short line."""
     inner = getattr(error, "reason", error)
     if isinstance(inner, TimeoutError):
-        return f"it sent nothing for {TIMEOUT:.0f} seconds"
+        return f"it sent nothing for {timeout:.0f} seconds"
     return f"{getattr(inner, 'strerror', None) or inner or type(inner).__name__}"
 
 
@@ -120,14 +117,14 @@ def extent_of(response: Any, start: int, size: int | None) -> tuple[bool, int | 
     return response.status == 206 and start > 0, size if total is None else total
 
 
-def compare_overlap(response: Any, known: bytes) -> None:
+def compare_overlap(response: Any, known: bytes, timeout: float) -> None:
     """Read what is here already. Raises `Restart` unless it is the same once more."""
     came = b""
     while len(came) < len(known):
         try:
             block = response.read(len(known) - len(came))
         except (OSError, http.client.HTTPException) as error:
-            raise Broken(reason_of(error)) from error
+            raise Broken(reason_of(error, timeout)) from error
         came += block
         if not known.startswith(came):
             raise Restart("what it sends is not what it sent before")

@@ -9,8 +9,7 @@ import json
 import os
 import re
 import shutil
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,27 @@ from tqdm import tqdm
 from disco.errors import SettingsError
 from disco.models.files.failures import Broken, NoRoom, Useless
 from disco.models.files.http import reason_of
+from disco.models.files.retry import RetryPolicy
 from disco.units import format_file_size
-
-#: The bytes that a minute has to bring.
-SLOWEST = 60 * 1024
-BLOCK = 1 << 20
-
-#: So many bytes that are here already are asked for once more, and compared: the rest of another file begins otherwise.
-OVERLAP = 64 << 10
 
 #: Strictly speaking a page may begin otherwise, but those that stand in for missing files do not.
 PAGE = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml)", re.IGNORECASE)
+
+
+#: Looks at a part that is complete, with the SHA-256 that the server named for it, if it did; raises `Wrong`.
+Check = Callable[[Path, str | None], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of a file before it comes, and how it is fetched; see `disco.models.files.download.download`."""
+
+    check: Check
+    size: int | None
+    any_origin: bool
+    progress: bool
+    limit: int | None
+    retry: RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -46,10 +55,10 @@ class Part:
     def length(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def tail(self) -> bytes:
-        """The last bytes, `OVERLAP` of them at most."""
+    def tail(self, most: int) -> bytes:
+        """The last bytes, so many of them at most."""
         with self.path.open("rb") as file:
-            file.seek(max(0, self.length() - OVERLAP))
+            file.seek(max(0, self.length() - most))
             return file.read()
 
     def origin(self) -> dict[str, Any]:
@@ -80,20 +89,24 @@ def check_room(folder: Path, needed: int | None) -> None:
         )
 
 
-def pour(source: Any, part: Part, start: int, total: int | None, progress: bool, limit: int | None = None) -> None:
-    """Write all of the source behind what is in the part, and see that it is as long as it should be."""
+def pour(source: Any, part: Part, start: int, total: int | None, wanted: Wanted) -> None:
+    """Write all of the source behind what is in the part, and see that it is as long as it should be.
+
+    total: how long it should be in all. start: how much of that is there.
+    """
+    retry, limit = wanted.retry, wanted.limit
     read = getattr(source, "read1", source.read)  # read1 hands on what has come, read waits for a whole block
-    done, since, before = start, time.monotonic(), start
+    done, since, before = start, retry.clock(), start
     name = part.path.name.removesuffix(".part")
     with (
-        tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=not progress) as bar,
+        tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=not wanted.progress) as bar,
         part.path.open("ab", buffering=0) as file,
     ):
         while True:
             try:
-                block = read(BLOCK)
+                block = read(retry.block)
             except (OSError, http.client.HTTPException) as error:
-                raise Broken(f"{reason_of(error)}, after {done} bytes") from error
+                raise Broken(f"{reason_of(error, retry.timeout)}, after {done} bytes") from error
             if not block:
                 break
             if done == 0 and PAGE.match(block[:200]):
@@ -105,8 +118,8 @@ def pour(source: Any, part: Part, start: int, total: int | None, progress: bool,
             _write(file, block)
             done += len(block)
             bar.update(len(block))
-            if (now := time.monotonic()) - since > 60:
-                if done - before < SLOWEST:
+            if (now := retry.clock()) - since > 60:
+                if done - before < retry.slowest:
                     raise Broken(f"it sent only {format_file_size(done - before)} in a minute")
                 since, before = now, done
         os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from disco.cli.commands import models as module
 from disco.cli.main import main
 from disco.models import catalog
 from disco.models.files import download, reach
+from disco.models.files.retry import RetryPolicy
 from disco.models.specs import BackboneSpec, WeightsFile
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments
@@ -26,7 +27,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("DISCO_OFFLINE", "HF_HUB_OFFLINE", "DISCO_MIRROR", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(download, "PAUSES", ())
+    monkeypatch.setattr(download, "DEFAULT", RetryPolicy(pauses=()))
     monkeypatch.setattr(reach, "PAUSE", 0.0)
     return folder
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from disco.models.files import download, http
-from disco.models.files import part as parts
 from disco.models.specs import WeightsFile
-from support.published import CONTENT, OVERLAP, SHA256
+from support.published import CONTENT, SHA256
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch, models):
-    monkeypatch.setattr(download, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(http, "TIMEOUT", 0.3)
-    monkeypatch.setattr(parts, "OVERLAP", OVERLAP)
+def own_folder(models):
+    """No test finds what is in the user's folder."""
 
 
 @pytest.fixture

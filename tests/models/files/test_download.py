@@ -5,30 +5,27 @@ import os
 import socket
 import ssl
 from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.error import URLError
 
 import pytest
 
 from disco.errors import SettingsError
-from disco.models.files import download as module
 from disco.models.files import http
 from disco.models.files import part as parts
 from disco.models.files.download import download
 from disco.models.files.failures import Failed, NoRoom, Restart, Useless, Wrong
 from disco.models.files.part import Part
 from disco.models.files.reach import Reach
+from disco.models.files.retry import RetryPolicy
 
 CONTENT = bytes(range(256)) * 40
 OTHER = bytes(reversed(CONTENT))
 SIZE = len(CONTENT)
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch):
-    monkeypatch.setattr(module, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(http, "TIMEOUT", 0.3)
-    monkeypatch.setattr(parts, "OVERLAP", 20)
+HURRY = RetryPolicy(pauses=(0.0, 0.0, 0.0), timeout=0.3, overlap=20)
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def bring(faults, tmp_path):
         if hashlib.sha256(path.read_bytes()).digest() != hashlib.sha256(faults.files["/a.pt"]).digest():
             raise Wrong("another file")
 
-    def bring(*script, size: int | None = SIZE, then="serve", addresses=None, any_origin=True, check=check):
+    def bring(*script, size: int | None = SIZE, then="serve", addresses=None, any_origin=True, check=check, **retry):
         faults.script, faults.then = deque(script), then
         return download(
             addresses or [f"{faults.address}/a.pt"],
@@ -51,6 +48,7 @@ def bring(faults, tmp_path):
             any_origin=any_origin,
             progress=False,
             reach=Reach(sleep=lambda seconds: None),
+            retry=replace(HURRY, **retry),
         )
 
     bring.part = tmp_path / "a.pt.part"
@@ -76,19 +74,18 @@ def test_a_break_is_resumed_where_it_broke(bring, faults, size, any_origin):
     assert faults.asked[1][2] is not None, "only if it still is the same file"
 
 
-def test_many_breaks_are_no_trouble_as_long_as_much_comes(bring, faults, monkeypatch):
-    monkeypatch.setattr(module, "ENOUGH", 20)
+def test_many_breaks_are_no_trouble_as_long_as_much_comes(bring, faults):
     faults.cut = 0.05
-    bring(*["break"] * 60)
+    bring(*["break"] * 60, enough=20)
     assert bring.part.read_bytes() == CONTENT
     assert len(faults.asked) == 61
 
 
-def test_a_server_that_breaks_for_ever_is_given_up(bring, faults, monkeypatch):
+def test_a_server_that_breaks_for_ever_is_given_up(bring, faults):
     faults.cut = 0.0
     with pytest.raises(Failed, match="broke off at 0 of 10240 bytes"):
         bring(then="break")
-    assert len(faults.asked) == len(module.PAUSES) + 1
+    assert len(faults.asked) == len(HURRY.pauses) + 1
 
 
 @pytest.mark.parametrize("answer", ["serve", "no length"])
@@ -99,7 +96,7 @@ def test_more_than_is_wanted_is_not_taken(faults, tmp_path, answer):
         part = tmp_path / f"{limit}.part"
 
         def bring(limit=limit, part=part):
-            download([f"{faults.address}/a.pt"], part, lambda *_: None, progress=False, limit=limit)
+            download([f"{faults.address}/a.pt"], part, lambda *_: None, progress=False, limit=limit, retry=HURRY)
 
         if limit == SIZE:
             bring()
@@ -211,16 +208,15 @@ def test_a_spoilt_part_does_not_spoil_the_file(bring, faults):
     assert ranges(faults) == ["bytes=4980-", None]
 
 
-def test_a_file_that_changes_unseen_is_begun_again(bring, faults, monkeypatch):
+def test_a_file_that_changes_unseen_is_begun_again(bring, faults):
     """No version is named, and the rest is of another file: only the check can tell."""
-    monkeypatch.setattr(module, "ENOUGH", 100)
     faults.versioned = False
 
     def check(path, promised):
         if path.read_bytes() != OTHER:
             raise Wrong("neither version")
 
-    bring("break", "change", "serve", check=check)
+    bring("break", "change", "serve", check=check, enough=100)
     assert ranges(faults) == [None, "bytes=5100-", None]
     assert bring.part.read_bytes() == OTHER
 
@@ -306,7 +302,7 @@ def test_nobody_at_the_address(bring):
     with pytest.raises(Failed, match="no address"):
         bring(addresses=["http://[::1/a.pt"])
     with pytest.raises(Failed, match="there is no address"):
-        download([], bring.part, lambda path, promised: None, progress=False)
+        download([], bring.part, lambda path, promised: None, progress=False, retry=HURRY)
 
 
 def test_a_server_that_answered_is_not_given_up_for_a_network_that_goes_away(bring, faults, monkeypatch):
@@ -358,15 +354,13 @@ def test_a_mirror_that_is_passed_over_is_named_at_once(faults, tmp_path, capsys)
     assert "disco: /nowhere/a.pt: No such file or directory; the next address is tried" in capsys.readouterr().err
 
 
-def test_a_trickle_is_given_up(bring, monkeypatch):
+def test_a_trickle_is_given_up(bring):
     """The clock runs a minute a block, and a block is all there is of it."""
-    clock = iter(range(0, 10**6, 61))
-    monkeypatch.setattr(parts, "BLOCK", 512)
-    monkeypatch.setattr(parts, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda seconds: None))
+    ticks = iter(range(0, 10**6, 61))
+    slowly = {"block": 512, "clock": lambda: next(ticks)}
     with pytest.raises(Failed, match="it sent only 512 B in a minute"):
-        bring()
-    monkeypatch.setattr(parts, "SLOWEST", 512)
-    bring()
+        bring(**slowly)
+    bring(**slowly, slowest=512)
     assert bring.part.read_bytes() == CONTENT
 
 

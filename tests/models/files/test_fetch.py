@@ -22,7 +22,7 @@ from disco.errors import SettingsError
 from disco.models.files import fetch as fetching
 from disco.models.files import store
 from disco.models.specs import WeightsFile
-from support.published import CONTENT, OTHER, OVERLAP, SHA256, fetch, left
+from support.published import CONTENT, HURRY, OTHER, OVERLAP, SHA256, fetch, left
 
 
 def test_a_file_is_fetched_once(file, faults, models):
@@ -110,12 +110,12 @@ def test_a_file_with_code_in_it_is_not_even_kept(faults, models, tmp_path):
 
 
 def test_progress_is_shown(file, faults, capsys):
-    fetching.fetch(file)
+    fetching.fetch(file, retry=HURRY)
     assert "a.safetensors: 100%" in capsys.readouterr().err
-    fetching.fetch(replace(file, name="b.safetensors"), progress=False)
+    fetching.fetch(replace(file, name="b.safetensors"), progress=False, retry=HURRY)
     assert capsys.readouterr().err == ""
     faults.script = deque(["503"])
-    fetching.fetch(replace(file, name="c.safetensors"))
+    fetching.fetch(replace(file, name="c.safetensors"), retry=HURRY)
     assert f"disco: {file.addresses[0]}: 503 Service Unavailable; again in 0 s" in capsys.readouterr().err
 
 
