@@ -68,14 +68,14 @@ def parse_prompt(text: str, name: str = "prompt", *, keep_suffix: bool = False) 
     return Prompt(text if keep_suffix else body, weight)
 
 
-def parse_image_prompt(text: str, name: str = "image_prompts") -> ImagePrompt:
+def parse_image_prompt(text: str) -> ImagePrompt:
     """Read `path` or `path:weight`, by the rule of `parse_prompt`, so that C:\\x.png is a path.
 
     Raises `SettingsError` when no path is left.
     """
     path, weight = _split_weight(text)
     if not path.strip():
-        raise SettingsError(f"{name} holds an empty path {text!r}; name a picture")
+        raise SettingsError(f"image_prompts holds an empty path {text!r}; name a picture")
     return ImagePrompt(path, weight)
 
 

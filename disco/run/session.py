@@ -118,5 +118,6 @@ class Session:
         self.sizes[name, dtype] = bytes_of(network)
 
 
-#: What the runs of this process share.
+#: What the runs of this process share. It is one for all, and no argument of `disco.render`, because the memory that it
+#: keeps is the process's: two sessions would each make room without knowing what the other holds.
 SESSION = Session()

@@ -23,7 +23,8 @@ def defaults() -> dict[str, Any]:
     for group, option in (item for entry in chosen for item in entry.items()):
         if group in groups():
             values[group] = yaml.safe_load((conf / group / f"{option}.yaml").read_text(encoding="utf-8"))
-    return by_path(from_dict(values))
+    read = by_path(from_dict(values))
+    return read | {spec.path: float(read[spec.path]) for spec in specs().values() if spec.type is float}
 
 
 def settings_table() -> list[tuple[str, str, Any, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -289,7 +289,6 @@ def compare(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) 
     return "; ".join(f"{len(keys)} {what}: {first_names(keys)}" for what, keys in differences.items() if keys)
 
 
-def first_names(names: Iterable[str], count: int = 3) -> str:
-    """The first names of many."""
-    names = list(names)
-    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
+def first_names(names: Sequence[str]) -> str:
+    """The first three names of many."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
