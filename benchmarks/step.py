@@ -51,6 +51,7 @@ from disco.resources.candidates import candidates
 from disco.resources.compile import choose_compile, in_precision
 from disco.resources.device import choose_device, choose_kernels
 from disco.resources.ledger import Ledger
+from disco.resources.sharing import Sharing
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
 from disco.run.session import Loaders, Session
@@ -259,6 +260,7 @@ def measure(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
         session = Session(RANDOM) if options.random else Session()
         networks = session.networks(plan, device, arrangement)._replace(call_all=call_all)
+        networks = Sharing(threads.unet).used_by(networks, plan, arrangement)
         bench = Bench(plan, networks, device, plan.steps[len(plan.steps) // 2])
         if options.serve:
             serve(bench.ours)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from disco.kernels.backend import by_triton
+from disco.kernels.sharing import alone, told_of
 from torch import Tensor
 
 
@@ -61,7 +62,7 @@ def group_norm_silu(
     weights, biases = folded(n, weight.to(dtype), bias.to(dtype), scale, shift)
     if x.dtype == dtype or trained:
         return reference(x.to(dtype), groups, weights, biases, eps, silu).to(x.dtype)
-    return Lean.apply(x, groups, weights, biases, eps, silu)
+    return told_of(Lean.apply(x, groups, weights, biases, eps, silu))
 
 
 def folded(n: int, weight: Tensor, bias: Tensor, scale: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -82,7 +83,7 @@ def folded(n: int, weight: Tensor, bias: Tensor, scale: Tensor | None, shift: Te
 def reference(x: Tensor, groups: int, weights: Tensor, biases: Tensor, eps: float, silu: bool) -> Tensor:
     """`group_norm_silu` for torch to differentiate, with what `folded` returns, in the dtype of x."""
     one, groups = as_one(x, groups, weights)
-    h = F.group_norm(one, groups, weights, biases, eps)
+    h = alone(F.group_norm, one, groups, weights, biases, eps)
     h = h if one is x else h.view(x.shape)
     return F.silu(h) if silu else h
 
@@ -93,6 +94,11 @@ def as_one(x: Tensor, groups: int, weights: Tensor) -> tuple[Tensor, int]:
     if len(weights) == channels:
         return x, groups
     return x.reshape(1, n * channels, *x.shape[2:]), n * groups
+
+
+def in_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x in the dtype with the positions of a channel in a row, in one pass over memory."""
+    return x.to(dtype, memory_format=torch.contiguous_format)
 
 
 class Lean(torch.autograd.Function):
@@ -110,12 +116,13 @@ class Lean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weights, biases = ctx.saved_tensors
-        one, groups = as_one(x.to(weights.dtype).contiguous(), ctx.groups, weights)
+        one, groups = as_one(in_rows(x, weights.dtype), ctx.groups, weights)
         sizes = (len(one), one.shape[1], one[0, 0].numel(), groups)
         h, mean, rstd = torch.native_group_norm(one, weights, biases, *sizes, ctx.eps)
-        gradient = gradients[0].to(weights.dtype).contiguous().view(one.shape)
+        gradient = in_rows(gradients[0], weights.dtype).view(one.shape)
         if ctx.silu:
             gradient = torch.ops.aten.silu_backward(gradient, h)
         mask = [True, False, False]
         to_one = torch.ops.aten.native_group_norm_backward(gradient, one, mean, rstd, weights, *sizes, mask)[0]
-        return to_one.view(x.shape).to(x.dtype), None, None, None, None, None
+        # Laid out as x is, as the convolution before wants it, and whatever is added to it.
+        return torch.empty_like(x).copy_(to_one.view(x.shape)), None, None, None, None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,18 +25,27 @@ WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 #: Measured by `benchmarks/step.py --neighbour`; see docs/performance.md.
 FEW_PIXELS = 128 * 128
 
+#: Threads that share the operations of a small UNet: two save a quarter of its time, so more would mostly wait.
+MOST_FOR_UNET = 2
+
+#: Steps from which that is worth the tenth of a second that it takes to see whether it changes no bit.
+WORTH_SHARING = 20
+
 
 @dataclass(frozen=True)
 class Threads:
     """How the processor's cores are used.
 
     each: threads that share every operation. side_by_side: how many pictures of a batch, or perceptors of a picture
-    that is alone, are computed at once, a thread each, which changes no bit. why: in a few words, for the record.
+    that is alone, are computed at once, a thread each, which changes no bit. unet: threads that share the operations of
+    the UNet, beside that, while this pays and where it changes no bit (`disco.resources.sharing`). why: in a few words,
+    for the record.
     """
 
     each: int
     side_by_side: int = 1
     why: str = ""
+    unet: int = 1
 
 
 def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -> Threads:
@@ -48,7 +58,12 @@ def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -
     compiling = choose_compile(plan, device).chosen != "off"  # torch.compile compiles in one thread at a time
     several = plan.settings.batch_size if plan.settings.batch_size > 1 else len(plan.perceptors)
     at_once = 1 if compiling or not has_short_operations(plan) else min(cores, several)
-    return Threads(1, at_once, "as asked" if asked else "operations are too short to be shared")
+    if asked:
+        return Threads(1, at_once, "as asked")
+    if compiling or plan.settings.batch_size > 1 or len(plan.steps) * len(plan.seeds) < WORTH_SHARING:
+        return Threads(1, at_once, "operations are too short to be shared")
+    unet = min(cores, MOST_FOR_UNET)
+    return Threads(1, at_once, "operations are too short to be shared, but for the UNet's while that pays", unet)
 
 
 def has_short_operations(plan: Plan) -> bool:
@@ -56,16 +71,37 @@ def has_short_operations(plan: Plan) -> bool:
     return catalog.all_shipped(plan.settings.model, plan.perceptors) and plan.width * plan.height <= FEW_PIXELS
 
 
+def one_alone() -> None:
+    """This thread computes by itself from here on."""
+    torch.get_num_threads()  # before a thread has asked, it takes over whatever any of them sets
+    torch.set_num_threads(1)
+
+
 @contextmanager
 def side_by_side(threads: int) -> Iterator[CallAll]:
-    """Functions are called in so many threads meanwhile; in this one, where it is one."""
+    """Functions are called in so many threads meanwhile, this one among them, each by one alone."""
     if threads == 1:
         yield one_by_one
         return
-    with ThreadPoolExecutor(threads, "side by side") as pool:
+    with ThreadPoolExecutor(threads - 1, "side by side", one_alone) as pool:
 
         def call_all(calls: Iterable[Callable[[], Any]]) -> list[Any]:
-            waiting = [pool.submit(copy_context().run, call) for call in calls]
-            return [each.result() for each in waiting]
+            waiting = deque(enumerate(calls))
+            results: dict[int, Any] = {}
+
+            def work() -> None:
+                while waiting:
+                    try:
+                        number, call = waiting.popleft()
+                    except IndexError:  # another thread was quicker
+                        return
+                    results[number] = call()
+
+            # This thread has the caches warm, and is spared being woken up.
+            others = [pool.submit(copy_context().run, work) for _ in range(min(threads, len(waiting)) - 1)]
+            work()
+            for other in others:
+                other.result()
+            return [results[number] for number in sorted(results)]
 
         yield call_all

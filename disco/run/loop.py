@@ -284,6 +284,8 @@ class RunLoop:
         """What run.json says of a run that ends, beside how and when."""
         setup, pictures = self.setup, self.pictures
         found: dict[str, Any] = {"memory": memory_record(setup.arrangement, setup.estimate, setup.measured_peak())}
+        if setup.sharing.threads > 1:
+            found["sharing"] = setup.sharing.record()
         if self.plan.metrics:
             there = range(1 + max(pictures, default=-1))
             found["metrics"] = [pictures[number].metrics if number in pictures else {} for number in there]

@@ -16,6 +16,7 @@ from disco.resources.arrange import arrange
 from disco.resources.compile import choose_compile
 from disco.resources.device import choose_device, choose_kernels
 from disco.resources.estimate import Estimate
+from disco.resources.sharing import Sharing
 from disco.resources.threads import Threads
 from disco.resources.watch import hold_to_limit, watch_memory
 from disco.run.session import SESSION
@@ -26,8 +27,8 @@ class Setup:
     """What a run is computed with.
 
     estimate: None where nothing had to be planned. call_all: how functions are called that need not wait for one
-    another. compiling: whether the networks are compiled first. measured_peak: the most bytes held since; None where
-    the system does not say.
+    another. sharing: of the UNet's operations between threads. compiling: whether the networks are compiled first.
+    measured_peak: the most bytes held since; None where the system does not say.
     """
 
     device: torch.device
@@ -35,13 +36,15 @@ class Setup:
     estimate: Estimate | None
     threads: Threads
     call_all: CallAll
+    sharing: Sharing
     compiling: bool
     measured_peak: Callable[[], int | None]
 
     def load(self, plan: Plan) -> Networks:
         """The networks of the plan."""
         with SESSION.loading:
-            return SESSION.networks(plan, self.device, self.arrangement)._replace(call_all=self.call_all)
+            networks = SESSION.networks(plan, self.device, self.arrangement)._replace(call_all=self.call_all)
+        return self.sharing.used_by(networks, plan, self.arrangement)
 
 
 def set_up(plan: Plan, threads: Threads, call_all: CallAll) -> Setup:
@@ -60,4 +63,4 @@ def set_up(plan: Plan, threads: Threads, call_all: CallAll) -> Setup:
     measured_peak = watch_memory(device)
     if plan.needs_lpips:
         check_lpips()
-    return Setup(device, arrangement, estimate, threads, call_all, compiling, measured_peak)
+    return Setup(device, arrangement, estimate, threads, call_all, Sharing(threads.unet), compiling, measured_peak)
