@@ -24,7 +24,7 @@ from disco.planning.plan import Plan, build_plan
 from disco.settings.config import load
 from disco.settings.overrides import from_python
 
-CPU, R, STEPS = torch.device("cpu"), 16, 20
+CPU, R, STEPS = torch.device("cpu"), 16, 10
 #: Every value of these schedules is its own entry's, so that a level read wrongly shows.
 CUT_OVERVIEW, CUT_INNERCUT, CUT_ICGRAY_P = [5] * 400 + [2] * 600, [1] * 300 + [3] * 700, [0.4] * 500 + [0] * 500
 SETTINGS = dict(

@@ -41,6 +41,14 @@ def register() -> None:
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("expanduser", lambda path: str(expanded(str(path))), replace=True)
+    ConfigStore.instance().store(name="schema", node=structured_schema())
+
+
+@cache
+def structured_schema() -> DictConfig:
+    """The schema as Hydra fills it; it hands out copies."""
+    from omegaconf import OmegaConf
+
     schema = OmegaConf.structured(Settings)
     OmegaConf.set_readonly(schema, None)  # frozen dataclasses come read-only, and Hydra has to fill them
     for name, group in groups().items():
@@ -48,7 +56,7 @@ def register() -> None:
         OmegaConf.set_readonly(schema[name], None)
     schema.perceptors.perceptor_weights = {}
     OmegaConf.set_struct(schema.perceptors.perceptor_weights, False)  # its keys are names of perceptors, not settings
-    ConfigStore.instance().store(name="schema", node=schema)
+    return schema
 
 
 #: How overrides name a folder of a user's configs, beside those of conf/: `disco.settings.config_files` reads them.

@@ -41,6 +41,7 @@ class Extent:
     variants: prompts of each variant of the number of perceptors and of steps. styled: prompts that name a style too.
     jobs: processes that render. redrawn_from: times to which true pictures are noised for the UNet to draw on; at the
     last nothing of them is left. sheets: sizes of further contact sheets, in sides of the models' pictures.
+    sentences: of how many a label's embedding is the mean.
     """
 
     prompts: int = 200
@@ -53,6 +54,7 @@ class Extent:
     redrawn_from: tuple[int, ...] = (250, 350, 450, 550, 650, NETWORK_STEPS)
     sheets: tuple[tuple[float, float], ...] = ((1, 2), (2, 1), (3, 2))
     styled: int = 66
+    sentences: int = SENTENCES
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ def models_of(side: int) -> Models:
 # Reading
 
 
-def reader(perceptor: Perceptor) -> Reader:
+def reader(perceptor: Perceptor, sentences: int = SENTENCES) -> Reader:
     """A perceptor that names the labels of pictures of the world."""
-    return Reader(perceptor, SENTENCES)
+    return Reader(perceptor, sentences)
 
 
 def prefers(reader: Reader, images: np.ndarray, captions: Sequence[str], rivals: Sequence[str]) -> np.ndarray:
@@ -145,7 +147,8 @@ def evaluate(extent: Extent, card: Path, out: Path, models: Models | None = None
     models = models or models_of(64)
     # Made once: what they hold pictures against is embedded when first asked for.
     readers = {
-        name: reader(load_perceptor(catalog.perceptor(name), "cpu")) for name in (*models.guides, *models.judges)
+        name: reader(load_perceptor(catalog.perceptor(name), "cpu"), extent.sentences)
+        for name in (*models.guides, *models.judges)
     }
     judges = {name: readers[name] for name in models.judges}
     parts: list[str] = []

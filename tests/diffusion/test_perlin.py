@@ -104,8 +104,10 @@ def test_autocontrast_agrees_with_pillow():
     assert np.abs(ours.permute(1, 2, 0).numpy() - pillow).max() <= 1
 
 
-@pytest.mark.parametrize("mode", ["mixed", "color", "gray"])
-@pytest.mark.parametrize("size", [(40, 72), (1, 1), (3, 200)])
+@pytest.mark.parametrize(
+    ("mode", "size"),
+    [("mixed", (40, 72)), ("color", (40, 72)), ("gray", (40, 72)), ("mixed", (1, 1)), ("gray", (3, 200))],
+)
 def test_perlin_init_has_its_size_and_range_and_repeats(mode, size):
     start = perlin_init(ImageStreams(1), *size, mode)
     assert start.shape == (3, *size) and start.dtype == torch.float32

@@ -148,12 +148,14 @@ def test_half_precision_fills_a_single_precision_network_and_the_other_way_round
 # The networks of the catalog, out of files in the originals' formats
 
 
-@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-@pytest.mark.parametrize("half", [False, True], ids=["single", "half"])
-@pytest.mark.parametrize(
-    "wrap",
-    [lambda s: s, lambda s: prefixed(s, "module."), lambda s: {"model": {}, "ema": s}, lambda s: {"state_dict": s}],
-    ids=["bare", "module.", "ema", "state_dict"],
+@pytest.mark.parametrize(  # every wrapping, precision and format; in all their pairs, a small state goes through above
+    ("wrap", "half", "legacy"),
+    [
+        pytest.param(lambda s: s, False, False, id="bare-single-zip"),
+        pytest.param(lambda s: prefixed(s, "module."), True, True, id="module.-half-legacy"),
+        pytest.param(lambda s: {"model": {}, "ema": s}, False, True, id="ema-single-legacy"),
+        pytest.param(lambda s: {"state_dict": s}, True, False, id="state_dict-half-zip"),
+    ],
 )
 def test_a_unet_and_a_secondary_model_come_out_of_their_files(models, wrap, half, legacy):
     """By way of the models folder, with the hash of the catalog; the networks give what they gave before."""
