@@ -32,27 +32,45 @@ def open_heavens(place: str, sky: str, width: int, height: int) -> np.ndarray:
     return np.repeat(gradient((*own, own[-1]), height)[:, :, None], wide, 2)
 
 
-def land_of(scene: Scene, width: int, height: int, rng: random.Random) -> tuple[np.ndarray, list[tuple[Panorama, int]]]:
-    """The picture behind the things, float32 [3, H, W], and the panoramas before them with their offsets."""
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """What of the panoramas a picture shows: the column at which the open sky begins, which of the suns it has if any,
+    the panoramas behind the things with their columns and by how many rows each is lower, and those before them."""
+
+    heavens: int
+    sun: int | None
+    behind: list[tuple[Panorama, int, int]]
+    before: list[tuple[Panorama, int]]
+
+
+def look_out(scene: Scene, width: int, height: int, rng: random.Random) -> Outlook:
     wide, place = EXTRA * min(width, height), PLACES[scene.place]
 
     def anywhere() -> int:
         return int(rng.random() * wide)
 
-    offset = anywhere()
-    picture = open_heavens(scene.place, scene.sky, width, height)[:, :, offset : offset + width].copy()
+    heavens, sun = anywhere(), None
     if place.sunny and scene.sky in skies.SUNS:
-        number = int(rng.random() * skies.SUN_PLACES)
-        glare, keep = skies.sun(scene.sky, scene.light == "left", number, width, height)
+        sun = int(rng.random() * skies.SUN_PLACES)
+    far, near = layers(scene.place, scene.sky, width, height)
+    behind = [(panorama, anywhere(), round((rng.random() - 0.5) * 0.05 * height)) for panorama in far]
+    before = [(panorama, anywhere()) for panorama in near]
+    if scene.sky in ("rain", "snowfall"):
+        before.append((skies.falling(scene.sky, width, height), anywhere()))
+    return Outlook(heavens, sun, behind, before)
+
+
+def land_of(scene: Scene, seen: Outlook, width: int, height: int) -> np.ndarray:
+    """The picture behind the things, float32 [3, H, W]."""
+    sky = open_heavens(scene.place, scene.sky, width, height)
+    picture = sky[:, :, seen.heavens : seen.heavens + width].copy()
+    if seen.sun is not None:
+        glare, keep = skies.sun(scene.sky, scene.light == "left", seen.sun, width, height)
         picture *= keep
         picture += glare
-    behind, before = layers(scene.place, scene.sky, width, height)
-    for panorama in behind:
-        panorama.over(picture, anywhere(), round((rng.random() - 0.5) * 0.05 * height))
-    front = [(panorama, anywhere()) for panorama in before]
-    if scene.sky in ("rain", "snowfall"):
-        front.append((skies.falling(scene.sky, width, height), anywhere()))
-    return picture, front
+    for panorama, offset, down in seen.behind:
+        panorama.over(picture, offset, down)
+    return picture
 
 
 @dataclass(frozen=True)
@@ -132,12 +150,11 @@ def shade(land: np.ndarray, thing: Thing, layer: Layer, scene: Scene) -> None:
 def paint_scene(scene: Scene, width: int, height: int) -> tuple[Painting, random.Random]:
     """The scene before its style is put on it, and the random numbers that are left."""
     rng = random.Random(scene.seed)
-    land, before = land_of(scene, width, height, rng)
-    style = STYLES[scene.style]
+    seen = look_out(scene, width, height, rng)
+    land, style = land_of(scene, seen, width, height), STYLES[scene.style]
     things, cover = np.zeros_like(land), np.zeros((height, width), np.float32)
     for thing in cast(scene, width, height, rng):
-        rims = style.rims or thing.tones["rim"] == MOONLIT
-        layer = paint(thing.shape, thing.tones, thing.pose, width, height, rims)
+        layer = painted(thing, scene, width, height)
         if layer is None:
             continue
         if style.round and not thing.flat:
@@ -145,15 +162,34 @@ def paint_scene(scene: Scene, width: int, height: int) -> tuple[Painting, random
         layer = replace(layer, rgb=skies.on_things(layer.rgb, layer.cover, scene.sky))
         shade(land, thing, layer, scene)
         layer.over(things)
-        h, w = layer.cover.shape
-        part = cover[layer.top : layer.top + h, layer.left : layer.left + w]
-        part += layer.cover * (1 - part)
-    for panorama, offset in before:
+        lay(cover, layer)
+    for panorama, offset in seen.before:
         panorama.over(land, offset)
         keep = panorama.keep[: height - panorama.top, offset : offset + width]
         things[:, panorama.top :] *= keep
         cover[panorama.top :] *= keep
     return Painting(land, things, cover), rng
+
+
+def painted(thing: Thing, scene: Scene, width: int, height: int) -> Layer | None:
+    """The thing with the contour that its style and its tones give it."""
+    rims = STYLES[scene.style].rims or thing.tones["rim"] == MOONLIT
+    return paint(thing.shape, thing.tones, thing.pose, width, height, rims)
+
+
+def lay(cover: np.ndarray, layer: Layer) -> None:
+    """Adds what a layer covers to what those behind it do, float32 [H, W]."""
+    h, w = layer.cover.shape
+    part = cover[layer.top : layer.top + h, layer.left : layer.left + w]
+    part += layer.cover * (1 - part)
+
+
+def hide(cover: np.ndarray, seen: Outlook) -> np.ndarray:
+    """What of a cover, float32 [H, W], is seen beside the grass or the waves before it; changed in place."""
+    height, width = cover.shape
+    for panorama, offset in seen.before:
+        cover[panorama.top :] *= panorama.keep[: height - panorama.top, offset : offset + width]
+    return cover
 
 
 def draw(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
@@ -177,7 +213,14 @@ def things_cover(scene: Scene, side: int = 64) -> np.ndarray:
 
     The style that is put on the picture afterwards moves no thing by more than its own grain.
     """
-    return paint_scene(scene, side, side)[0].cover
+    rng = random.Random(scene.seed)
+    seen = look_out(scene, side, side, rng)
+    cover = np.zeros((side, side), np.float32)
+    for thing in cast(scene, side, side, rng):
+        layer = painted(thing, scene, side, side)
+        if layer is not None:
+            lay(cover, layer)
+    return hide(cover, seen)
 
 
 def subject_mask(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
@@ -187,8 +230,5 @@ def subject_mask(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
     """
     width, height = (side, side) if isinstance(side, int) else side
     rng = random.Random(scene.seed)
-    _, before = land_of(scene, width, height, rng)
-    mask = tinted_cover(scene.subject, arrange(scene, width, height, rng)[-1].pose, width, height)
-    for panorama, offset in before:
-        mask[panorama.top :] *= panorama.keep[: height - panorama.top, offset : offset + width]
-    return mask
+    seen = look_out(scene, width, height, rng)
+    return hide(tinted_cover(scene.subject, arrange(scene, width, height, rng)[-1].pose, width, height), seen)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from disco.training import world
+from disco.training.world import drawing
 from disco.training.world.scene import Scene
 
 SAMPLE = """
@@ -121,6 +122,14 @@ def test_a_cover_is_where_a_thing_changes_the_picture(subject):
     assert not differs[cover == 0].any()
     tinted = world.subject_mask(red, 64) > 0.9
     assert differs[tinted].all() and cover[tinted].min() > 0.85
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_a_cover_alone_is_that_of_the_painting(side):
+    rng = random.Random(7)
+    for scene in (Scene.sample(rng) for _ in range(24)):
+        painting, _ = drawing.paint_scene(scene, side, side)
+        assert (world.things_cover(scene, side) == painting.cover).all()
 
 
 def test_the_light_comes_from_its_side():
