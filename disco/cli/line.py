@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from disco.errors import SettingsError
-from disco.settings.config import USER_FOLDER
+from disco.settings.config import own_files
 from disco.settings.overrides import quoted
-from disco.settings.paths import expanded
+from disco.settings.paths import USER_FOLDER, expanded
 
 # Hydra's flags that show something instead of rendering, and those of them that take a word.
 SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
@@ -75,10 +75,9 @@ def read_line(arguments: Sequence[str]) -> Line:
             raise SettingsError(
                 f"there is no flag {flag}; settings are written name=value, and disco --help lists them"
             )
+    if line.shows:  # where Hydra's own command line composes
+        folders += own_files()
     if folders:
-        from disco.settings.config_files import read_user_files
-
-        read_user_files()
         line.searchpath = [f"hydra.searchpath={quoted(folders, '--config-dir')}"]
     return line
 

@@ -18,7 +18,6 @@ from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
 from disco.planning.plan import build_plan
 from disco.settings.config import (
-    USER_FOLDER,
     by_path,
     compose,
     from_dict,
@@ -30,9 +29,10 @@ from disco.settings.config import (
     user_folders,
     without_hydra,
 )
+from disco.settings.config_files import read_user_files
 from disco.settings.objects import SWEEPERS
 from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas
-from disco.settings.paths import check_working_directory, expanded, in_one_line
+from disco.settings.paths import USER_FOLDER, check_working_directory, expanded, in_one_line
 from disco.version import SAME_PICTURES_SINCE, draws_as_now
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ def _show(line: Line, overrides: Sequence[str]) -> None:
     import hydra
 
     register()
+    read_user_files()
     typed = sys.argv
     # In folders that overrides name, Hydra would not look for the primary config.
     flags = [f"--config-dir={folder.removeprefix(USER_FOLDER)}" for folder in user_folders(overrides)[:1]]

@@ -12,7 +12,7 @@ from disco.errors import SettingsError
 from disco.settings.convert import from_dict, jsonable, value_of
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
-from disco.settings.paths import expanded, in_one_line
+from disco.settings.paths import USER_FOLDER, USER_PATH, expanded, in_one_line, settings_folder
 from disco.settings.schema import Settings, groups, specs
 
 if TYPE_CHECKING:
@@ -59,10 +59,6 @@ def structured_schema() -> DictConfig:
     return schema
 
 
-#: How overrides name a folder of a user's configs, beside those of conf/: `disco.settings.config_files` reads them.
-USER_FOLDER = "disco-files://"
-
-
 def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> DictConfig:
     """The Hydra config, Hydra's own part included, that conf/ and the overrides make.
 
@@ -94,7 +90,9 @@ COMPOSING = RLock()
 
 @contextmanager
 def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
-    """Let Hydra read conf/ meanwhile, and the folders of users that overrides name; other threads wait.
+    """Let Hydra read conf/ meanwhile, and a user's own files; other threads wait.
+
+    Those are in the folders that overrides name, in the user's folder of settings, and wherever a path says.
 
     Raises `SettingsError` for what Hydra refuses.
     """
@@ -104,8 +102,11 @@ def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from disco.settings.config_files import read_user_files
+
     with COMPOSING:
         register()
+        read_user_files()
         # Its instance may be at work: for this command line, or in someone's own program.
         present = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
@@ -113,7 +114,7 @@ def hydra_at_hand(overrides: Sequence[str] = ()) -> Iterator[None]:
             with hydra.initialize_config_module("disco.conf", version_base="1.3"):
                 # Hydra would look in them for everything but the primary config.
                 loader: Any = GlobalHydra.instance().config_loader()
-                for folder in user_folders(overrides):
+                for folder in [*user_folders(overrides), *own_files()]:
                     loader.get_search_path().prepend("command-line", folder, SearchPathQuery(provider="schema"))
                 loader.repository.initialize_sources(loader.get_search_path())
                 yield
@@ -133,6 +134,12 @@ def user_folders(overrides: Sequence[str]) -> list[str]:
         folders: Any = override.value()
         found += [folder for folder in folders if folder.startswith(USER_FOLDER)]
     return found
+
+
+def own_files() -> list[str]:
+    """The user's folder of settings, if there is one, and files by their path, as Hydra's search path has them."""
+    folder = settings_folder()
+    return [*([f"{USER_FOLDER}{folder}"] if folder.is_dir() else []), USER_PATH]
 
 
 def group_options(group: str, overrides: Sequence[str] = ()) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from disco.settings.compose import (
-    USER_FOLDER,
     compose,
     group_options,
     hydra_at_hand,
     is_usual,
     load,
+    own_files,
     register,
     to_settings,
     user_folders,
@@ -19,12 +19,14 @@ from disco.settings.convert import by_path, from_dict, regrouped, to_dict, value
 from disco.settings.defaults import defaults, settings_table
 from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
+    CHOICES,
     METRIC_NAMES,
     MachineConfig,
     ModelConfig,
     SamplerConfig,
     Settings,
     Spec,
+    full_name,
     groups,
     spec_of,
     specs,
@@ -32,8 +34,8 @@ from disco.settings.schema import (
 )
 
 __all__ = [
+    "CHOICES",
     "METRIC_NAMES",
-    "USER_FOLDER",
     "MachineConfig",
     "ModelConfig",
     "SamplerConfig",
@@ -43,11 +45,13 @@ __all__ = [
     "compose",
     "defaults",
     "from_dict",
+    "full_name",
     "group_options",
     "groups",
     "hydra_at_hand",
     "is_usual",
     "load",
+    "own_files",
     "register",
     "regrouped",
     "settings_error",

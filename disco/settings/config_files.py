@@ -1,8 +1,9 @@
-"""A user's own config files (--config-dir): studies, presets, choices of groups, whole configs.
+"""A user's own config files: studies, presets, choices of groups, whole configs.
 
-Hydra reads them through `UserFiles`, which takes more than Hydra does (settings by their bare names at the top of a
-file, a study or preset without its line `# @package _global_`), and says in one line, with file and line, what
-cannot be read.
+They lie in the folder of settings (`disco.settings.paths.settings_folder`), in those of --config-dir, or anywhere,
+named by their path: preset=mine.yaml. Hydra reads them through `UserFiles`, which takes more than Hydra does (settings
+by their bare names at the top of a file, a study or preset without its line `# @package _global_`), and says in one
+line, with file and line, what cannot be read.
 """
 
 from __future__ import annotations
@@ -15,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from disco.errors import SettingsError
-from disco.settings.config import USER_FOLDER, groups, regrouped, spec_of, specs, unknown_setting
+from disco.settings.convert import regrouped
 from disco.settings.hydra_private import FileConfigSource
-from disco.settings.overrides import full_name
-
-#: Groups whose files speak of all settings, and not of those of one group.
-GLOBAL_GROUPS = ("study", "preset")
+from disco.settings.paths import USER_FOLDER, USER_PATH, expanded
+from disco.settings.schema import CHOICES, full_name, groups, spec_of, specs, unknown_setting
 
 # The most of what a file of settings may hold: bytes, values with its aliases spelt out, and levels of nesting.
 MOST_BYTES = 2**20
@@ -44,8 +44,9 @@ ITEM = re.compile(r" *- +(?P<value>\S.*?)\s*(\s#.*)?")
 
 
 def read_user_files() -> None:
-    """Let Hydra read the folders of users, which overrides name by `disco.settings.config.USER_FOLDER`."""
+    """Let Hydra read the folders and files of users, which a search path names by USER_FOLDER and USER_PATH."""
     Plugins.instance().register(UserFiles)
+    Plugins.instance().register(FilesByPath)
 
 
 class UserFiles(FileConfigSource):
@@ -64,11 +65,12 @@ class UserFiles(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Raises SettingsError, which names file and line, for what is no file of settings."""
-        path = self._path_of(config_path)
-        text = _text_of(path)
-        group = config_path.rpartition("/")[0]
+        return self._loaded(self._path_of(config_path), config_path.rpartition("/")[0])
+
+    def _loaded(self, path: Path, group: str) -> ConfigResult:
+        text = text_of(path)
         header = self._get_header_dict(text[:512])
-        if group in GLOBAL_GROUPS and header.get("package") is None:
+        if group in CHOICES and header.get("package") is None:
             header["package"] = "_global_"
         if header.get("package") == "_global_" or not group:
             scope: str | None = ""
@@ -82,6 +84,38 @@ class UserFiles(FileConfigSource):
 
     def _path_of(self, config_path: str) -> Path:
         return Path(self.path, self._normalize_file_name(config_path))
+
+
+class FilesByPath(UserFiles):
+    """The same for presets and studies that are chosen by the path of their file: preset=folder/mine.yaml."""
+
+    @staticmethod
+    def scheme() -> str:
+        return USER_PATH.removesuffix("://")
+
+    def available(self) -> bool:
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        return False
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return []
+
+    def is_config(self, config_path: str) -> bool:
+        """Raises SettingsError for what is written as the path of a file, where there is none."""
+        group, _, given = config_path.partition("/")
+        if group not in CHOICES or not given.endswith((".yaml", ".yml")):
+            return False
+        if not os.path.isfile(expanded(given)):
+            raise SettingsError(
+                f"{group} is {given!r}, and no file lies there; name one of {group}s, or the path of one"
+            )
+        return True
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        group, _, given = config_path.partition("/")
+        return self._loaded(expanded(given), group)
 
 
 def read_settings_file(path: Path, text: str, scope: str | None = "") -> dict[str, Any]:
@@ -99,7 +133,7 @@ def read_settings_file(path: Path, text: str, scope: str | None = "") -> dict[st
             return {}
         if not isinstance(node, yaml.MappingNode):
             raise _wrong(path, node, "a file of settings holds lines such as clamp_max: 0.1")
-        _check_size(path, node)
+        check_size(path, node)
         _check_nodes(path, node)
         if scope is not None:
             _check_names(path, node, scope)
@@ -113,7 +147,8 @@ def read_settings_file(path: Path, text: str, scope: str | None = "") -> dict[st
     return _in_groups(path, tree) if scope == "" else tree
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, a mark of byte order taken off. Raises SettingsError, naming file and line."""
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -164,7 +199,7 @@ def _advice(line: str) -> str:
 # What it reads, and nobody means
 
 
-def _check_size(path: Path, top: yaml.Node) -> None:
+def check_size(path: Path, top: yaml.Node) -> None:
     """Refuse what is too deep, contains itself, or is too much when its aliases are spelt out."""
     sizes: dict[int, int] = {}
 

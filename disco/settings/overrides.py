@@ -17,14 +17,12 @@ from pathlib import PurePath
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config import Spec, groups, load, spec_of, specs, unknown_setting
+from disco.settings.config import CHOICES, Spec, full_name, groups, load, specs
 from disco.settings.legacy import is_legacy, translated
 from disco.settings.paths import expanded
 
 # What an override looks like; any other argument is a prompt.
 ASSIGNMENT = re.compile(r"(?P<sign>\+{0,2})(?P<key>[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL | re.ASCII)
-# Config groups that hold no settings of their own.
-CHOICES = ("preset", "study")
 # What several values of a setting may begin with.
 SWEEP = re.compile(r"\s*(choice|range|interval|glob|shuffle|sort|tag)\(")
 # Hydra's own settings that name the folders of runs and studies.
@@ -51,7 +49,8 @@ def from_python(values: Mapping[str, Any]) -> list[str]:
     """
     ours = {name: value for name, value in values.items() if not is_legacy(name)}
     overrides = [f"{full_name(name)}={quoted(value, name)}" for name, value in ours.items()]
-    return overrides + _translated({name: value for name, value in values.items() if name not in ours}, overrides)
+    legacy = {name: value for name, value in values.items() if name not in ours}
+    return _with_one_prompt(overrides + _translated(legacy, overrides))
 
 
 def from_arguments(
@@ -99,7 +98,16 @@ def from_arguments(
         overrides.append(f"prompt={quoted(prompts[0], 'prompt')}")
     elif prompts:
         overrides.append(f"prompts={quoted(prompts, 'prompts')}")
-    return overrides + _translated(legacy, overrides, clip_models)
+    return _with_one_prompt(overrides + _translated(legacy, overrides, clip_models))
+
+
+def _with_one_prompt(overrides: list[str]) -> list[str]:
+    """The overrides, and one that clears what a chosen file says by the other of the names prompt and prompts."""
+    given = {override.partition("=")[0].lstrip("+") for override in overrides}
+    said = given & {"prompt", "prompts"}
+    if len(said) == 1 and given & set(CHOICES):
+        overrides.append("prompts=null" if "prompt" in said else "prompt=null")
+    return overrides
 
 
 def _translated(
@@ -159,19 +167,6 @@ def notes_on_commas(arguments: Sequence[str], texts: Sequence[str] = ()) -> list
                 f"the shell: {shlex.quote(f'prompt={example}')}"
             )
     return notes
-
-
-def full_name(name: str) -> str:
-    """The name that Hydra knows a setting or group by: clamp_max -> guidance.clamp_max.
-
-    Hydra's own settings stay as they are. Raises `SettingsError`, with the nearest names, for an unknown one.
-    """
-    if name in groups() or name in CHOICES or name.startswith(("hydra.", "hydra/")):
-        return name
-    spec = spec_of(name)
-    if spec is None:
-        raise unknown_setting(name)
-    return spec.path
 
 
 def quoted(value: Any, name: str) -> str:

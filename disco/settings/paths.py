@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from platformdirs import user_config_path
+
 from disco.errors import SettingsError
 
 #: What to do about an error of the operating system, where that does not say it, by its symbol.
@@ -21,6 +23,27 @@ ADVICE = {
     "ENAMETOOLONG": "choose a shorter name",
     "ELOOP": "its symbolic links lead in a circle",
 }
+
+
+#: How Hydra's search path names a folder of a user's configs, and files anywhere; `disco.settings.config_files` reads
+#: them.
+USER_FOLDER = "disco-files://"
+USER_PATH = "disco-path://"
+
+
+def settings_folder() -> Path:
+    """The folder of a user's own presets and studies: $DISCO_CONFIG, or `disco` in the platform's folder of settings.
+
+    That is ~/.config on Linux. Who has no home has / for one, as in `disco.models.places.models_folder`. It need not
+    exist. Raises SettingsError where $DISCO_CONFIG begins with the home of nobody.
+    """
+    named = os.environ.get("DISCO_CONFIG")
+    if named:
+        return expanded(named).absolute()
+    try:
+        return user_config_path("disco", appauthor=False)
+    except RuntimeError:
+        return Path(os.path.abspath(os.sep), ".config", "disco")
 
 
 def expanded(path: str | Path) -> Path:

@@ -244,6 +244,9 @@ class Settings:
     machine: MachineConfig = _group()
 
 
+#: Config groups that hold no settings of their own.
+CHOICES = ("preset", "study")
+
 #: Groups that were split off another, and which: what older versions wrote has their settings there.
 SPLIT_OFF = {"machine": "model"}
 
@@ -325,6 +328,19 @@ def spec_of(name: str) -> Spec | None:
     """The setting of a bare or full name, or of the full name that older versions had for it; None for any other."""
     spec = specs().get(name.rpartition(".")[2])
     return spec if spec is not None and name in (spec.name, spec.path, spec.older_path) else None
+
+
+def full_name(name: str) -> str:
+    """The name that Hydra knows a setting or group by: clamp_max -> guidance.clamp_max.
+
+    Hydra's own settings stay as they are. Raises `SettingsError`, with the nearest names, for an unknown one.
+    """
+    if name in groups() or name in CHOICES or name.startswith(("hydra.", "hydra/")):
+        return name
+    spec = spec_of(name)
+    if spec is None:
+        raise unknown_setting(name)
+    return spec.path
 
 
 def unknown_setting(name: str) -> SettingsError:

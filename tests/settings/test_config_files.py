@@ -10,9 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from disco.cli.line import read_line
+from disco.cli.main import main
 from disco.errors import SettingsError
 from disco.settings.config import compose, load, specs, without_hydra
 from disco.settings.config_files import MOST_BYTES, read_settings_file
+from disco.settings.overrides import from_arguments, from_python
 
 PATH = Path("mine.yaml")
 AXES = "hydra:\n  sweeper:\n    params:\n"
@@ -196,3 +198,50 @@ def test_a_folder_in_the_place_of_a_file(tmp_path):
     (tmp_path / "study" / "own.yaml").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"own\.yaml is a folder"):
         compose(overrides_of(tmp_path, "study=own")[0])
+
+
+# The user's own folder, and files anywhere
+
+
+def test_presets_and_studies_of_the_users_folder_are_found_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCO_CONFIG", str(tmp_path))
+    assert load(["preset=disco57"]).sampler.steps == 250  # an empty folder hides nothing
+    write(tmp_path, "preset/mine.yaml", "defaults: [disco57, _self_]\nsteps: 7")
+    write(tmp_path, "preset/disco57.yaml", "steps: 8")
+    write(tmp_path, "study/some.yaml", f"{AXES}      seed: 0,1\ntv_scale: 5")
+    mine = load(["preset=mine"])
+    assert (mine.sampler.steps, mine.model.width) == (7, 1280) and load(["preset=disco57"]).sampler.steps == 250
+    assert load(["study=some"]).guidance.tv_scale == 5
+    with pytest.raises(SettingsError, match="preset is 'other', but must be one of default, disco57, mine, pixelart"):
+        load(["preset=other"])
+
+
+@pytest.mark.parametrize("name", ["a file.yaml", "mine.yml", "it's (1), 50%.yaml"])
+def test_presets_and_studies_by_the_path_of_their_file(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("DISCO_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, f"presets/{name}", "defaults: [disco57, _self_]\nsteps: 7")
+    for path in (f"presets/{name}", f"./presets/{name}", f"~/presets/{name}", str(tmp_path / "presets" / name)):
+        assert load(from_python({"preset": path})).sampler.steps == 7
+        assert load(from_arguments([f"preset={path}"])).model.width == 1280
+    write(tmp_path, "presets/s.yaml", f"{AXES}      seed: 0,1\ntv_scale: 5")
+    assert load(["study=presets/s.yaml"]).guidance.tv_scale == 5
+
+
+def test_a_path_at_which_no_file_lies_or_a_wrong_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="preset is 'none.yaml', and no file lies there"):
+        load(["preset=none.yaml"])
+    write(tmp_path, "bad.yaml", "seed: 1\nstepz: 5")
+    with pytest.raises(SettingsError, match="bad.yaml, line 2: there is no setting 'stepz'"):
+        load(["preset=bad.yaml"])
+
+
+def test_hydras_own_command_line_finds_them_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DISCO_CONFIG", str(tmp_path))
+    write(tmp_path, "preset/mine.yaml", "steps: 7")
+    assert main(["preset=mine", "--cfg", "job", "--package", "sampler"]) == 0
+    assert "steps: 7" in capsys.readouterr().out
+    assert main([f"preset={tmp_path / 'preset' / 'mine.yaml'}", "--cfg", "job", "--package", "sampler"]) == 0
+    assert "steps: 7" in capsys.readouterr().out

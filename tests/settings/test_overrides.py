@@ -358,3 +358,15 @@ def test_seeds_by_discos_name_may_be_a_sweep() -> None:
 def test_discos_names_beside_ours(words: list[str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         from_arguments(words, multirun=True)
+
+
+def test_a_prompt_takes_the_place_of_those_that_a_file_has(tmp_path):
+    (tmp_path / "many.yaml").write_text("prompts: [a, b]")
+    (tmp_path / "one.yaml").write_text("prompt: a")
+    many, one = (f"preset={tmp_path / name}" for name in ("many.yaml", "one.yaml"))
+    settings = load(from_arguments([many, "a blue boat"]))
+    assert (settings.prompt, settings.prompts) == ("a blue boat", None)
+    settings = load(from_python({"preset": str(tmp_path / "one.yaml"), "prompts": ["c", "d"]}))
+    assert (settings.prompt, settings.prompts) == (None, ("c", "d"))
+    assert load(from_arguments([many])).prompts == ("a", "b") and load(from_arguments([one])).prompt == "a"
+    assert from_arguments(["a blue boat"]) == ['prompt="a blue boat"']

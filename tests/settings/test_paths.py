@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from disco.errors import SettingsError
-from disco.settings.paths import check_working_directory, expanded, in_one_line, writing
+from disco.settings.paths import check_working_directory, expanded, in_one_line, settings_folder, writing
 
 
 def test_the_home_folder(tmp_path, monkeypatch):
@@ -18,6 +18,17 @@ def test_the_home_folder(tmp_path, monkeypatch):
     assert expanded("a/~/b") == Path("a/~/b") and expanded("./~x") == Path("~x")
     with pytest.raises(SettingsError, match=r"'~nobody.such/x' begins with the home folder of nobody; .* ./~nobody"):
         expanded("~nobody.such/x")
+
+
+def test_the_folder_of_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DISCO_CONFIG", "~/mine")
+    assert settings_folder() == tmp_path / "mine"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISCO_CONFIG", "here")
+    assert settings_folder() == tmp_path / "here"
+    monkeypatch.delenv("DISCO_CONFIG")
+    assert settings_folder().name == "disco" and settings_folder().is_absolute()
 
 
 def test_a_working_directory_that_is_gone(tmp_path, monkeypatch):
