@@ -26,8 +26,8 @@ STRANGERS = {"samplers", "guidance"}
 
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
-    *("cli.commands.diff", "cli.commands.models", "cli.commands.report", "cli.commands.resume"),
-    *("cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
+    *("cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
+    *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),

@@ -41,11 +41,14 @@ def lines(language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with what the commands name: a sketch, a model of one's own, and the repository's files."""
+    """A folder with what the commands name: a sketch, a model and a preset of one's own, and the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "flags.json").write_text(json.dumps({"image_size": 64, "num_channels": 32}))
     (tmp_path / "models" / "flags.pt").touch()
+    (tmp_path / "settings" / "preset").mkdir(parents=True)
+    (tmp_path / "settings" / "preset" / "TimeToDisco-0_settings.yaml").write_text("prompts: [a red star]\n")
+    monkeypatch.setenv("DISCO_CONFIG", str(tmp_path / "settings"))
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -20,6 +20,8 @@ disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +
 disco study=prompts --dry-run                what it would render, and how long that takes
 disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
 disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
+disco import FILE [name=value ...] [--render]
+                                             settings of Disco Diffusion, DiscoArt, progrockdiffusion, ...: a preset
 disco resume FOLDER [name=value ...]         go on with a run that was interrupted or killed, where it stopped
 disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
@@ -36,6 +38,7 @@ Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --c
 # What does not render: the verb, and the module whose `run(words)` does it and returns the exit code.
 VERBS = {
     "models": "disco.cli.commands.models",
+    "import": "disco.cli.commands.import_",
     "report": "disco.cli.commands.report",
     "resume": "disco.cli.commands.resume",
     "diff": "disco.cli.commands.diff",
