@@ -83,7 +83,7 @@ def program_of(given: Mapping[str, Any], path: str) -> Program:
         return PYTTI
     if has("perceptors", "latent_diffusion_guidance_scale", "clip_guidance_schedule", "clip_prompts"):
         return MAJESTY
-    if str(given.get("Script", "")).startswith("Disco Diffusion") or has("Custom Resolution", "Line0"):
+    if str(given.get("Script", "")).startswith("Disco Diffusion") or has("Custom Resolution", "Line0", "cut_easing_fn"):
         return VISIONS_OF_CHAOS
     if _is_progrock(given):
         return PROGROCK_EARLY if has(*networks.OTHER_SWITCHES) else PROGROCK

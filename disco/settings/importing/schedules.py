@@ -57,6 +57,8 @@ def schedule(value: Any, spec: Spec, easing: Any = None) -> tuple[Any, list[str]
         found, said = _fitting(runs, spec)
         return found[0][0], notes + said
     runs, said = _first_entries(_runs(value, easing))
+    if isinstance(value, str) and "(" in value:
+        said.append("its function is worked out here, entry by entry")
     runs, more = _fitting(runs, spec)
     written = in_text(runs)
     if not _taken(written, spec):
@@ -223,6 +225,17 @@ def _eased(start: float, end: float, count: int, easing: str, rounded: bool) -> 
     return [(float(round(each)) if rounded else float(f"{each:.6g}"), 1) for each in values]
 
 
+def _bounced(x: float) -> float:
+    """How far a ball that falls onto 1 and springs back has come."""
+    if x < 4 / 11:
+        return 121 * x * x / 16
+    if x < 8 / 11:
+        return 363 / 40 * x * x - 99 / 10 * x + 17 / 5
+    if x < 9 / 10:
+        return 4356 / 361 * x * x - 35442 / 1805 * x + 16061 / 1805
+    return 54 / 5 * x * x - 513 / 25 * x + 268 / 25
+
+
 def _power(power: int, x: float) -> float:
     return x**power
 
@@ -236,6 +249,9 @@ def _curve(name: str) -> Callable[[float], float]:
         "SineEase": lambda x: 1 - math.cos(x * math.pi / 2),
         "CircularEase": lambda x: 1 - math.sqrt(max(1 - x * x, 0)),
         "ExponentialEase": lambda x: 2 ** (10 * (x - 1)) if x else 0.0,
+        "BackEase": lambda x: x**3 - x * math.sin(x * math.pi),
+        "ElasticEase": lambda x: math.sin(13 * math.pi / 2 * x) * 2 ** (10 * (x - 1)),
+        "BounceEase": lambda x: 1 - _bounced(1 - x),
         **{family: partial(_power, power) for family, power in powers.items()},
     }
     if found is None or found[1] not in forms:

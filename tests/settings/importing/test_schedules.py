@@ -96,14 +96,27 @@ def eased(start, end, count, curve):
         ("CubicEaseInOut", lambda x: 4 * x**3 if x < 0.5 else 0.5 * (2 * x - 2) ** 3 + 1),
         ("SineEaseInOut", lambda x: 0.5 * (1 - math.cos(x * math.pi))),
         ("CircularEaseIn", lambda x: 1 - math.sqrt(1 - x * x)),
+        ("BackEaseOut", lambda x: 1 - ((1 - x) ** 3 - (1 - x) * math.sin((1 - x) * math.pi))),
+        ("ElasticEaseOut", lambda x: math.sin(-13 * math.pi / 2 * (x + 1)) * 2 ** (-10 * x) + 1),
         ("ExponentialEaseOut", lambda x: 1 - 2 ** (-10 * x)),
     ],
 )
 def test_easing_functions_that_are_known(name, curve):
-    found, _ = schedule(f"[2]*500+dd_easing_float(start=10, end=1, steps=500, easing_fn={name})", POWER)
+    found, notes = schedule(f"[2]*500+dd_easing_float(start=10, end=1, steps=500, easing_fn={name})", POWER)
     assert entries(found) == pytest.approx([2.0] * 500 + eased(10, 1, 500, curve), rel=1e-5)
+    assert "worked out" in notes[0]
     found, _ = schedule("easeint(1, 9, 1000, cut_easing_fn)", OVERVIEW, name)
     assert entries(found) == [round(each) for each in eased(1, 9, 1000, curve)]
+
+
+def test_a_ball_that_bounces_touches_the_ground_at_its_known_places():
+    found, _ = schedule("dd_easing_float(start=0, end=1, steps=1000, easing_fn=BounceEaseOut)", POWER)
+    values = entries(found)
+    turns = [
+        place for place in range(1, 999) if values[place] > values[place - 1] and values[place] > values[place + 1]
+    ]
+    assert turns == pytest.approx([4000 / 11, 8000 / 11, 900], abs=1) and min(values) == 0
+    assert max(abs(one - other) for one, other in zip(values, values[1:], strict=False)) < 0.01  # without a leap
 
 
 @given(PARTS.filter(lambda parts: sum(count for _, count in parts) >= ENTRIES), st.floats(0.1, 10))
