@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from disco.study.labels import format_value, held_facts, label, short_labels
-from disco.study.letters import shortened, text_width, wrapped
+from disco.study.letters import note_on_letters, shortened, text_width, wrapped
 from disco.study.painting import GREY, INK, MARKS, PAPER, Item, Sizes, hole, text_item, tile_item
 from disco.study.pictures import size_of
 from disco.study.png import write_png
@@ -92,10 +92,19 @@ def _heading(study: Study, tiles: Tiles) -> Iterator[tuple[str, float, str]]:
     facts = "; ".join(f"{name} = {value}" for name, value in held_facts(study))
     if facts:
         yield f"Held fixed: {facts}. All else at its default.", 0.9, GREY
+    if note := letters_note(study):
+        yield note[0].upper() + note[1:] + ".", 0.9, MARKS["failed"][1]
     marked = [cell.status for cell in study.cells if cell.status != "finished"]
     if marked:
         counts = ", ".join(f"{marked.count(status)} {status}" for status in dict.fromkeys(marked))
         yield f"{len(study.cells)} cells, of which {counts}.", 0.9, MARKS["failed"][1]
+
+
+def letters_note(study: Study) -> str | None:
+    """What to say of letters in the study's texts that no font here has."""
+    values = [format_value(value) for axis in study.axes for value in axis.values]
+    facts = [value for _, value in held_facts(study)]
+    return note_on_letters("".join([study.name, study.description, *facts, *values]))
 
 
 def _blocks(tiles: Tiles, arrangement: GridLayout, sizes: Sizes) -> Sheet:

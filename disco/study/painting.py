@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from disco.study.letters import font_for, shortened, text_width, wrapped
+from disco.study.letters import draw_text, shortened, text_width, wrapped
 from disco.study.pictures import read_picture
 from disco.study.tiles import Tile
 
@@ -54,7 +54,7 @@ class Sizes:
 
 def text_item(text: str, x: int, y: int, size: int, ink: str) -> Item:
     def paint(canvas: Image.Image, x: int, y: int) -> None:
-        ImageDraw.Draw(canvas).text((x, y), text, fill=ink, font=font_for(text, size))
+        draw_text(ImageDraw.Draw(canvas), (x, y), text, size, ink)
 
     return Item(x, y, text_width(text, size) + size, 2 * size, paint)
 
@@ -98,7 +98,7 @@ def hole(status: str, reason: str, sizes: Sizes) -> Callable[[Image.Image, int, 
         draw.rectangle((x, y, x + wide - 1, y + high - 1), fill=fill, outline=ink if status != "missing" else LINE)
         for number, line in enumerate(lines):
             place = (x + size // 2, y + size // 2 + round(1.25 * size * number))
-            draw.text(place, line, fill=ink, font=font_for(line, size))
+            draw_text(draw, place, line, size, ink)
 
     return paint
 
@@ -112,4 +112,4 @@ def _mark(canvas: Image.Image, x: int, y: int, status: str, sizes: Sizes) -> Non
     draw.rectangle((x, y + high - bar, x + wide - 1, y + high - 1), fill=fill)
     draw.rectangle((x, y, x + wide - 1, y + high - 1), outline=ink, width=max(2, sizes.em // 8))
     text = shortened(status, sizes.small, wide - sizes.small)
-    draw.text((x + sizes.small // 2, y + high - bar), text, fill=ink, font=font_for(text, sizes.small))
+    draw_text(draw, (x + sizes.small // 2, y + high - bar), text, sizes.small, ink)

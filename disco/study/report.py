@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from disco.errors import SettingsError
-from disco.study.grid import write_grid
+from disco.study.grid import letters_note, write_grid
 from disco.study.measure import complete
 from disco.study.page import write_page
 from disco.study.table import write_results
@@ -23,6 +24,8 @@ def write_report(folder: str | Path) -> Path:
     try:
         write_results(study)
         write_grid(study)
+        if note := letters_note(study):
+            print(f"disco: note: {note}", file=sys.stderr)
         return write_page(study)
     except OSError as error:
         raise SettingsError(f"the report cannot be written into {str(folder)!r}: {error.strerror or error}") from error
