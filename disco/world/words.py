@@ -6,8 +6,10 @@ captions that the models learned from (`disco.training.world`); the first one is
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Collection, Iterator
 from functools import cache
 
 AXES = ("subject", "colour", "place", "sky", "style")
@@ -160,6 +162,35 @@ def a(noun: str) -> str:
 def words_of(text: str) -> list[str]:
     """All words of a text, known or not: compatibility forms folded, lower case, accents kept."""
     return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+
+
+#: The words of several things whose ending alone does not tell the word of one.
+PLURALS = {"mice": "mouse", "geese": "goose", "children": "child", "people": "person", "feet": "foot", "oxen": "ox"}
+
+
+def near_words(word: str, known: Collection[str], most: int = 3) -> list[str]:
+    """Known words that may have been meant by another, the likeliest first; none where none is near.
+
+    The same word of one thing or of several comes first ("foxes": fox; "mountain": mountains), then words that are
+    spelt alike. word: in lower case, as `words_of` has it.
+    """
+    forms = [form for form in _other_numbers(word) if form in known]
+    if forms:
+        return forms[:most]
+    # A word of thousands of letters is near to nothing, and comparing it would take long.
+    return difflib.get_close_matches(word[:40], known, n=most, cutoff=0.7)
+
+
+def _other_numbers(word: str) -> Iterator[str]:
+    """What a word may be of one thing, or of several, by the rules of English."""
+    if word in PLURALS:
+        yield PLURALS[word]
+    for ending, others in (("ies", ("y",)), ("ves", ("f", "fe")), ("men", ("man",)), ("es", ("",)), ("s", ("",))):
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            yield from (word.removesuffix(ending) + other for other in others)
+    yield from (word + "s", word + "es")
+    if word.endswith("y"):
+        yield word[:-1] + "ies"
 
 
 def named(text: str) -> dict[str, tuple[str, ...]]:

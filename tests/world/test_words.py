@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.training import world
-from disco.world.words import AXES, LABELS, PHRASES, named
+from disco.world.words import AXES, LABELS, PHRASES, named, near_words
 
 
 @given(st.integers(0, world.MAX_SEED - 1))
@@ -53,3 +53,26 @@ def test_any_text_will_do(text):
 def test_every_label_has_its_phrases():
     assert [tuple(table) for table in PHRASES] == [tuple(labels) for labels in LABELS]
     assert world.AXES[: len(AXES)] == AXES
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("foxes", ["fox"]),
+        ("butterflies", ["butterfly"]),
+        ("wolves", ["wolf"]),
+        ("knives", ["knife"]),
+        ("mice", ["mouse"]),
+        ("women", ["woman"]),
+        ("stars", ["star"]),
+        ("hill", ["hills"]),
+        ("glass", []),
+        ("ocaen", ["ocean"]),
+        ("xyzzy", []),
+        ("s", []),
+        ("x" * 100_000, []),
+    ],
+)
+def test_near_words_are_of_one_thing_or_of_several_or_spelt_alike(word, near):
+    known = ("fox", "butterfly", "wolf", "knife", "mouse", "woman", "star", "hills", "ocean", "waves", "start")
+    assert near_words(word, known) == near

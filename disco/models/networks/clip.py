@@ -5,7 +5,6 @@ Importing this module imports neither torch nor open_clip: a prompt is checked l
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from disco.errors import SettingsError
 from disco.models.catalog import PerceptorSpec
 from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 from disco.models.files.store import weights_path
-from disco.world.words import words_of
+from disco.world.words import near_words, words_of
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +68,7 @@ class WordTokenizer:
 
     def unknown(self, text: str) -> list[tuple[str, list[str]]]:
         strange = dict.fromkeys(word for word in self.words(text) if word not in self.numbers)
-        # A word of thousands of letters is near to nothing, and comparing it would take long.
-        return [(word, difflib.get_close_matches(word[:40], self.numbers, n=3, cutoff=0.7)) for word in strange]
+        return [(word, near_words(word, self.numbers)) for word in strange]
 
     def encode(self, texts: list[str]) -> Tensor:
         import torch
