@@ -111,9 +111,10 @@ STRIPS: dict[str, Strip] = {
 
 #: The settings without a strip: what they change is not to be seen in pictures of the embedded models.
 WITHOUT: frozenset[str] = frozenset(
-    "batch_name batch_size checkpointing compile cuts_at_once device diffusion_model display_rate folder fps init_loss "
-    "intermediate_saves keep_inputs kernels memory_limit metrics n_batches precision randomize_class state_rate "
-    "secondary_model tensorboard threads truncate_prompts video".split()
+    "batch_name batch_size checkpointing compile cuts_at_once device diffusion_model display_rate "
+    "expanded_prompts folder fps init_loss intermediate_saves keep_inputs kernels memory_limit metrics "
+    "n_batches precision randomize_class secondary_model state_rate tensorboard threads truncate_prompts "
+    "video wildcards".split()
 )
 
 

@@ -28,6 +28,8 @@ STRANGERS = {"samplers", "guidance"}
 LIGHT = (
     *("cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
+    *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
+    *("planning.tokens", "planning.wildcards", "settings.text_files"),
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),

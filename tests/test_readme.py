@@ -14,9 +14,10 @@ from PIL import Image
 
 from disco.cli.help import VERBS
 from disco.cli.line import read_line
+from disco.cli.render import typed_in
 from disco.planning.plan import build_plan
 from disco.settings.config import compose, load
-from disco.settings.overrides import from_arguments, full_name, is_sweep
+from disco.settings.overrides import full_name, is_sweep
 from disco.study import declare, search
 from disco.training.__main__ import arguments as training_arguments
 
@@ -43,6 +44,9 @@ def lines(language: str) -> list[str]:
 def desk(tmp_path, monkeypatch) -> Path:
     """A folder with what the commands name: a sketch, a model and a preset of one's own, and the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
+    (tmp_path / "prompts.txt").write_text("a red star\na boat at night\n")
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards" / "place.txt").write_text("the snow\n")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "flags.json").write_text(json.dumps({"image_size": 64, "num_channels": 32}))
     (tmp_path / "models" / "flags.pt").touch()
@@ -57,7 +61,7 @@ def desk(tmp_path, monkeypatch) -> Path:
 def check_rendering(words: list[str]) -> None:
     """Plan all that a command would render. Raises `SettingsError` as the command would."""
     line = read_line(words)
-    overrides = from_arguments(line.words, line.texts, multirun=line.multirun)
+    overrides = typed_in(line, line.words)
     config = compose([override for override in overrides if not is_sweep(override)])
     if not line.multirun:
         build_plan(load(overrides))

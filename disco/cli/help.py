@@ -18,6 +18,8 @@ disco -m "a red star" cut_ic_pow=1,5,10 clamp_max=0.05,0.1
                                              a study: every combination, a folder each
 disco study=cut_ic_pow_by_clamp_max          a study from a file (conf/study); +study=... is the same
 disco study=prompts --dry-run                what it would render, and how long that takes
+disco "a {red|blue} star in __place__"       parts drawn by the seed: one of several, a line of wildcards/place.txt
+disco --prompt-file prompts.txt              a prompt a line, each rendered; - reads them from standard input
 disco preset=disco57 prompt="..."            the models and settings of Disco Diffusion 5.7
 disco replay PICTURE.png [name=value ...]    render what a picture (or run.json) was made with, or near it
 disco import FILE [name=value ...] [--render]
@@ -26,6 +28,7 @@ disco resume FOLDER [name=value ...]         go on with a run that was interrupt
 disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
+disco tokens "a prompt" [name=value ...]     how many tokens each perceptor reads of it, and what is cut off
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
 disco doctor                                 what this machine can run, and about how fast
 disco help | help NAME | --help | --version  all of this, or one setting, group or verb
@@ -41,6 +44,7 @@ VERBS = {
     "import": "disco.cli.commands.import_",
     "report": "disco.cli.commands.report",
     "resume": "disco.cli.commands.resume",
+    "tokens": "disco.cli.commands.tokens",
     "diff": "disco.cli.commands.diff",
     "doctor": "disco.cli.commands.doctor",
 }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from disco.cli.prompt_file import read_prompts
 from disco.errors import SettingsError
 from disco.settings.config import own_files
 from disco.settings.overrides import quoted
@@ -14,7 +15,7 @@ from disco.settings.paths import USER_FOLDER, expanded
 
 # Hydra's flags that show something instead of rendering, and those of them that take a word.
 SHOWING = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
-TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn"}
+TAKING_A_WORD = {"--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn", "--prompt-file"}
 FLAG = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 # A study is a multirun by itself.
 STUDY_CHOICE = re.compile(r"\+?study=")
@@ -24,13 +25,16 @@ STUDY_CHOICE = re.compile(r"\+?study=")
 class Line:
     """A command line, taken apart.
 
-    words: overrides and prompts. texts: what follows `--`, prompts all. hydra_flags: handed on as they are.
+    words: overrides and prompts. texts: what follows `--`, prompts all. from_file: prompts to be rendered one after
+    another, of a file. notes: what the user should know of it. hydra_flags: handed on as they are.
     shows: whether Hydra is to show something instead of rendering. dry: whether to say what would be rendered, and
     render nothing. searchpath: overrides that add config folders.
     """
 
     words: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    from_file: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     hydra_flags: list[str] = field(default_factory=list)
     searchpath: list[str] = field(default_factory=list)
     config_name: str = "config"
@@ -67,6 +71,11 @@ def read_line(arguments: Sequence[str]) -> Line:
         elif flag in ("--config-name", "-cn"):
             line.config_name = value.removesuffix(".yaml")
             line.hydra_flags += ["--config-name", line.config_name]
+        elif flag == "--prompt-file":
+            if line.from_file:
+                raise SettingsError("--prompt-file is given twice; put all prompts into one file")
+            line.from_file, line.notes = read_prompts(value)
+            line.multirun |= len(line.from_file) > 1
         elif flag in SHOWING:
             line.shows = True
             # Left alone, --info would take the first override for its word.

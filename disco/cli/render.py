@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from disco.cli.checks import check_folder, check_machine
 from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
+from disco.planning.expansion import note_on_expansion
 from disco.planning.plan import build_plan
 from disco.settings.config import (
     by_path,
@@ -31,7 +32,7 @@ from disco.settings.config import (
 )
 from disco.settings.config_files import read_user_files
 from disco.settings.objects import SWEEPERS
-from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas
+from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas, quoted
 from disco.settings.paths import USER_FOLDER, check_working_directory, expanded, in_one_line
 from disco.version import SAME_PICTURES_SINCE, draws_as_now
 
@@ -46,8 +47,10 @@ def run_line(arguments: list[str]) -> int:
     if line.words[:1] == ["replay"]:
         overrides = _replay(line)
     else:
-        overrides = from_arguments(line.words, line.texts, multirun=line.multirun)
+        overrides = typed_in(line, line.words)
     overrides += line.searchpath
+    for note in line.notes:
+        say(note)
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
     if line.shows:
@@ -72,6 +75,20 @@ def run_line(arguments: list[str]) -> int:
     return 0
 
 
+def typed_in(line: Line, words: Sequence[str], clip_models: Sequence[str] | None = None) -> list[str]:
+    """The overrides of a line, prompts of a file included, which are the values of an axis. words: without a verb."""
+    overrides = from_arguments(words, line.texts, multirun=line.multirun, clip_models=clip_models)
+    if not line.from_file:
+        return overrides
+    if given := [each for each in overrides if each.startswith(("prompt=", "prompts="))]:
+        what = given[0] if len(given[0]) <= 80 else f"{given[0][:79]}…"
+        raise SettingsError(
+            f"prompts are given by --prompt-file, and by {what} too; add it to the file, or leave it out"
+        )
+    prompts = f"prompt={','.join(quoted(text, 'prompt') for text in line.from_file)}"
+    return [prompts, *overrides]
+
+
 def _replay(line: Line) -> list[str]:
     """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
     from disco.planning.inputs import found_again
@@ -87,10 +104,10 @@ def _replay(line: Line) -> list[str]:
     record = read_record(path)
     recorded = by_path(from_dict(read_settings(path)))
     clip_models = recorded["perceptors.clip_models"]
-    typed = from_arguments(words, line.texts, multirun=line.multirun, clip_models=clip_models)
+    typed = typed_in(line, words, clip_models)
     given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
     if {"prompt", "prompts"} & given:
-        given |= {"prompt", "prompts"}
+        given |= {"prompt", "prompts", "expanded_prompts"} | ({"wildcards"} if recorded["wildcards"] is None else set())
     recorded, notes = found_again(recorded, record, expanded(path), given)
     if not draws_as_now(record.get("version")):
         notes = [
@@ -121,7 +138,8 @@ def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bo
     plan = build_plan(without_hydra(config))
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         check_machine(plan)
-    return list(plan.notes)
+    drawn = None if multirun or without_hydra(config).seed == "random" else note_on_expansion(plan.settings)
+    return [*plan.notes, *([] if drawn is None else [drawn])]
 
 
 def _folder_in(config: DictConfig, kind: str) -> Path:

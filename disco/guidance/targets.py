@@ -22,7 +22,19 @@ def targets_of(
     pictures: as of `prompt_pictures`. streams: one a picture of the batch, B of them.
     """
     images = [image_targets(plan, perceptor, pictures, stream) for stream in streams]
-    stages = [stage_targets(plan, stage, perceptor, streams, images) for stage in plan.stages]
+    heard: dict[tuple[str, ...], Tensor] = {}
+
+    def texts(stage: Stage) -> Tensor | None:
+        """Embeddings [T, d] of a stage's texts; pictures that share them are given the same ones."""
+        key = tuple(prompt.text for prompt in stage.prompts)
+        if key and key not in heard:
+            heard[key] = perceptor.target(key)
+        return heard.get(key)
+
+    stages = []
+    for place in range(len(plan.stages)):
+        own = [plan.stages_of(stream.seed)[place] for stream in streams]
+        stages.append(stage_targets(plan, own[0], perceptor, streams, images, [texts(stage) for stage in own]))
     return [targets for targets, _ in stages], [weights.to(device) for _, weights in stages]
 
 
@@ -59,16 +71,17 @@ def stage_targets(
     perceptor: Perceptor,
     streams: Sequence[ImageStreams],
     images: Sequence[Sequence[Tensor]],
+    texts: Sequence[Tensor | None],
 ) -> tuple[Tensor, Tensor]:
     """What the perceptor should see during a stage: embeddings [B, P, d] and weights [P], their absolute sum 1.
 
-    images: as of `image_targets`, by stream.
+    images: as of `image_targets`, by stream. texts: embeddings [T, d] of the texts that each picture is to resemble,
+    None for none; their weights are those of the stage.
     """
     guidance, compat = plan.settings.guidance, plan.settings.compat == "disco57"
-    texts = perceptor.target([prompt.text for prompt in stage.prompts]) if stage.prompts else None
     each = []
-    for stream, own in zip(streams, images, strict=True):
-        target = torch.cat([*([] if texts is None else [texts]), *own])
+    for stream, own, heard in zip(streams, images, texts, strict=True):
+        target = torch.cat([*([] if heard is None else [heard]), *own])
         if guidance.fuzzy_prompt:
             generator = stream.generator(f"fuzzy/{perceptor.name}/{stage.share}")
             target = fuzzy(target, guidance.rand_mag, generator, compat=compat)

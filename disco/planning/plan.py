@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
 from disco.planning.effects import notes_on_brought_settings, notes_on_film, notes_on_grey_start
+from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import InputPicture, read_input
-from disco.planning.prompts import ImagePrompt, Prompt, Stage, check_texts, parse_image_prompt, stages_of
+from disco.planning.prompts import ImagePrompt, Prompt, Stage, parse_image_prompt, stages_of
 from disco.planning.steps import steps_of
 from disco.planning.symmetry import check_square, with_order
+from disco.planning.tokens import check_texts
 from disco.planning.values import check_names, count_of_steps, metrics_of
 from disco.settings.config import Settings
 from disco.step import Step
@@ -31,10 +33,12 @@ WRAPS: dict[str, tuple[int, ...]] = {"none": (), "x": (-1,), "y": (-2,), "both":
 class Plan:
     """A run, resolved: what `disco.pipeline.build` is built of and `disco.run.loop` runs.
 
-    settings: as given, but for a random seed, which is drawn here, so that they replay to the same pictures.
+    settings: as given, but for a random seed and what is to be chosen in prompts, which are drawn here, so that they
+    replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
-    steps: from noise to picture. total_steps: N of the respacing. inputs: the pictures of init_image and image_prompts,
-    as they were when this was planned. metrics: what to measure, of METRIC_NAMES. notes: lines to be said to the user.
+    steps: from noise to picture. total_steps: N of the respacing. prompts: the stages of each picture, in their order,
+    or those of all, at the same shares of the run. inputs: the pictures of init_image and image_prompts, as they were
+    when this was planned. metrics: what to measure, of METRIC_NAMES. notes: lines to be said to the user.
     """
 
     settings: Settings
@@ -43,7 +47,7 @@ class Plan:
     seeds: tuple[int, ...]
     steps: tuple[Step, ...]
     total_steps: int
-    stages: tuple[Stage, ...]
+    prompts: tuple[tuple[Stage, ...], ...]
     image_prompts: tuple[ImagePrompt, ...]
     perceptors: tuple[str, ...]
     init_image: str | None
@@ -60,6 +64,16 @@ class Plan:
     def symmetry_axis(self) -> str:
         """What the symmetry loss asks for, a name of `disco.kernels.losses.AXES`."""
         return with_order(self.settings.guidance.symmetry_axis, self.settings.sampler)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The text prompts of the first picture; all have stages at the same shares."""
+        return self.prompts[0]
+
+    def stages_of(self, seed: int) -> tuple[Stage, ...]:
+        """The text prompts of the picture that has this seed."""
+        number = seed - self.seeds[0]
+        return self.prompts[number if 0 <= number < len(self.prompts) else 0]
 
     def input(self, setting: str, given: str) -> InputPicture:
         """The picture that a setting names by this path."""
@@ -83,19 +97,19 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     Raises `SettingsError`, one line that names the setting, for whatever would make the run fail or lie.
     """
     notes: list[str] = []
+    settings = with_expanded_prompts(with_seed(settings))
     width, height = size_of(settings, notes)
     check_names(settings)
     notes += notes_on_brought_settings(settings, width, height)
     image_prompts = tuple(parse_image_prompt(text) for text in settings.image_prompts)
-    stages = stages_of(settings, image_prompts, notes)
-    steps = steps_of(settings, stages, notes)
+    prompts = stages_of(settings, image_prompts, notes)
+    steps = steps_of(settings, prompts[0], notes)
     check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
     inputs = _inputs(init_image, image_prompts, at_hand)
-    check_texts(settings, stages, notes)
+    check_texts(settings, prompts, notes)
     notes += notes_on_grey_start(settings, steps[0])
     notes += notes_on_film(settings)
-    settings = _with_seed(settings)
     images = settings.n_batches * settings.batch_size
     if settings.seed + images - 1 > MAX_SEED:
         raise SettingsError(f"seed is {settings.seed}, and {images} pictures count up from it beyond {MAX_SEED}")
@@ -106,7 +120,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
         seeds=tuple(range(settings.seed, settings.seed + images)),
         steps=steps,
         total_steps=settings.sampler.steps,
-        stages=stages,
+        prompts=prompts,
         image_prompts=image_prompts,
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
@@ -168,7 +182,7 @@ def _inputs(
     return tuple(read_input(setting, given, at_hand) for setting, given in dict.fromkeys(named))
 
 
-def _with_seed(settings: Settings) -> Settings:
+def with_seed(settings: Settings) -> Settings:
     """The settings with a seed that is a number, drawn if it was to be random."""
     seed = settings.seed
     if seed == "random":

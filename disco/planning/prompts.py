@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from disco.errors import SettingsError
+from disco.planning.expansion import expanded_of, given_prompts, texts_in
 from disco.settings.config import Settings
-
-if TYPE_CHECKING:
-    from disco.models.networks.clip import Tokenizer
 
 #: Weights are divided by the size of their sum, which must not be smaller than this (Disco 5.7 has the same limit).
 SMALLEST_SUM = 1e-3
@@ -58,7 +55,7 @@ def parse_prompt(text: str, name: str = "prompt", *, keep_suffix: bool = False) 
 
     Raises `SettingsError` when no text is left.
     """
-    body, weight = _split_weight(text)
+    body, weight = split_weight(text)
     if not body.strip():
         raise SettingsError(f"{name} holds an empty text {text!r}; say what to render")
     try:
@@ -73,7 +70,7 @@ def parse_image_prompt(text: str) -> ImagePrompt:
 
     Raises `SettingsError` when no path is left.
     """
-    path, weight = _split_weight(text)
+    path, weight = split_weight(text)
     if not path.strip():
         raise SettingsError(f"image_prompts holds an empty path {text!r}; name a picture")
     return ImagePrompt(path, weight)
@@ -81,7 +78,7 @@ def parse_image_prompt(text: str) -> ImagePrompt:
 
 def image_prompt_text(path: str, weight: float) -> str:
     """What `parse_image_prompt` reads as these."""
-    if weight == 1 and _split_weight(path)[0] == path:
+    if weight == 1 and split_weight(path)[0] == path:
         return path
     short = f"{weight:g}"
     return f"{path}:{short if float(short) == weight else repr(weight)}"
@@ -145,7 +142,7 @@ def weight_notes(texts: Sequence[str]) -> list[str]:
     return [
         f"{text!r} is read as {body!r} with the weight {weight:g}; write {text + ':1'!r} to keep it whole"
         for text in texts
-        for body, weight in [_split_weight(text)]
+        for body, weight in [split_weight(text)]
         if body != text and body[-1:].isdigit()
     ]
 
@@ -158,102 +155,62 @@ def lone_word_notes(stages: Sequence[Stage]) -> list[str]:
     return [f"{len(texts)} prompts of a word each are pulled towards together; if they are one, put it in quotes"]
 
 
-def check_tokens(
-    prompts: Sequence[Prompt],
-    tokenizers: Mapping[str, Tokenizer],
-    truncate: bool,
-    name: str = "prompt",
-    vocabulary: str = "its vocabulary",
-) -> list[str]:
-    """Hold the texts against what the perceptors can read; the notes that are to be said.
-
-    tokenizers: by the perceptors' names. truncate: let a text that is too long go on with its end cut, and say so,
-    instead of refusing it. name: the setting, vocabulary: the file of the words that the embedded models know, for
-    errors.
-
-    Raises `SettingsError` for a text that is too long, with the words that would be cut, and for one with words that a
-    perceptor never learned, with near ones that it did.
-    """
-    notes = []
-    for text in dict.fromkeys(prompt.text for prompt in prompts):
-        body, _ = _split_weight(text)  # Disco 5.7 has the weight in the text, where it is no word to be refused
-        for perceptor, tokenizer in tokenizers.items():
-            tokens = tokenizer.split(text)
-            strange = [f"{word} (near: {', '.join(near)})" if near else word for word, near in tokenizer.unknown(body)]
-            if strange:
-                raise SettingsError(
-                    f"{name} {text!r} has words that {perceptor} never learned: {', '.join(strange)}; "
-                    f"the embedded models know those in {vocabulary}, preset=disco57 reads any"
-                )
-            if not tokens:
-                raise SettingsError(f"{name} {text!r} has no word that {perceptor} knows; say what to render")
-            if len(tokens) > tokenizer.limit:
-                too_long = f"{text!r} has {len(tokens)} tokens, {perceptor} reads {tokenizer.limit}"
-                cut = _cut(text, tokens, tokenizer)
-                if not truncate:
-                    raise SettingsError(
-                        f"{name} {too_long}; shorten it, or set truncate_prompts=true to go on without {cut!r}"
-                    )
-                notes.append(f"{too_long}; cut: {cut!r}")
-    return notes
-
-
 # Of a run's settings
 
 
-def stages_of(settings: Settings, image_prompts: Sequence[ImagePrompt], notes: list[str]) -> tuple[Stage, ...]:
-    """The text prompts by share of the run."""
+def stages_of(
+    settings: Settings, image_prompts: Sequence[ImagePrompt], notes: list[str]
+) -> tuple[tuple[Stage, ...], ...]:
+    """The text prompts by share of the run: of each picture, or one for all.
+
+    settings: with `disco.planning.expansion.with_expanded_prompts`.
+    """
     if settings.prompt is not None and settings.prompts is not None:
         raise SettingsError("prompt and prompts are both given; prompt takes one text, prompts takes several")
-    if settings.prompt is not None:
-        name, given = "prompt", [settings.prompt]
-    elif settings.prompts is not None:
-        name, given = "prompts", settings.prompts
-    elif image_prompts:
+    name, given = given_prompts(settings)
+    if given is None and image_prompts:
         pictures_alone = (Stage(0.0, ()),)
         notes += check_weights(pictures_alone, image_prompts, "image_prompts")
-        return pictures_alone
-    else:
+        return (pictures_alone,)
+    if given is None:
         raise SettingsError('prompt is missing; say what to render: disco "a red star over the sea"')
     # The original reads the weight and still hands the whole text, suffix and all, to the tokenizer.
-    stages = parse_stages(given, name, keep_suffix=settings.compat == "disco57")
-    notes += check_weights(stages, image_prompts, name)
-    notes += weight_notes(_texts(given))
-    notes += lone_word_notes(stages)
-    return stages
+    keep_suffix = settings.compat == "disco57"
+    found: dict[str, tuple[Stage, ...]] = {}
+    each = [(repr(value), value) for value in expanded_of(settings)]
+    for key, value in each:
+        if key not in found:
+            found[key] = stages = parse_stages(value, name, keep_suffix=keep_suffix)
+            notes += check_weights(stages, image_prompts, name)
+            notes += weight_notes(list(texts_in(value)))
+            notes += lone_word_notes(stages)
+    prompts = tuple(found[key] for key, _ in each)
+    _check_together(prompts, settings.batch_size, name)
+    return prompts
 
 
-def check_texts(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> None:
-    """Hold every text against every perceptor's tokenizer."""
-    from disco.models import catalog
-    from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
-    from disco.models.networks.clip import tokenizer
+def _check_together(prompts: Sequence[Sequence[Stage]], batch_size: int, name: str) -> None:
+    """Refuse pictures whose prompts cannot be rendered in one tensor, or in one run."""
 
-    prompts = [prompt for stage in stages for prompt in stage.prompts]
-    tokenizers = {name: tokenizer(catalog.perceptor(name)) for name in settings.perceptors.clip_models}
-    name = "prompt" if settings.prompt is not None else "prompts"
-    notes += check_tokens(prompts, tokenizers, settings.truncate_prompts, name, str(EMBEDDED_FOLDER / VOCABULARY))
+    def shape(stages: Sequence[Stage]) -> list[tuple[float, int]]:
+        return [(stage.share, len(stage.prompts)) for stage in stages]
 
-
-def _texts(given: Any) -> list[str]:
-    """All texts of a setting that `parse_stages` has read."""
-    if isinstance(given, str):
-        return [given]
-    return [text for item in (given.values() if isinstance(given, dict) else given) for text in _texts(item)]
+    if any(shape(stages) != shape(prompts[0]) for stages in prompts):
+        raise SettingsError(f"expanded_prompts differ in more than their texts; each must have the stages of {name}")
+    weights = [[prompt.weight for stage in stages for prompt in stage.prompts] for stages in prompts]
+    batches = [weights[first : first + batch_size] for first in range(0, len(weights), batch_size)]
+    if any(own != batch[0] for batch in batches for own in batch):
+        raise SettingsError(
+            f"{name} has weights that differ from picture to picture, but those of one batch share them: "
+            f"set batch_size=1 n_batches={len(prompts)}"
+        )
 
 
 # Reading
 
 
-def _cut(text: str, tokens: Sequence[str], tokenizer: Tokenizer) -> str:
-    """The end of the text that does not fit, in whole words where the text has any."""
-    words = text.split()
-    lengths = range(len(words) + 1)
-    fitting = bisect.bisect_right(lengths, tokenizer.limit, key=lambda n: len(tokenizer.split(" ".join(words[:n])))) - 1
-    return " ".join(words[fitting:] if fitting else tokens[tokenizer.limit :])
-
-
-def _split_weight(text: str) -> tuple[str, float]:
+def split_weight(text: str) -> tuple[str, float]:
+    """A text and its weight, 1 where it has none."""
     body, colon, number = text.rpartition(":")
     if colon and NUMBER.fullmatch(number) and math.isfinite(float(number)):
         return body, float(number)

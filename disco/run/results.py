@@ -51,7 +51,9 @@ class Run:
 def measured(plan: Plan, picture: Picture) -> Picture:
     """A picture with the metrics that the plan asks for."""
     model = plan.settings.model.diffusion_model
-    return replace(picture, metrics=assess(picture.image, plan.metrics, plan.stages[-1].prompts, model))
+    return replace(
+        picture, metrics=assess(picture.image, plan.metrics, plan.stages_of(picture.seed)[-1].prompts, model)
+    )
 
 
 def read_picture(plan: Plan, folder: Path, number: int) -> Picture:

@@ -27,6 +27,7 @@ from disco.settings.convert import regrouped
 from disco.settings.hydra_private import FileConfigSource
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded
 from disco.settings.schema import CHOICES, full_name, groups, spec_of, specs, unknown_setting
+from disco.settings.text_files import read_text
 
 # The most of what a file of settings may hold: bytes, values with its aliases spelt out, and levels of nesting.
 MOST_BYTES = 2**20
@@ -68,7 +69,7 @@ class UserFiles(FileConfigSource):
         return self._loaded(self._path_of(config_path), config_path.rpartition("/")[0])
 
     def _loaded(self, path: Path, group: str) -> ConfigResult:
-        text = text_of(path)
+        text = read_text(path, MOST_BYTES)
         header = self._get_header_dict(text[:512])
         if group in CHOICES and header.get("package") is None:
             header["package"] = "_global_"
@@ -145,25 +146,6 @@ def read_settings_file(path: Path, text: str, scope: str | None = "") -> dict[st
             raise
         raise SettingsError(f"{path} cannot be read as YAML: {error}") from error
     return _in_groups(path, tree) if scope == "" else tree
-
-
-def text_of(path: Path) -> str:
-    """The text of a file in UTF-8, a mark of byte order taken off. Raises SettingsError, naming file and line."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise SettingsError(f"{path} is larger than {MOST_BYTES // 2**10} KiB, and hardly a file of settings")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        byte = content[error.start]
-        raise SettingsError(
-            f"{path}, line {line}: the byte {byte:#04x} is not UTF-8; save the file as UTF-8"
-        ) from error
 
 
 def _wrong(path: Path, node: yaml.Node, what: str) -> SettingsError:

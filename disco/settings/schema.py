@@ -226,8 +226,20 @@ class MachineConfig:
 class Settings:
     """All settings of one run."""
 
-    prompt: str | None = _setting("what to render: one text, taken as it stands; text:2 has the weight 2")
+    prompt: str | None = _setting(
+        "what to render: one text; text:2 has the weight 2, {a|b} is one of both, __name__ a line of a wildcard file"
+    )
     prompts: Any = _setting("several texts, or texts by the share of the run from which they hold")
+    wildcards: Any = _setting(
+        "folder with the files of __name__ in prompts, or a list of folders; null = take prompts as they stand, "
+        "{a|b} too",
+        before=None,
+    )
+    expanded_prompts: Any = _setting(
+        "what {a|b} and __name__ in the prompts became: a list, one for all pictures or one for each; null = to be "
+        "drawn by the seeds",
+        before=None,
+    )
     image_prompts: tuple[str, ...] = _setting("pictures to resemble: path or address, or either:weight")
     truncate_prompts: bool = _setting("cut a prompt that is too long for a perceptor instead of refusing it")
     seed: Any = _setting("number that all chance comes from, or random; picture i has the seed plus i")

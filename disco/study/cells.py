@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
+from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import Hashes, hashes_in, hashes_of, remember_fetched
 from disco.planning.plan import inputs_of
 from disco.run.folder.pictures import is_whole
@@ -123,12 +124,13 @@ def is_done(folder: Path, job: Job) -> bool:
 
 
 def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None) -> Job:
-    """The cell that settings make.
+    """The cell that settings make, what is to be chosen in their prompts chosen.
 
     own: what it has alone, an override an axis. inputs: its pictures, or more files, where they are known already.
 
-    Raises SettingsError for a picture that cannot be read.
+    Raises SettingsError for a picture that cannot be read, and for prompts that cannot be drawn.
     """
+    settings = with_expanded_prompts(settings)
     tree = to_dict(settings)
     inputs = unet_file_of(settings) | (hashes_of(inputs_of(settings)) if inputs is None else dict(inputs))
     values = tuple(axis_value(tree, override) for override in own)

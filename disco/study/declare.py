@@ -36,6 +36,7 @@ from disco.study.sweeps import (
     leaf_of,
     name_in,
     parsed,
+    with_spread_prompts,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
     """The overrides of a study: those of its file (hydra.sweeper.params), then those typed, which take their place.
 
     In a file a list holds the values of an axis, whatever they are: prompts, schedules, lists of perceptors; a text is
-    read as on the command line.
+    read as on the command line. Parts of a prompt that are marked ! become values of an axis too.
     """
     given = {name_in(override) for override in typed}
     if given & {"prompt", "prompts"}:
@@ -123,7 +124,7 @@ def axes_of(config: DictConfig, typed: Sequence[str]) -> list[str]:
             values = value if isinstance(value, list) else [value]
             declared.append(f"{full_name(name)}={','.join(quoted(item, name) for item in values)}")
     own = [override for override in declared if name_in(override) not in given]
-    return globs_spelt_out([*own, *typed])
+    return with_spread_prompts(globs_spelt_out([*own, *typed]), without_hydra(config))
 
 
 def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> Sweep:

@@ -12,9 +12,13 @@ from disco.study.results import Value
 
 #: Settings that the key of a cell does not hold, for they say where a run goes and how it is followed: runs that differ
 #: in nothing else are the same cell.
-NOT_IN_KEY = tuple(
-    f"output.{name}"
-    for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
+#: Where wildcards lie does not count, for what was drawn from them does, as expanded_prompts.
+NOT_IN_KEY = (
+    *(
+        f"output.{name}"
+        for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
+    ),
+    "wildcards",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.settings.config import by_path, load, spec_of
 from disco.settings.overrides import from_arguments, quoted
+from disco.study.graphemes import cut_at
 from disco.study.identity import NOT_IN_KEY
 from disco.study.results import Study
 
@@ -68,7 +69,7 @@ def short_labels(values: Sequence[Any], length: int = 40) -> list[str]:
 
 
 def _end_cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    return text if len(text) <= length else cut_at(text, length - 1).rstrip() + "…"
 
 
 def _common_start(texts: Sequence[str]) -> int:
@@ -102,7 +103,8 @@ def replay_command(settings: Mapping[str, Any]) -> str | None:
     """
     words = ["disco"]
     for name, value in settings.items():
-        if name in NOT_IN_KEY or (name in usual() and usual()[name] == value):
+        as_it_stands = name == "wildcards" and value is None  # which the prompt means, wherever wildcards lie
+        if (name in NOT_IN_KEY and not as_it_stands) or (name in usual() and usual()[name] == value):
             continue
         spec = spec_of(name)
         if spec is None or spec.path != name:

@@ -82,13 +82,21 @@ def _measured(picture: CellPicture, cell: Cell, notes: list[str]) -> CellPicture
     if "judge" in lacking:
         from disco.critics.judge import assess
 
-        found |= assess(image, ["judge"], _last_prompts(cell.settings), str(cell.settings.get("model.diffusion_model")))
+        found |= assess(
+            image,
+            ["judge"],
+            _last_prompts(cell.settings, picture.number),
+            str(cell.settings.get("model.diffusion_model")),
+        )
     return replace(picture, metrics={**picture.metrics, **found})
 
 
-def _last_prompts(settings: Mapping[str, Any]) -> tuple[Prompt, ...]:
-    """The texts that held at the end of a run; none where the settings are not to be understood."""
+def _last_prompts(settings: Mapping[str, Any], number: int) -> tuple[Prompt, ...]:
+    """The texts that held at the end of a picture; none where the settings are not to be understood."""
     given = settings.get("prompts") if settings.get("prompt") is None else [settings["prompt"]]
+    drawn = settings.get("expanded_prompts")
+    if isinstance(drawn, list) and drawn:
+        given = drawn[number if number < len(drawn) else 0]
     try:
         return parse_stages(given)[-1].prompts if given else ()
     except SettingsError:

@@ -41,7 +41,7 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
     for cell in present["cells"]:
         job = declared.get(identity(cell["values"]))
         if job is not None and job.key != cell["key"]:
-            what = _other_picture(sweep.folder / cell["key"], job) or "other fixed settings"
+            what = _other_picture(sweep.folder / cell["key"], job) or _other_wildcards(job) or "other fixed settings"
             raise SettingsError(f"{str(sweep.folder)!r} holds a study of {what}; name another folder")
         cells.setdefault(cell["key"], cell)
     for axis, old in zip(axes, present["axes"], strict=False):
@@ -67,6 +67,11 @@ def _other_picture(folder: Path, job: Job) -> str | None:
         return None
     changed = [given for given, sha256 in job.inputs.items() if rendered.get(given, sha256) != sha256]
     return f"another {kind_of_input(changed[0][0])} at {changed[0][0]}={changed[0][1]!r}" if changed else None
+
+
+def _other_wildcards(job: Job) -> str | None:
+    """That files of wildcards have changed, where the prompts of a cell were drawn from them."""
+    return None if job.settings.expanded_prompts is None else "other prompts, drawn before the wildcards changed"
 
 
 def _union(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ A range is counted before it is spelt out, for range(0,1000000000) is quickly ty
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -15,12 +16,16 @@ from functools import cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, QuotedString, RangeSweep
 
 from disco.errors import SettingsError
-from disco.settings.config import group_options, spec_of, specs
+from disco.planning.expansion import folders_of, given_prompts, spread_prompts
+from disco.settings.config import Settings, group_options, spec_of, specs
 from disco.settings.overrides import quoted
 from disco.study.identity import NOT_IN_KEY
+
+#: The settings that hold prompts.
+PROMPTS = ("prompt", "prompts")
 
 #: More than this is hardly meant: each cell is checked before the first is rendered, and has a folder of its own.
 MOST_CELLS = 10_000
@@ -106,6 +111,50 @@ def _spelt_out(override: str, overrides: Sequence[str]) -> str:
         known = ", ".join(group_options(name, overrides)) or "nothing"
         raise SettingsError(f"{name} is {given}, which fits none of {known}")
     return f"{parsed(override).get_key_element()}=choice({','.join(quoted(each, name) for each in names)})"
+
+
+# Prompts that stand for several
+
+
+def with_spread_prompts(overrides: Sequence[str], settings: Settings) -> list[str]:
+    """The overrides, with each prompt that has parts marked ! replaced by all the prompts that these make.
+
+    settings: what the cells share; a prompt that they have, and no override, becomes an axis likewise.
+
+    Raises SettingsError as `disco.planning.expansion.spread_prompts` does.
+    """
+    folders = folders_of(settings)
+    if folders is None:
+        return list(overrides)
+    found = [_spread(override, folders) if name_in(override) in PROMPTS else override for override in overrides]
+    name, given = given_prompts(settings)
+    if given is not None and not any(name_in(override) in PROMPTS for override in overrides):
+        spread = spread_prompts(given, name, folders)
+        found += [f"{name}={','.join(quoted(value, name) for value in spread)}"] if len(spread) > 1 else []
+    return found
+
+
+def _spread(override: str, folders: Sequence[str]) -> str:
+    name, given = name_in(override), parsed(override)
+    sweep: Any = given.value()
+    if given.is_sweep_override() and type(sweep) is not ChoiceSweep:
+        return override  # no list of texts, which is said elsewhere
+    values = [_plain_value(value) for value in (sweep.list if given.is_sweep_override() else [sweep])]
+    spread = [each for value in values for each in spread_prompts(value, name, folders)]
+    if len(spread) == len(values):
+        return override
+    return f"{given.get_key_element()}={','.join(quoted(value, name) for value in spread)}"
+
+
+def _plain_value(value: Any) -> Any:
+    """A value of Hydra's grammar as the setting will have it: texts without the quotes and escapes of the grammar."""
+    if isinstance(value, QuotedString):
+        return re.sub(r"(\\+)\$\{", lambda found: "\\" * (len(found[1]) // 2) + "${", value.text)
+    if isinstance(value, list):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in value.items()}
+    return value
 
 
 # What is wrong with them

@@ -1,4 +1,4 @@
-"""Prompts: texts, weights, stages, tokens."""
+"""Prompts: texts, weights, stages."""
 
 import math
 
@@ -11,7 +11,6 @@ from disco.planning.prompts import (
     ImagePrompt,
     Prompt,
     Stage,
-    check_tokens,
     check_weights,
     image_prompt_text,
     parse_image_prompt,
@@ -20,30 +19,6 @@ from disco.planning.prompts import (
     parse_stages,
     weight_notes,
 )
-
-
-class Words:
-    """A tokenizer that knows the words of a nursery."""
-
-    limit = 4
-    known = ("a", "red", "blue", "star", "sea", "over", "the")
-
-    def split(self, text: str) -> list[str]:
-        return [word for word in text.split() if word in self.known]
-
-    def unknown(self, text: str) -> list[tuple[str, list[str]]]:
-        near = {"read": ["red"]}
-        return [(word, near.get(word, [])) for word in text.split() if word not in self.known]
-
-
-class Pieces(Words):
-    """A tokenizer whose tokens are pieces of words."""
-
-    def split(self, text: str) -> list[str]:
-        return [word[i : i + 3] for word in text.split() for i in range(0, len(word), 3)]
-
-    def unknown(self, text: str) -> list[tuple[str, list[str]]]:
-        return []
 
 
 @pytest.mark.parametrize(
@@ -206,43 +181,3 @@ def test_a_time_of_day_read_as_a_weight_is_said() -> None:
     assert weight_notes(["a clock at 12:30", "a castle:2", "dusk: a castle"]) == [
         "'a clock at 12:30' is read as 'a clock at 12' with the weight 30; write 'a clock at 12:30:1' to keep it whole"
     ]
-
-
-def test_tokens_that_fit() -> None:
-    assert check_tokens([Prompt("a red star", 1.0)], {"vit": Words()}, truncate=False) == []
-
-
-def test_unknown_words_are_refused_with_near_ones() -> None:
-    with pytest.raises(SettingsError) as error:
-        check_tokens([Prompt("a read star xyzzy", 1.0)], {"vit": Words(), "resnet": Words()}, truncate=True)
-    assert "'a read star xyzzy' has words that vit never learned: read (near: red), xyzzy; " in str(error.value)
-
-
-def test_a_text_without_words_is_refused() -> None:
-    class Nothing(Words):
-        def split(self, text: str) -> list[str]:
-            return []
-
-        def unknown(self, text: str) -> list[tuple[str, list[str]]]:
-            return []
-
-    with pytest.raises(SettingsError, match=r"prompt '\?!' has no word that vit knows"):
-        check_tokens([Prompt("?!", 1.0)], {"vit": Nothing()}, truncate=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "tokenizer", "count", "cut"),
-    [
-        ("a red star over the sea", Words(), 6, "the sea"),
-        ("some longer words", Pieces(), 6, "words"),
-        ("some longer  words of wisdom", Pieces(), 9, "words of wisdom"),
-        ("onelongwordwithoutspaces", Pieces(), 8, "ith out spa ces"),
-    ],
-)
-def test_too_long(text: str, tokenizer: Words, count: int, cut: str) -> None:
-    with pytest.raises(SettingsError) as error:
-        check_tokens([Prompt(text, 1.0)], {"vit": tokenizer}, truncate=False)
-    for said in ("prompt", f"has {count} tokens", "vit reads 4", "truncate_prompts=true", repr(cut)):
-        assert said in str(error.value)
-    notes = check_tokens([Prompt(text, 1.0)], {"vit": tokenizer}, truncate=True)
-    assert f"{text!r} has {count} tokens, vit reads 4; cut: {cut!r}" in notes

@@ -177,7 +177,7 @@ def test_several_folders(tmp_path):
     ("content", "said"),
     [
         (b"seed: 1\nprompt: caf\xe9\n", "line 2: the byte 0xe9 is not UTF-8"),
-        ("\ufeffseed: 1\n".encode("utf-16"), "line 1: the byte 0xff is not UTF-8"),
+        ("\ufeffseed: 1\n".encode("utf-16"), "is UTF-16; save the file as UTF-8"),
         (b"#" * (MOST_BYTES + 1), "larger than"),
         (b"prompt: ${\n", "own.yaml: "),
     ],

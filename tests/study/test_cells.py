@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 
 from disco.errors import SettingsError
 from disco.models import catalog
+from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import Hashes
 from disco.planning.values import metrics_of
 from disco.settings.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
@@ -33,6 +35,7 @@ from disco.study.results import Axis
 from disco.study.study_file import write_declaration
 
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
+WILDCARDS = ("wildcards", "expanded_prompts")
 USUAL = load(from_python({"prompt": "a red star"}))
 
 
@@ -60,6 +63,65 @@ def study_file(folder: Path, text: str) -> list[str]:
 
 def with_params(folder: Path, params: str) -> list[str]:
     return study_file(folder, f"hydra:\n  sweeper:\n    params:\n      {params}\nprompt: a red star\n")
+
+
+# Prompts with parts to choose from
+
+
+def test_the_seed_of_a_cell_draws_its_prompt():
+    sweep = sweep_of("a {red|blue|green|white} star", "seed=0,1,2,3", "steps=1,2")
+    texts = {job.values: job.settings.expanded_prompts for job in sweep.jobs}
+    assert [texts[seed, 1] for seed in range(4)] == [texts[seed, 2] for seed in range(4)]
+    assert len(set(texts.values())) > 1 and {job.settings.prompt for job in sweep.jobs} == {
+        sweep.jobs[0].settings.prompt
+    }
+    assert [axis.setting for axis in sweep.axes] == ["seed", "sampler.steps"]
+
+
+def test_parts_marked_for_all_are_values_of_the_prompt(tmp_path):
+    sweep = sweep_of("a {!red|blue} {star|boat}", "seed=0,1")
+    assert sweep.axes[0] == Axis("seed", (0, 1)) and len(sweep.jobs) == 4
+    assert sweep.axes[1] == Axis("prompt", ("a red {star|boat}", "a blue {star|boat}"))
+    several = sweep_of("prompts=['a {!red|blue} star', 'night:-0.5']")
+    assert several.axes == (Axis("prompts", (["a red star", "night:-0.5"], ["a blue star", "night:-0.5"])),)
+    own = study_file(tmp_path, "prompt: a {!red|blue} star\n")
+    assert sweep_of(*own).axes == (Axis("prompt", ("a red star", "a blue star")),)
+
+
+def test_texts_are_spread_as_they_were_typed():
+    typed = 'prompt="a {!red|blue} star ${sea}","a fox"'
+    spread = ("a red star ${sea}", "a blue star ${sea}", "a fox")
+    assert sweep_of(typed, "truncate_prompts=true", "preset=disco57").axes[0].values == spread
+    taken = sweep_of(typed, "wildcards=null", "preset=disco57").axes[0].values
+    assert taken == ("a {!red|blue} star ${sea}", "a fox")
+
+
+def test_a_plain_prompt_makes_the_cell_that_it_always_made():
+    plain = from_dict({name: value for name, value in to_dict(USUAL).items() if name not in WILDCARDS})
+    assert key_of(USUAL) == key_of(plain) and plain.wildcards is None
+    braces = dataclasses.replace(plain, prompt="a {red} star")
+    (job,) = sweep_of("a {red} star", "seed=0").jobs
+    assert job.key != key_of(braces)
+
+
+def test_a_command_renders_what_was_drawn(tmp_path, monkeypatch):
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards" / "colours.txt").write_text("red\nblue\n")
+    (job,) = sweep_of("a __colours__ star", "seed=1").jobs
+    monkeypatch.chdir(tmp_path / "wildcards")
+    again = load(from_arguments(shlex.split(replay_command(by_path(job.settings)))[1:]))
+    assert key_of(in_study(again)) == job.key
+    plain = dataclasses.replace(USUAL, prompt="a {red|blue} star", wildcards=None)
+    assert load(from_arguments(shlex.split(replay_command(by_path(plain)))[1:])) == plain
+
+
+def test_wildcards_that_changed_are_told(tmp_path):
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards" / "colours.txt").write_text("red\n")
+    write_declaration(sweep_of("a __colours__ star", "seed=0,1"), ["disco"])
+    (tmp_path / "wildcards" / "colours.txt").write_text("blue\n")
+    with pytest.raises(SettingsError, match="other prompts, drawn before the wildcards changed"):
+        write_declaration(sweep_of("a __colours__ star", "seed=0,1"), ["disco"])
 
 
 # Cells
@@ -97,7 +159,7 @@ def test_cells_are_what_hydra_composes(arguments):
     typed = from_arguments(arguments, multirun=True)
     fixed = [override for override in typed if not is_sweep(override)]
     for job in sweep_without_plans(arguments):
-        assert job.settings == in_study(load([*fixed, *job.overrides]))
+        assert job.settings == with_expanded_prompts(in_study(load([*fixed, *job.overrides])))
 
 
 def sweep_without_plans(arguments: list[str]) -> Any:
@@ -201,7 +263,8 @@ def test_a_study_of_a_version_without_the_group_machine_goes_on():
     study = read_study(folder)
     assert study.axes == (Axis("machine.threads", (1, 2, 3)),)
     assert [cell.status for cell in study.cells] == ["finished", "finished", "missing"]
-    assert study.cells[0].settings.keys() == by_path(USUAL).keys()
+    later = {spec.path for spec in specs().values() if spec.before is not dataclasses.MISSING}
+    assert study.cells[0].settings.keys() - later == by_path(USUAL).keys() - later
     one, two = (replay_command(cell.settings) for cell in study.cells[:2])
     assert "threads=1" in one and "threads=2" in two
     assert {*compare(*study.cells[:2]).settings} == {"machine.threads"}

@@ -137,7 +137,7 @@ def obstacle(settings: Settings) -> str | None:
     try:
         size_of(settings, [])
         pictures = tuple(parse_image_prompt(text) for text in settings.image_prompts)
-        steps_of(settings, stages_of(settings, pictures, []), [])
+        steps_of(settings, stages_of(settings, pictures, [])[0], [])
         if not any(map(is_address, [settings.init.init_image or "", *(picture.path for picture in pictures)])):
             inputs_of(settings)
     except SettingsError as error:

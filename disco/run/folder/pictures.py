@@ -37,6 +37,22 @@ def to_image(picture: Tensor, truncate: bool = False) -> Image.Image:
     return Image.fromarray((levels if truncate else levels.round()).byte().permute(1, 2, 0).contiguous().cpu().numpy())
 
 
+def record_of_picture(record: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """What of a run's record goes into the picture of this seed: of prompts that were drawn for each, its own."""
+    making = {key: record[key] for key in PICTURE_RECORD if key in record} | {"seed": seed}
+    settings = plain(making.get("settings"))
+    if isinstance(settings, dict) and len(settings.get("expanded_prompts") or ()) > 1:
+        making["settings"] = settings | {"expanded_prompts": [expanded_prompt(settings, seed)]}
+    return making
+
+
+def expanded_prompt(settings: Mapping[str, Any], seed: int) -> Any:
+    """What the prompts were drawn to be for the picture of this seed, in settings with one drawn for each."""
+    drawn = settings["expanded_prompts"]
+    number = seed - int(settings["seed"])
+    return drawn[number if 0 <= number < len(drawn) else 0]
+
+
 def png_of(image: Image.Image, making: Mapping[str, Any]) -> bytes:
     """The PNG of a picture, with the record of its making inside."""
     info = PngInfo()

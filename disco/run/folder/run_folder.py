@@ -19,7 +19,7 @@ from PIL import Image
 from disco.errors import SettingsError
 from disco.run.folder.earlier import Earlier, differences, left_in
 from disco.run.folder.files import json_line, plain, replace_file, write_record
-from disco.run.folder.pictures import PICTURE_RECORD, is_whole, png_of, to_image
+from disco.run.folder.pictures import is_whole, png_of, record_of_picture, to_image
 from disco.run.folder.reading import STATUSES, read_record
 from disco.run.folder.video import Gif, Mp4, Video
 from disco.settings.extras import check_video
@@ -290,7 +290,7 @@ class RunFolder:
 
     def _packing(self, path: Path, picture: Tensor, seed: int) -> Callable[[], None]:
         """What packs a picture as it stands now, with the record of its making, and writes it."""
-        making = {key: self._record[key] for key in PICTURE_RECORD if key in self._record} | {"seed": seed}
+        making = record_of_picture(self._record, seed)
         image = to_image(picture, self._truncate)
         return lambda: replace_file(path, png_of(image, making))
 

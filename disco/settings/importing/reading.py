@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config_files import text_of
+from disco.settings.config_files import MOST_BYTES
 from disco.settings.importing import formats
 from disco.settings.importing.png import png_tree
 from disco.settings.paths import expanded
+from disco.settings.text_files import read_text
 
 #: The most values that a file may hold, aliases spelt out, and the deepest nesting of them.
 MOST_VALUES = 50_000
@@ -64,7 +65,7 @@ def read(path: str | Path) -> Document:
     if is_png:
         document = Document(name, *png_tree(file, name), {})
     else:
-        text = text_of(file).replace("\r\n", "\n").replace("\r", "\n")
+        text = read_text(file, MOST_BYTES).replace("\r\n", "\n").replace("\r", "\n")
         try:
             kind, tree = formats.parsed(text)
         except formats.Unreadable as error:

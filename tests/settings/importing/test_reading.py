@@ -36,7 +36,7 @@ def test_a_document_says_where_a_name_stands(tmp_path):
     ("content", "words"),
     [
         (b'{"a": "\xff"}', "line 1: the byte 0xff is not UTF-8"),
-        (b"x" * (2**20 + 1), "larger than 1024 KiB"),
+        (b"x" * (2**20 + 1), "larger than 1 MiB"),
         (b"", "it is empty"),
         (b"[1, 2", "line 1: it ends"),
         (b'"just a text"', "no settings"),
