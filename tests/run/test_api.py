@@ -254,3 +254,15 @@ def test_a_device_that_is_not_there_is_refused_before_models(toys):
     with pytest.raises(SettingsError, match="device.*cuda.*cpu"):
         render("a red star", device="cuda", **QUICK)
     assert toys.loads == 0
+
+
+def test_pictures_of_a_batch_are_of_the_prompts_that_their_seeds_draw(toys, tmp_path):
+    run = render("a {@red star|blue boat|fox}", folder=tmp_path / "run", seed=4, batch_size=2, n_batches=2, **QUICK)
+    assert run.settings.expanded_prompts == ("a blue boat", "a fox", "a red star", "a blue boat")
+    for number, (picture, text) in enumerate(zip(run.pictures, run.settings.expanded_prompts, strict=True)):
+        alone = render(text, seed=picture.seed, **QUICK).pictures[0]
+        assert np.array_equal(np.asarray(alone.image), np.asarray(picture.image))
+        kept = read_settings(tmp_path / "run" / f"image_{number}.png")
+        assert (kept["prompt"], kept["expanded_prompts"]) == ("a {@red star|blue boat|fox}", [text])
+    other = render("a red star", seed=4, **QUICK).pictures[0]
+    assert not np.array_equal(np.asarray(other.image), np.asarray(run.pictures[0].image))

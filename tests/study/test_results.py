@@ -330,3 +330,12 @@ def test_half_a_character_is_spelt_out(tmp_path):
 def test_equal_values_are_told_from_like_ones():
     assert identity(1) == identity(1.0) and identity([1, {"a": 2.0}]) == identity((1.0, {"a": 2}))
     assert len({identity(value) for value in (1, True, "1", "true", None, "", [1], 0.1)}) == 8
+
+
+def test_the_table_has_what_was_drawn_for_each_picture(tmp_path):
+    run(tmp_path / "a", pictures=2, prompt="a __x__", expanded_prompts=["赤い星, نجمة", "a fox"], seed=3)
+    run(tmp_path / "b", pictures=2, prompt="a __x__", expanded_prompts=["a cat"], seed=5)
+    run(tmp_path / "c", pictures=1, prompt="a plain one")
+    with open(write_results(read_study(tmp_path)), encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["expanded_prompt"] for row in rows] == ["赤い星, نجمة", "a fox", "a cat", "a cat", ""]

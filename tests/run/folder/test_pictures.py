@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import functional as TF
 
 from disco.diffusion.images import to_tensor
-from disco.run.folder.pictures import is_whole, to_image
+from disco.run.folder.pictures import is_whole, png_of, png_text, record_of_picture, to_image
 
 WHOLE = io.BytesIO()
 
@@ -65,3 +66,30 @@ def test_channels_and_pixels_keep_their_place_in_every_dtype():
         image = to_image(values.to(dtype).requires_grad_())
         assert (image.mode, image.size, image.getpixel((4, 1))) == ("RGB", (5, 2), (0, 255, 0))
         assert np.asarray(image).sum() == 255
+
+
+# What a picture says of its making
+
+
+@given(prompt=st.text(min_size=1), seed=st.integers(0, 2**63 - 1))
+@example(prompt="赤い星 نجمة כוכב e\u0301 👩\u200d👧 \u202e", seed=0)
+def test_a_prompt_in_any_script_comes_back_from_a_picture(prompt, seed):
+    making = {"settings": {"prompt": prompt}, "seed": seed}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image_0.png"
+        path.write_bytes(png_of(Image.new("RGB", (2, 2)), making))
+        assert json.loads(png_text(path)) == making
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5), st.integers(0, 100), st.data())
+def test_a_picture_holds_what_was_drawn_for_it_alone(drawn, first, data):
+    number = data.draw(st.integers(0, len(drawn) - 1))
+    record = {"settings": {"seed": first, "expanded_prompts": drawn}, "version": "1", "status": "running"}
+    made = record_of_picture(record, first + number)
+    assert made == {
+        "settings": {"seed": first, "expanded_prompts": [drawn[number]]},
+        "version": "1",
+        "seed": first + number,
+    }
+    alike = {"settings": {"seed": first, "expanded_prompts": ["one for all"]}}
+    assert record_of_picture(alike, first + number)["settings"] == alike["settings"]
