@@ -30,6 +30,7 @@ LIGHT = (
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
     *("planning.tokens", "planning.wildcards", "settings.text_files"),
+    *("cli.again", "cli.commands.promote", "cli.commands.scan", "study.drafts", "study.live", "study.pairs"),
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),

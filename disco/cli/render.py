@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,7 @@ from disco.errors import RenderError, SettingsError
 from disco.planning.expansion import note_on_expansion
 from disco.planning.plan import build_plan
 from disco.settings.config import (
-    by_path,
     compose,
-    from_dict,
-    groups,
     hydra_at_hand,
     register,
     settings_error,
@@ -32,12 +29,13 @@ from disco.settings.config import (
 )
 from disco.settings.config_files import read_user_files
 from disco.settings.objects import SWEEPERS
-from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, notes_on_commas, quoted
-from disco.settings.paths import USER_FOLDER, check_working_directory, expanded, in_one_line
-from disco.version import SAME_PICTURES_SINCE, draws_as_now
+from disco.settings.overrides import from_arguments, is_sweep, notes_on_commas, quoted
+from disco.settings.paths import USER_FOLDER, check_working_directory, in_one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from disco.study.declare import Sweep
 
 
 def run_line(arguments: list[str]) -> int:
@@ -64,7 +62,7 @@ def run_line(arguments: list[str]) -> int:
         for note in notes_on_commas(line.words[2:] if line.words[:1] == ["replay"] else line.words, line.texts):
             say(note)
     if line.dry or (multirun and makes_study(config)):
-        return _study(config, overrides, line, ["disco", *arguments])
+        return render_study(config, overrides, line, ["disco", *arguments])
     notes = check(config, plain, line, multirun)
     for note in notes:
         say(note)
@@ -91,39 +89,16 @@ def typed_in(line: Line, words: Sequence[str], clip_models: Sequence[str] | None
 
 def _replay(line: Line) -> list[str]:
     """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
-    from disco.planning.inputs import found_again
-    from disco.run.folder.reading import read_record, read_settings
+    from disco.cli.again import overrides_again
 
     if len(line.words) < 2:
         raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")
-    path, words = line.words[1], line.words[2:]
-    keys = [match["key"] for match in map(ASSIGNMENT.fullmatch, words) if match]
-    for key in keys:
-        if key in groups() or key == "preset":
-            raise SettingsError(f"replay has its settings from {path!r}; change single ones instead of {key}=...")
-    record = read_record(path)
-    recorded = by_path(from_dict(read_settings(path)))
-    clip_models = recorded["perceptors.clip_models"]
-    typed = typed_in(line, words, clip_models)
-    given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
-    if {"prompt", "prompts"} & given:
-        given |= {"prompt", "prompts", "expanded_prompts"} | ({"wildcards"} if recorded["wildcards"] is None else set())
-    recorded, notes = found_again(recorded, record, expanded(path), given)
-    if not draws_as_now(record.get("version")):
-        notes = [
-            *notes,
-            f"{path!r} is of disco {record['version']}; since {SAME_PICTURES_SINCE} random numbers are drawn "
-            "otherwise, so this will be another picture of the same settings",
-        ]
-    for note in notes:
-        print(f"disco: note: {note}", file=sys.stderr)
-    usual = by_path(without_hydra(compose(config_name=line.config_name)))
-    values = {
-        full_name: value
-        for full_name, value in recorded.items()
-        if full_name.rpartition(".")[2] not in given and value != usual[full_name]
-    }
-    return from_python(values) + typed
+    path, *words = line.words[1:]
+
+    def read(clip_models: Sequence[str]) -> list[str]:
+        return typed_in(line, words, clip_models)
+
+    return overrides_again(path, words, read, verb="replay", say=say, config_name=line.config_name)
 
 
 # All runs, planned before the first
@@ -158,8 +133,17 @@ def makes_study(config: DictConfig) -> bool:
     return config.hydra.sweeper._target_ in (*SWEEPERS, BASIC_SWEEPER)
 
 
-def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequence[str]) -> int:
-    """Declare the study that a multirun is, check all of it, and render it, or say what that would be."""
+def render_study(
+    config: DictConfig,
+    typed: Sequence[str],
+    line: Line,
+    command: Sequence[str],
+    adapt: Callable[[Sweep], Sweep] = lambda sweep: sweep,
+) -> int:
+    """Declare the study that a multirun is, check all of it, and render it, or say what that would be.
+
+    adapt: what else is to be declared of it, where a verb makes the study.
+    """
     from disco.study import search, sweeper
     from disco.study.declare import axes_of, declare
     from disco.study.outlook import outlook
@@ -173,7 +157,7 @@ def _study(config: DictConfig, typed: Sequence[str], line: Line, command: Sequen
         goal = search.goal_of(config)
         sweep, space = search.declare_search(config, overrides, line.config_name)
     else:
-        sweep = declare(config, overrides, line.config_name)
+        sweep = adapt(declare(config, overrides, line.config_name))
     workers = sweeper.workers_of(config, sweep.jobs, goal.trials if searches else len(sweep.jobs))
     for note in sweep.notes:
         say(note)

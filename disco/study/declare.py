@@ -6,7 +6,7 @@ import copy
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.cells import Job, hex_digits, job_of
 from disco.study.composer import Composer
 from disco.study.identity import hashed_name, identity, known_by
-from disco.study.results import Axis
+from disco.study.results import Axis, Purpose
 from disco.study.sweeps import (
     check_axes,
     check_number_of_cells,
@@ -51,7 +51,7 @@ COSTLY = (
 
 #: What the sweepers that make studies can have: ours in conf/hydra/sweeper, and the one that Hydra takes by itself.
 SWEEPER_KEYS = {
-    *("_target_", "description", "params", "workers", "max_batch_size"),
+    *("_target_", "name", "description", "params", "workers", "max_batch_size"),
     *("objective", "direction", "trials", "search_seed"),
 }
 
@@ -72,6 +72,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     jobs: tuple[Job, ...]
     notes: tuple[str, ...]
+    purpose: Purpose = field(default_factory=Purpose)
 
     def in_running_order(self) -> list[Job]:
         """The jobs, those that need the same networks in a row."""
@@ -159,6 +160,13 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     return sweep
 
 
+def check_one_axis(sweep: Sweep, why: str) -> None:
+    """Refuse a study of more than seeds, as parts of a prompt make it that are marked to be rendered each."""
+    others = [axis.setting.rpartition(".")[2] for axis in sweep.axes if axis.setting != "seed"]
+    if others:
+        raise SettingsError(f"{' and '.join(others)} has several values, but {why}; give one")
+
+
 def sweep_of(config: DictConfig, settings: Sequence[str], jobs: Sequence[Job], notes: Sequence[str] = ()) -> Sweep:
     """The study of these jobs. settings: the names of its axes."""
     return Sweep(
@@ -179,9 +187,9 @@ def planned(settings: Settings) -> Plan:
 
 
 def name_of(config: DictConfig, settings: Sequence[str]) -> str:
-    """What a study is called: its file's name, or its axes."""
-    chosen = config.hydra.runtime.choices.get("study")
-    name = chosen or "-".join(setting.rpartition(".")[2] for setting in settings) or "one"
+    """What a study is called: as hydra.sweeper.name says, else its file's name, or its axes."""
+    chosen = sweeper_of(config).get("name") or config.hydra.runtime.choices.get("study")
+    name = str(chosen or "") or "-".join(setting.rpartition(".")[2] for setting in settings) or "one"
     return re.sub(r"[^\w.-]+", "_", name)[:NAME_LENGTH]
 
 

@@ -1,7 +1,9 @@
 """grid.png: all pictures of a study on one labelled sheet.
 
 The first two axes are the rows and columns, further axes make sub-grids, and the repeats (seeds) of a cell stand side
-by side in it. Cells that failed or are missing are marked with their reason. What was held fixed stands at the top.
+by side in it. Cells that failed or are missing are marked with their reason. What was held fixed stands at the top. A
+single long axis, and pictures ranked by a metric, stand in lines of a sheet about as wide as high, each picture under
+its name.
 
 Pictures keep their pixels: small ones are enlarged by a whole number, none is reduced. The sheet is painted and packed
 in strips, so that it may have more pixels than memory, or Pillow, would hold at once. To read a very large one with
@@ -26,8 +28,18 @@ from disco.study.letters import note_on_letters, shortened, text_width, wrapped
 from disco.study.painting import GREY, INK, MARKS, PAPER, Item, Sizes, hole, text_item, tile_item
 from disco.study.pictures import size_of
 from disco.study.png import write_png
+from disco.study.ranking import in_rank, value_of
 from disco.study.results import Axis, Study
-from disco.study.tiles import RUN, GridLayout, Tile, Tiles, initial_layout, tiles_of
+from disco.study.tiles import (
+    RUN,
+    GridLayout,
+    Tile,
+    Tiles,
+    initial_layout,
+    is_long_line,
+    names_of,
+    tiles_of,
+)
 
 GRID_FILE = "grid.png"
 
@@ -38,10 +50,10 @@ LEAST_SIDE = 128
 STRIP_BYTES = 64 * 2**20
 
 
-def write_grid(study: Study) -> Path:
+def write_grid(study: Study, file: str = GRID_FILE) -> Path:
     """Draw the study's grid.png into its folder, whole or not at all, and return its path."""
     sheet = layout(study)
-    path = study.folder / GRID_FILE
+    path = study.folder / file
     write_png(path, sheet.width, sheet.height, strips(sheet))
     return path
 
@@ -62,7 +74,10 @@ def layout(study: Study) -> Sheet:
     """Where everything is."""
     tiles = tiles_of(study)
     sizes = _sizes(tiles)
-    blocks = _blocks(tiles, initial_layout(tiles), sizes)
+    if study.purpose.rank or is_long_line(tiles):
+        blocks = _lines(tiles, study.purpose.rank, sizes)
+    else:
+        blocks = _blocks(tiles, initial_layout(tiles), sizes)
     margin = 2 * sizes.em
     width = max(blocks.width, 34 * sizes.em)
     items, y = [], margin
@@ -105,6 +120,26 @@ def letters_note(study: Study) -> str | None:
     values = [format_value(value) for axis in study.axes for value in axis.values]
     facts = [value for _, value in held_facts(study)]
     return note_on_letters("".join([study.name, study.description, *facts, *values]))
+
+
+def _lines(tiles: Tiles, rank: str, sizes: Sizes) -> Sheet:
+    """All pictures one after the other, each under its name and what it was ranked by."""
+    pairs = list(zip(tiles.tiles, names_of(tiles), strict=True))
+    pairs = in_rank(sorted(pairs, key=lambda pair: pair[0].at), rank, lambda pair: pair[0].picture)
+    (wide, high), em, small = sizes.picture, sizes.em, sizes.small
+    head = round(1.4 * em) + (round(1.4 * small) if rank else 0)
+    pitch = wide + 2 * sizes.gap, head + high + 3 * sizes.gap
+    across = min(len(pairs), max(1, round(math.sqrt(len(pairs) * pitch[1] / pitch[0]))))
+    items = []
+    for number, (tile, name) in enumerate(pairs):
+        x, y = number % across * pitch[0], number // across * pitch[1]
+        items.append(text_item(shortened(name, em, wide), x, y, em, INK))
+        if rank:
+            told = f"{rank.removeprefix('-')} {format_value(value_of(tile.picture, rank))}"
+            items.append(text_item(shortened(told, small, wide), x, y + round(1.4 * em), small, GREY))
+        items.append(tile_item(tile, x, y + head, sizes))
+    down = math.ceil(len(pairs) / across)
+    return Sheet(across * pitch[0] - 2 * sizes.gap, down * pitch[1] - 3 * sizes.gap, tuple(items))
 
 
 def _blocks(tiles: Tiles, arrangement: GridLayout, sizes: Sizes) -> Sheet:

@@ -31,11 +31,9 @@ from disco.run.folder.files import replace_file
 from disco.study.identity import NOT_IN_KEY, identity
 from disco.study.labels import format_value, held_facts, label, replay_command, short_labels
 from disco.study.pictures import partials_of, read_picture
-from disco.study.results import Axis, Cell, CellPicture, Study
-from disco.study.tiles import Tile, initial_layout, tiles_of
+from disco.study.results import PAGE_FILE, Axis, Cell, CellPicture, Study
+from disco.study.tiles import Tile, initial_layout, is_long_line, tiles_of
 from disco.version import version
-
-PAGE_FILE = "index.html"
 
 SCRIPTS = ("base.js", "stats.js", "charts.js", "pictures.js", "plots.js", "details.js", "compare.js", "page.js")
 
@@ -44,6 +42,9 @@ EXACT_PIXELS = 128 * 128
 
 #: The longest side of a preview, and of all previews together no more than so many pixels: the page stays usable.
 PREVIEW_SIDE, LEAST_SIDE, PREVIEW_PIXELS = 512, 128, 60_000_000
+
+#: Seconds after which a page is loaded again whose study is being rendered.
+REFRESH = 5
 
 #: Points of a curve that are kept, evenly chosen.
 CURVE_POINTS = 120
@@ -95,6 +96,7 @@ def page_data(study: Study) -> dict[str, Any]:
     numbers = {cell.key: number for number, cell in enumerate(study.cells)}
     partial_count = sum(len(partials_of(tile.picture)) for tile in tiles.tiles if tile.picture)
     sides = _side(len(tiles.tiles)), _side(partial_count)
+    metrics, rank = _numeric_metrics(tiles.tiles), study.purpose.rank
     return {
         "name": study.name,
         "description": study.description,
@@ -106,7 +108,11 @@ def page_data(study: Study) -> dict[str, Any]:
         "columns": layout.columns,
         "facts": held_facts(study),
         "common": {name: format_value(value) for name, value in common.items()},
-        "metrics": _numeric_metrics(tiles.tiles),
+        "lines": is_long_line(tiles),
+        "metrics": metrics,
+        "order": metric if (metric := rank.removeprefix("-")) in metrics else "",
+        "descending": not rank.startswith("-"),
+        "refresh": REFRESH if study.live else None,
         "cells": [_cell(cell, study, common) for cell in study.cells],
         "tiles": [_tile(tile, numbers[tile.cell.key], study, *sides) for tile in tiles.tiles],
         "notes": study.notes,

@@ -21,10 +21,13 @@ from disco.settings.config import specs
 from disco.settings.paths import expanded
 from disco.study.identity import NOT_IN_KEY, identity, known_by, present_name
 from disco.study.read_cell import read_cell
-from disco.study.results import STUDY_FILE, Axis, Cell, Study, Value
+from disco.study.results import STUDY_FILE, Axis, Cell, Purpose, Study, Value
 
 #: How deep below the folder run folders are looked for; runs/disco/TIME_OF_STUDY/NUMBER is three.
 DEPTH = 3
+
+#: Folders in a scan's that hold full pictures of its drafts.
+PROMOTED = re.compile(r"promoted(-\d+)?", re.ASCII)
 
 #: A note names so many folders before it only counts them.
 NAMED = 5
@@ -75,7 +78,9 @@ def _declared(folder: Path, declared: dict[str, Any], notes: list[str]) -> Study
             notes.append(f"{STUDY_FILE} has the cell {key} twice; the first counts")
         else:
             cells[key] = read_cell(key, folder / str(place), tuple(values))
+    purpose = _purpose_in(declared)
     others = [path for path in _subfolders(folder) if path not in {cell.folder for cell in cells.values()}]
+    others = [path for path in others if not (purpose.full and PROMOTED.fullmatch(path.name))]
     if others:
         notes.append(f"not part of the study: {_named(folder, others)}")
     held, command = _held(cells.values(), axes), declared.get("command")
@@ -89,6 +94,16 @@ def _declared(folder: Path, declared: dict[str, Any], notes: list[str]) -> Study
         held=held,
         cells=tuple(complete),
         notes=tuple(notes),
+        purpose=purpose,
+    )
+
+
+def _purpose_in(declared: Mapping[str, Any]) -> Purpose:
+    full, promoted, rank = (declared.get(name) for name in ("full", "promoted", "rank"))
+    return Purpose(
+        full if isinstance(full, dict) else {},
+        promoted if isinstance(promoted, str) else "",
+        rank if isinstance(rank, str) else "",
     )
 
 

@@ -7,7 +7,8 @@ where there is none, the run folders found are the cells, and the settings that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from disco.run.folder.reading import STATUSES
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
 
-STUDY_FILE, RESULTS_FILE = "study.json", "results.csv"
+STUDY_FILE, RESULTS_FILE, PAGE_FILE = "study.json", "results.csv", "index.html"
 
 Value = Any  # what JSON can say
 
@@ -67,11 +68,26 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What a study is for, beside comparing the values of its axes.
+
+    full: of a scan, the settings by full name in which the full run differs from its drafts; {} for any other study.
+    promoted: of full pictures of a scan's drafts, in a folder of its own in the scan's, digits that stand for all their
+    settings but the seed; "" for any other study. rank: the metric that the pictures are ordered by, the greatest value
+    first, or after a minus the smallest; "" for the order of the axes.
+    """
+
+    full: Mapping[str, Value] = field(default_factory=dict)
+    promoted: str = ""
+    rank: str = ""
+
+
+@dataclass(frozen=True)
 class Study:
     """A study folder, read.
 
     command: what was typed, () where unknown. held: the settings that are the same in every cell, by full name.
-    notes: what of the folder could not be used, a line each.
+    notes: what of the folder could not be used, a line each. live: whether the command that asks is rendering it.
     """
 
     folder: Path
@@ -82,3 +98,5 @@ class Study:
     held: dict[str, Value]
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    purpose: Purpose = field(default_factory=Purpose)
+    live: bool = False

@@ -29,7 +29,7 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
     Raises SettingsError where the folder holds a study of other axes, or of other fixed settings.
     """
     path = sweep.folder / STUDY_FILE
-    present = _present(path) or {"axes": [], "cells": [], "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    present = read_declaration(path) or {"axes": [], "cells": [], "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     axes = [asdict(axis) for axis in sweep.axes]
     cells = {
         job.key: {"key": job.key, "folder": job.key, "values": job.values, "overrides": job.overrides}
@@ -54,6 +54,7 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
         "started": present["started"],
         "axes": axes,
         "cells": list(cells.values()),
+        **{name: value for name, value in asdict(sweep.purpose).items() if value},
     }
     sweep.folder.mkdir(parents=True, exist_ok=True)
     replace_file(path, json.dumps(declaration, indent=1).encode())
@@ -81,7 +82,7 @@ def _union(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
     return sorted(union) if numbers and len(union) > len(values) else union
 
 
-def _present(path: Path) -> dict[str, Any] | None:
+def read_declaration(path: Path) -> dict[str, Any] | None:
     """The declaration that lies in a folder; None where there is none, or none that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

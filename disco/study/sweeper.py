@@ -22,9 +22,10 @@ from disco.study.cells import Job, is_done
 from disco.study.crew import commanding
 from disco.study.declare import Sweep, sweeper_of
 from disco.study.devices import gpus
+from disco.study.live import kept_up
 from disco.study.locks import GLANCE, held, lock_of
 from disco.study.read import read_study
-from disco.study.results import RESULTS_FILE
+from disco.study.results import PAGE_FILE, RESULTS_FILE
 from disco.study.study_file import write_declaration
 from disco.study.worker import Worker, mark_dead, mark_interrupted, one_line
 
@@ -44,8 +45,12 @@ def run_study(sweep: Sweep, overrides: Sequence[str], config_name: str, command:
     jobs = [job for job in sweep.in_running_order() if not is_done(sweep.folder, job)]
     if len(jobs) < len(sweep.jobs):
         print(f"disco: {len(sweep.jobs) - len(jobs)} of {len(sweep.jobs)} cells are there already", file=sys.stderr)
+    live = bool(jobs and (sweep.purpose.full or sweep.purpose.promoted))
+    if live:
+        print(f"disco: {sweep.folder / PAGE_FILE} shows the pictures as they come in", file=sys.stderr)
     try:
-        _walk_all(sweep, jobs, overrides, config_name)
+        with kept_up(sweep.folder) if live else nullcontext():
+            _walk_all(sweep, jobs, overrides, config_name)
     except KeyboardInterrupt as interrupt:
         mark_interrupted(sweep.folder)
         page = report(sweep)

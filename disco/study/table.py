@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from disco.run.folder.files import replace_file
+from disco.study.ranking import in_rank
 from disco.study.results import RESULTS_FILE, Cell, Study, Value
 
 
@@ -19,7 +20,8 @@ def write_results(study: Study) -> Path:
     or not seed is an axis), every other axis by its full name, expanded_prompt (what was drawn from the prompts for the
     picture, where anything was), every metric, seconds and memory (of the whole run;
     bytes). A cell without a picture has a row with neither number nor metrics. UTF-8, RFC 4180; texts stand as they
-    are, None is empty, switches are true and false, lists and mappings are JSON.
+    are, None is empty, switches are true and false, lists and mappings are JSON. The rows of a ranked study are in the
+    order of its rank.
     """
     axes = [(place, axis.setting) for place, axis in enumerate(study.axes) if axis.setting != "seed"]
     metrics = list(dict.fromkeys(name for cell in study.cells for picture in cell.pictures for name in picture.metrics))
@@ -28,24 +30,15 @@ def write_results(study: Study) -> Path:
     drawn = ["expanded_prompt"] if any(cell.settings.get("expanded_prompts") for cell in study.cells) else []
     head = ["cell", "folder", "status", "error", "picture", "seed", *(name for _, name in axes), *drawn, *metrics]
     table.writerow([*head, "seconds", "memory"])
-    for cell in study.cells:
+    pairs = [(cell, picture) for cell in study.cells for picture in cell.pictures or (None,)]
+    for cell, picture in in_rank(pairs, study.purpose.rank, lambda pair: pair[1]):
         place = Path(os.path.relpath(cell.folder, study.folder)).as_posix()
         values = [cell.values[index] for index, _ in axes]
-        for picture in cell.pictures or (None,):
-            number, seed = (None, cell.settings.get("seed")) if picture is None else (picture.number, picture.seed)
-            numbers = [None if picture is None else picture.metrics.get(name) for name in metrics]
-            row = [
-                cell.key,
-                place,
-                cell.status,
-                cell.error,
-                number,
-                seed,
-                *values,
-                *(_drawn(cell, number) for _ in drawn),
-                *numbers,
-            ]
-            table.writerow(map(in_csv, [*row, cell.seconds, cell.memory]))
+        number, seed = (None, cell.settings.get("seed")) if picture is None else (picture.number, picture.seed)
+        numbers = [None if picture is None else picture.metrics.get(name) for name in metrics]
+        texts = [_drawn(cell, number) for _ in drawn]
+        row = [cell.key, place, cell.status, cell.error, number, seed, *values, *texts, *numbers]
+        table.writerow(map(in_csv, [*row, cell.seconds, cell.memory]))
     path = study.folder / RESULTS_FILE
     replace_file(path, text.getvalue().encode("utf-8", "backslashreplace"))
     return path

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from disco.study.identity import identity
-from disco.study.labels import format_value, label
+from disco.study.labels import format_value, label, short_labels
 from disco.study.results import Axis, Cell, CellPicture, Study
 
 #: Names of the axis of repeats: by seed, or counted.
@@ -23,6 +23,9 @@ RUN = "run"
 #: How many places a grid may have for each that is taken. Runs of one folder, and trials of a search, differ in several
 #: settings at once: as a grid, eight runs that differ in five are 32,768 places.
 SPARSE = 4
+
+#: A single axis of more values than this stands in several lines.
+LINE = 12
 
 #: Values longer than this stand at the rows, where they have room, rather than over the columns.
 LONG_TEXT = 24
@@ -141,6 +144,23 @@ def initial_layout(tiles: Tiles) -> GridLayout:
     if _is_long(tiles.axes[columns]) and not _is_long(tiles.axes[rows]):
         rows, columns = columns, rows
     return GridLayout(rows, columns, tuple(rest), repeats)
+
+
+def is_long_line(tiles: Tiles) -> bool:
+    """Whether the pictures have one axis that would make a row too long to look at."""
+    return len(tiles.axes) == 1 and initial_layout(tiles).columns == 0 and len(tiles.axes[0].values) > LINE
+
+
+def names_of(tiles: Tiles) -> list[str]:
+    """What sets each tile apart, in a few letters: "seed 3", or "clamp_max 0.1, seed 3"; in the order of the tiles."""
+    shown = [short_labels(axis.values) for axis in tiles.axes]
+    return [
+        ", ".join(
+            labels[place] if axis.setting == RUN else f"{label(axis.setting)} {labels[place]}"
+            for axis, labels, place in zip(tiles.axes, shown, tile.at, strict=True)
+        )
+        for tile in tiles.tiles
+    ]
 
 
 def _is_long(axis: Axis) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from disco.study import grid, painting, png
 from disco.study.grid import Sheet, layout, strips, write_grid
 from disco.study.read import read_study
+from disco.study.results import Purpose
 
 AXES = {"cutouts.cut_ic_pow": [1, 5], "guidance.clamp_max": [0.05, 0.1, 0.2], "seed": [0, 1]}
 
@@ -166,3 +168,27 @@ def test_no_limit_of_pixels(tmp_path, study_of, monkeypatch):
         Image.open(io.BytesIO(again))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole))), np.asarray(Image.open(io.BytesIO(again))))
+
+
+def test_a_long_axis_stands_in_lines(tmp_path, study_of):
+    study = study_of(tmp_path, {"seed": list(range(20))})
+    sheet = np.asarray(Image.open(write_grid(study)))
+    where = places(study, sheet, 2)
+    in_order = [where[(seed,)] for seed in range(20)]
+    assert in_order == sorted(in_order)  # line by line
+    lines = sorted({y for y, _ in in_order})
+    assert 3 <= len(lines) <= 7 and all(b - a > 128 for a, b in pairwise(lines))
+    assert all(sheet[y - 20 : y, x : x + 60].min() < 128 for y, x in in_order)  # each under its name
+
+
+def test_ranked_pictures_come_in_the_order_of_their_metric(tmp_path, study_of):
+    study = study_of(
+        tmp_path, {"guidance.clamp_max": [0.05, 0.1], "seed": [0, 1, 2]}, special={(0.1, 1): ("failed", "")}
+    )
+    detail = {cell.values: cell.pictures[0].metrics["detail"] for cell in study.cells if cell.pictures}
+    for rank, sign in (("detail", -1), ("-detail", 1)):
+        ranked = replace(study, purpose=Purpose(rank=rank))
+        where = places(ranked, np.asarray(Image.open(write_grid(ranked))), 2)
+        assert sorted(where, key=lambda values: where[values]) == sorted(
+            detail, key=lambda values: sign * detail[values]
+        )

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, stdev
@@ -26,9 +27,9 @@ from disco.settings.config import by_path, from_dict, load
 from disco.settings.overrides import from_arguments
 from disco.study.compare import distance
 from disco.study.identity import NOT_IN_KEY
-from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, write_page
+from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, page_html, write_page
 from disco.study.read import read_study
-from disco.study.results import Study
+from disco.study.results import Purpose, Study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -449,6 +450,32 @@ def test_pictures_in_the_order_of_a_metric(opened, study):
     assert len(found) == 34 and found == sorted(found, reverse=True)
     page.get_by_role("button", name="Highest first").click()
     assert [float(text) for text in page.locator(".ranked li p b").all_inner_texts()] == sorted(found)
+
+
+@needs_chromium
+def test_a_long_axis_stands_in_lines(opened, tmp_path, study_of):
+    page = opened(study_of(tmp_path, {"seed": list(range(20))}))
+    assert page.locator(".lines li p").all_inner_texts() == [f"seed {seed}" for seed in range(20)]
+    tops = {round(box["y"]) for item in page.locator(".lines li").all() if (box := item.bounding_box())}
+    assert 2 <= len(tops) <= 10
+    page.locator("#rows").select_option(label="seed")  # somebody gives it another place
+    assert page.locator(".lines").count() == 0 and page.locator("table.pictures").count() == 1
+
+
+@needs_chromium
+def test_a_page_renews_itself_while_its_study_is_rendered(opened, tmp_path, study_of):
+    study = study_of(tmp_path, {"seed": list(range(4))}, special={(3,): ("missing", None)})
+    data = page_data(replace(study, live=True, purpose=Purpose(rank="detail")))
+    assert data["refresh"]
+    (tmp_path / "index.html").write_text(page_html(data | {"refresh": 0.3}), encoding="utf-8")
+    page = opened(study)
+    expect(page.locator("#head")).to_contain_text("this page renews itself")
+    assert page.locator(".ranked li").count() == 3
+    page.locator("#direction").click()
+    assert page.locator("#direction").inner_text() == "Lowest first"
+    write_page(replace(study, purpose=Purpose(rank="detail")))
+    expect(page.locator("#head")).not_to_contain_text("this page renews itself")
+    assert page.locator("#direction").inner_text() == "Lowest first"  # as it was left
 
 
 # Filters

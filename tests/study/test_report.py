@@ -108,3 +108,17 @@ def test_records_of_strange_contents(tmp_path, study_of):
     record["settings"]["guidance"]["unheard_of"] = {"a": [1, None]}
     path.write_text(json.dumps(record))
     write_report(tmp_path)
+
+
+def test_a_rank(tmp_path, study_of, capsys):
+    study_of(tmp_path, {"seed": [0, 1, 2]})
+    assert main(["report", str(tmp_path), "rank=detail"]) == 0
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '"order":"detail","descending":true' in text
+    assert main(["report", str(tmp_path), "rank=-saturation"]) == 0
+    assert '"order":"saturation","descending":false' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["report", str(tmp_path), "rank=beauty"]) == 2
+    assert "rank is 'beauty', but must be one of detail, saturation" in capsys.readouterr().err
+    for words in (["rank=detail"], [str(tmp_path), "detail"], [str(tmp_path), "rank=detail", "rank=detail"]):
+        assert main(["report", *words]) == 2

@@ -20,9 +20,9 @@ const state = {
   columns: data.columns,
   size: 0, // of a picture's longest side on the screen; 0 until it is fitted to the window
   percent: 100, // how far into their runs the pictures are shown
-  caption: "",
-  order: "",
-  descending: true,
+  caption: data.order,
+  order: data.order,
+  descending: data.descending,
   hidden: axes.map(() => new Set()), // values filtered out, by axis
   hiddenStatuses: new Set(),
   ranges: {}, // metric -> [low, high], null where open

@@ -2,7 +2,7 @@
 
 const VIEWS = { pictures: ["Pictures", drawPictures], plot: ["Plot", drawPlot], heat: ["Heat map", drawHeat], curves: ["Curves", drawCurves], table: ["Table", drawTable] };
 
-const PLURALS = new Set(["seed", "repeat", "prompt"]); // names of settings that are words
+const PLURALS = new Set(["seed", "repeat", "prompt", "stage"]); // names of settings that are words
 
 function drawHead() {
   const counts = new Map();
@@ -18,7 +18,8 @@ function drawHead() {
       h("span", {}, plural(pictures, "picture")),
       h("span", {}, axes.map(({ texts, label }) => (PLURALS.has(label) ? plural(texts.length, label) : `${texts.length} ${label}`)).join(" × ")),
       odd.map(([status, count]) => h("span", { class: `status ${status}` }, `${count} ${status}`)),
-      seconds ? h("span", {}, `${duration} of rendering`) : null),
+      seconds ? h("span", {}, `${duration} of rendering`) : null,
+      data.refresh ? h("span", {}, "being rendered: this page renews itself") : null),
     h("details", { class: "about" },
       h("summary", {}, h("b", {}, "Held fixed"), " ", h("span", {}, data.facts.map(([name, value]) => `${name} ${value}`).join(" · "))),
       h("dl", { class: "held" }, data.facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
@@ -279,8 +280,22 @@ function draw() {
   if (state.view === "pictures") zoom(state.size);
 }
 
+// While the study is rendered
+
+/** Load the page again, which the command has written again meanwhile; not under the hands of someone who looks. */
+function keepUp() {
+  setTimeout(() => {
+    if (state.selected || state.picking || $("compare").open || !$("filters").hidden) return keepUp();
+    const { view, rows, columns, size, caption, order, descending } = state;
+    history.replaceState({ view, rows, columns, size, caption, order, descending }, "");
+    location.reload();
+  }, 1000 * data.refresh);
+}
+
 drawHead();
 listen();
+Object.assign(state, history.state); // as it was before the page was loaded again
 draw();
+if (data.refresh) keepUp();
 if (tiles.length === 1) select(tiles[0]);
 document.documentElement.dataset.ready = "true";

@@ -45,7 +45,7 @@ function drawPictures(view) {
   view.style.setProperty("--wide", Math.min(1, first[0] / first[1]));
   view.style.setProperty("--high", Math.min(1, first[1] / first[0]));
   if (!among.length) put(view, h("p", { class: "empty" }, "No picture passes the filters."));
-  else put(view, state.order ? ranked(among) : blocks(among));
+  else put(view, state.order ? ranked(among) : inLines() ? lines(among) : blocks(among));
   if (!state.size) state.size = fittingSize(among);
   zoom(state.size);
 }
@@ -56,6 +56,14 @@ function ranked(among) {
   known.sort((a, b) => sign * (a.metrics[state.order] - b.metrics[state.order]));
   return h("ol", { class: "ranked" }, known.map((tile) =>
     h("li", {}, tileButton(tile), h("p", {}, h("b", {}, number(tile.metrics[state.order], state.order)), ` ${nameOf(tile)}`))));
+}
+
+/** Whether the one axis that there is stands in lines: as long as nobody gives it another place. */
+const inLines = () => data.lines && state.rows === data.rows && state.columns === data.columns;
+
+function lines(among) {
+  const inOrder = [...among].sort((a, b) => a.at[0] - b.at[0]);
+  return h("ol", { class: "ranked lines" }, inOrder.map((tile) => h("li", {}, h("p", {}, nameOf(tile)), tileButton(tile))));
 }
 
 /** The axes that are neither rows nor columns nor repeats: they make the sub-grids. */
@@ -129,10 +137,14 @@ const SIZES = [28, 640];
 
 /** The largest size at which all blocks fit the window, however many of them stand side by side, within reason. */
 function fittingSize(among) {
+  const view = $("view");
+  if (state.order || inLines()) {
+    const area = (view.clientWidth - 48) * Math.max(500, view.clientHeight);
+    return Math.max(72, Math.min(192, Math.floor(Math.sqrt(area / among.length)) - 32));
+  }
   const repeats = Math.max(1, repeatsWithin(among).length);
   const [across, down] = [placesOf(state.columns, among).length, placesOf(state.rows, among).length];
   const count = restAxes().reduce((product, axis) => product * placesOf(axis, among).length, 1);
-  const view = $("view");
   const [wide, high] = ["--wide", "--high"].map((name) => Number(view.style.getPropertyValue(name)));
   const sizes = Array.from({ length: Math.min(count, 6) }, (_, i) => i + 1).map((beside) => {
     const width = (view.clientWidth - 24) / beside - (state.rows === null ? 24 : 120) - 11 * across;
