@@ -24,6 +24,7 @@ QUICK = {
     "norm": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
     "precision": ["--prompts", "2", "--steps", "2"],
+    "drafts": ["--size", "smoke"],
     "record": ["--only", "sphere"],
 }
 
