@@ -39,4 +39,4 @@ def read_prompts(given: str, stdin: BinaryIO | None = None) -> tuple[list[str], 
     if len(once) > MOST_PROMPTS:
         raise SettingsError(f"{name} holds {len(once):,} prompts, {MOST_PROMPTS:,} at most make a study; split it")
     twice = len(prompts) - len(once)
-    return once, [f"{name} has {twice} prompts that are there already; each is rendered once"] if twice else []
+    return once, [f"{name}: {twice} of {len(prompts)} prompts are there already, and left out"] if twice else []

@@ -234,6 +234,14 @@ class _Spread:
 # Prompts as settings have them
 
 
+def may_have_parts(text: str) -> bool:
+    """Whether a text, of whatever origin, may be anything but plain text."""
+    try:
+        return has_parts(text, "prompt")
+    except SettingsError:
+        return True
+
+
 def has_parts(template: str, name: str) -> bool:
     """Whether a prompt is anything but plain text."""
     return not is_plain(parse_template(template, name), template)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.planning.draw import may_have_parts
+from disco.planning.expansion import texts_in
 from disco.planning.inputs import is_address
 from disco.planning.plan import inputs_of, size_of
 from disco.planning.prompts import parse_image_prompt, stages_of
@@ -48,7 +50,7 @@ def run(words: list[str]) -> int:
     for word in typed:
         if not ASSIGNMENT.fullmatch(word):
             raise SettingsError(f"import takes one file, and {word!r} is no setting name=value: {USAGE}")
-    imported = checked(with_typed(import_settings(path, unet_sizes()), typed_values(typed)))
+    imported = checked(with_typed(as_they_stand(import_settings(path, unet_sizes())), typed_values(typed)))
     written = write(imported)
     print(report(imported))
     command = f"disco {written.kind}={shlex.quote(written.name)}"
@@ -112,6 +114,16 @@ def _alike(names: Sequence[str] | dict[str, Any]) -> set[str]:
 def _over(run: dict[str, Any], typed: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in run.items() if name not in _alike(typed)}
     return kept | {name: jsonable(value) for name, value in typed.items()}
+
+
+def as_they_stand(imported: Imported) -> Imported:
+    """The same; braces and underscores, which stood for themselves in other programs, go on doing so."""
+    given = [settings.get(name) for settings in (*imported.runs, imported.axes) for name in ("prompt", "prompts")]
+    if not any(may_have_parts(text) for text in texts_in(given)):
+        return imported
+    note = "prompts hold braces or double underscores, which are taken as they stand: wildcards=null"
+    runs = tuple(run | {"wildcards": None} for run in imported.runs)
+    return dataclasses.replace(imported, runs=runs, notes=(*imported.notes, note))
 
 
 def checked(imported: Imported) -> Imported:

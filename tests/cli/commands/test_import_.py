@@ -125,3 +125,14 @@ def test_a_picture_of_another_program(capsys, tmp_path, folder):
     assert main(["import", "theirs.png"]) == 0
     assert "settings of entmike" in capsys.readouterr().out
     assert yaml.safe_load((folder / "preset" / "theirs.yaml").read_text())["sampler"]["steps"] == 33
+
+
+def test_braces_of_other_programs_stay_braces(capsys, folder, tmp_path):
+    for name, prompt in (("braces", "a {red|blue} star"), ("open", "a { star"), ("plain", "a red star")):
+        tree = json.loads((SAMPLES / "disco.json").read_text()) | {"text_prompts": {"0": [prompt]}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(tree))
+        assert main(["import", str(tmp_path / f"{name}.json")]) == 0
+        said = capsys.readouterr().out
+        preset = yaml.safe_load((folder / "preset" / f"{name}.yaml").read_text())
+        assert ("wildcards" in preset) == (name != "plain") == ("taken as they stand" in said)
+        assert preset.get("wildcards") is None
