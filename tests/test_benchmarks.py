@@ -24,7 +24,6 @@ QUICK = {
     "norm": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
     "precision": ["--prompts", "2", "--steps", "2"],
-    "drafts": ["--size", "smoke"],
     "record": ["--only", "sphere"],
 }
 
@@ -40,7 +39,7 @@ def figures(tree: dict[str, Any]) -> Iterator[float]:
 
 
 def test_every_benchmark_is_tested():
-    assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == set(QUICK)
+    assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == {*QUICK, "drafts"}
 
 
 def neighbours() -> Any:
@@ -104,3 +103,24 @@ def test_the_benchmark_runs(name, tmp_path, monkeypatch, capsys):
     found = list(figures(json.loads(capsys.readouterr().out)))
     assert len(found) >= 3 and min(found) >= 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_drafts_are_ranked_and_likened(tmp_path, monkeypatch, capsys):
+    """Correlations may be below zero, so each figure is held to its own range, and its interval to the figure."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", ["drafts", "--size", "smoke", "--prompts", "1", "--seeds", "3"])
+    monkeypatch.delitem(sys.modules, "drafts", raising=False)
+    drafts = importlib.import_module("drafts")
+    try:
+        drafts.main()
+    finally:
+        sys.modules.pop("drafts", None)
+    told = json.loads(capsys.readouterr().out)
+    assert {*drafts.DRAFTS} <= {*told}
+    for name in drafts.DRAFTS:
+        for noise in ("equal", "other"):
+            for figure in ("spearman", "ssim"):
+                mean, low, high = told[name][noise][figure]
+                assert -1 <= low <= mean <= high <= 1

@@ -281,7 +281,8 @@ def test_every_other_setting_is_in_the_key(path, value):
     tree = to_dict(USUAL)
     place = tree[group] if group else tree
     watched = ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
-    if path in [f"output.{name}" for name in watched] or place[name] == value:
+    not_in_key = ["wildcards", *(f"output.{name}" for name in watched)]
+    if path in not_in_key or place[name] == value:
         return
     place[name] = value
     try:

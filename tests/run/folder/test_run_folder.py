@@ -93,7 +93,7 @@ def test_every_picture_lands_where_it_should(tmp_path):
         folder.partial(0, step / 250, picture(), seed=40)
     folder.partial(1, 1.0, picture(), seed=41)
     assert folder.final(0, picture(), seed=40) == tmp_path / "image_0.png"
-    folder.frame(0, picture())  # no video was asked for
+    folder.frame(0, picture(), 0)  # no video was asked for
     folder.wait()
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert names == [
@@ -148,7 +148,7 @@ def test_a_video_is_complete_with_its_picture(tmp_path):
     """And not only with the run: what is finished stays, should the process be killed in the next picture."""
     folder = started(tmp_path, video="gif")
     for number in range(2):
-        folder.frame(number, picture(number))
+        folder.frame(number, picture(number), 0)
     folder.final(0, picture(), seed=0)
     folder.wait()
     assert (tmp_path / "image_0.gif").exists() and not (tmp_path / "image_1.gif").exists()

@@ -24,8 +24,8 @@ from support.run_folders import on_disk, picture, started
 def test_gif_holds_the_frames_in_order(tmp_path):
     folder = started(tmp_path, video="gif", fps=10)
     for value in (-1, 0, 1):
-        folder.frame(0, picture(value))
-    folder.frame(1, picture())
+        folder.frame(0, picture(value), 0)
+    folder.frame(1, picture(), 0)
     folder.finish("finished")
     with Image.open(tmp_path / "image_0.gif") as video:
         levels, durations = [], []
@@ -61,7 +61,7 @@ def test_no_frame_of_a_gif_drifts_and_browsers_honour_each(frames, rate):
 def test_a_gif_is_as_long_as_was_asked_or_as_can_be(tmp_path, fps, expected):
     folder = started(tmp_path, video="gif", fps=fps)
     for number in range(12):
-        folder.frame(0, picture(-1 + number / 6))
+        folder.frame(0, picture(-1 + number / 6), 0)
     folder.finish("finished")
     frames, stand = film(tmp_path / "image_0.gif")
     assert frames == 12 and sum(stand) == expected and min(stand) >= 20
@@ -69,14 +69,14 @@ def test_a_gif_is_as_long_as_was_asked_or_as_can_be(tmp_path, fps, expected):
 
 def test_a_gif_of_one_frame_and_one_of_frames_that_do_not_change(tmp_path):
     folder = started(tmp_path, video="gif", fps=12)
-    folder.frame(0, picture())
+    folder.frame(0, picture(), 0)
     for _ in range(12):
-        folder.frame(1, picture())
+        folder.frame(1, picture(), 0)
     folder.finish("finished")
     assert film(tmp_path / "image_0.gif") == (1, [80]) and sum(film(tmp_path / "image_1.gif")[1]) == 1000
     slow = started(tmp_path / "slow", video="gif", fps=1)
     for _ in range(656):
-        slow.frame(0, picture())
+        slow.frame(0, picture(), 0)
     slow.finish("finished")
     assert slow.notes == [
         "image_0.gif could not be written: frames that are all the same stand longer than the 655 seconds of a GIF"
@@ -115,7 +115,7 @@ def test_ffmpeg_gets_raw_frames_of_the_stated_size(tmp_path, monkeypatch):
     folder = started(tmp_path / "run", video="mp4", fps=24)
     frames = [torch.linspace(-1, value, 3 * 4 * 6).view(3, 4, 6) for value in (0.0, 1.0)]
     for frame in frames:
-        folder.frame(0, frame)
+        folder.frame(0, frame, 0)
     folder.finish("finished")
     assert (tmp_path / "run" / "image_0.mp4").read_bytes() == b"".join(to_image(frame).tobytes() for frame in frames)
     arguments = (tmp_path / "arguments").read_text()
@@ -127,7 +127,7 @@ def test_a_video_that_fails_costs_a_note_not_the_run(tmp_path, monkeypatch):
     a_program_called_ffmpeg(tmp_path, "sys.exit('no such encoder')", monkeypatch)
     folder = started(tmp_path / "run", video="mp4")
     for _ in range(50):
-        folder.frame(0, picture(size=(64, 64)))
+        folder.frame(0, picture(size=(64, 64)), 0)
     folder.final(0, picture(), seed=0)
     folder.finish("finished")
     assert folder.notes == ["image_0.mp4 could not be written: ffmpeg: no such encoder"]
@@ -139,7 +139,7 @@ def test_a_video_that_fails_costs_a_note_not_the_run(tmp_path, monkeypatch):
 def test_mp4_by_the_real_ffmpeg(tmp_path):
     folder = started(tmp_path, video="mp4")
     for value in (-1, 0, 1):
-        folder.frame(0, picture(value, (64, 64)))
+        folder.frame(0, picture(value, (64, 64)), 0)
     folder.finish("finished")
     assert folder.notes == []
     assert (tmp_path / "image_0.mp4").read_bytes()[4:8] == b"ftyp"
