@@ -29,21 +29,19 @@ def memory_limit(settings: Settings) -> int | None:
 
 def cuts_at_once(settings: Settings) -> int | None:
     """The setting cuts_at_once; None for auto."""
-    given = settings.machine.cuts_at_once
-    if given == "auto":
-        return None
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise SettingsError(f"cuts_at_once is {given!r}, but must be auto or a count of at least 1")
-    return given
+    return _auto_or_count("cuts_at_once", settings.machine.cuts_at_once, least=1)
 
 
 def state_rate(settings: Settings) -> int | None:
     """The setting state_rate; None for auto."""
-    given = settings.output.state_rate
+    return _auto_or_count("state_rate", settings.output.state_rate, least=0)
+
+
+def _auto_or_count(name: str, given: Any, least: int) -> int | None:
     if given == "auto":
         return None
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        raise SettingsError(f"state_rate is {given!r}, but must be auto or a count of steps from 0")
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise SettingsError(f"{name} is {given!r}, but must be auto or a count of at least {least}")
     return given
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.guidance.terms.clip import number_of
+from disco.planning.expansion import with_expanded_prompts
 from disco.planning.plan import Plan
 from disco.run.folder.earlier import Earlier, read_steps
 from disco.run.state import SavedState, read_state
@@ -56,7 +57,21 @@ def changed(settings: Settings, overrides: Sequence[str], record: str) -> Settin
         )
     if now.n_batches < settings.n_batches:
         raise SettingsError(f"n_batches can be raised in a run that goes on, and was {settings.n_batches}")
-    return now
+    return now if settings.expanded_prompts is None else _with_more_prompts(settings, now)
+
+
+def _with_more_prompts(then: Settings, now: Settings) -> Settings:
+    """Settings of more pictures: those that there were keep the prompts that were drawn for them."""
+    drawn = with_expanded_prompts(replace(now, expanded_prompts=None)).expanded_prompts
+    old = _one_each(then.expanded_prompts, then)
+    new = _one_each(drawn, now)
+    prompts = (*old, *new[len(old) :])
+    return replace(now, expanded_prompts=prompts[:1] if all(each == prompts[0] for each in prompts) else prompts)
+
+
+def _one_each(prompts: tuple[Any, ...], settings: Settings) -> tuple[Any, ...]:
+    """Prompts, one for each picture, where one may stand for all."""
+    return prompts * (settings.n_batches * settings.batch_size) if len(prompts) == 1 else prompts
 
 
 def pinned(plan: Plan, record: Mapping[str, Any]) -> Plan:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 from PIL import Image, ImageSequence
 
 from disco.errors import SettingsError
+from disco.planning.expansion import with_expanded_prompts
 from disco.planning.plan import build_plan
 from disco.run.api import render, resume
-from disco.run.resuming import pinned
+from disco.run.resuming import changed, pinned
 from disco.run.state import states_in
 from disco.settings.config import load
 from disco.settings.overrides import from_python
@@ -139,6 +141,18 @@ def test_what_says_how_a_run_is_followed_may_change_and_nothing_else(tmp_path: P
     assert [picture.seed for picture in run.pictures] == [0, 1]
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["seeds"], record["settings"]["n_batches"]) == ([0, 1], 2)
+
+
+def test_more_pictures_draw_their_own_prompts(tmp_path: Path) -> None:
+    """And those that there were keep theirs, whatever would be drawn for them now."""
+    settings = load(from_python({"prompt": "a {red|blue|green} star", "seed": 5, "n_batches": 2}))
+    before = replace(settings, expanded_prompts=("a black star", "a white star"))
+    now = changed(before, ["n_batches=4"], "run.json")
+    whole = with_expanded_prompts(replace(settings, n_batches=4)).expanded_prompts
+    assert len(set(whole)) > 1
+    assert now.expanded_prompts == ("a black star", "a white star", *whole[2:])
+    one = changed(replace(settings, n_batches=1, expanded_prompts=("a black star",)), ["n_batches=2"], "run.json")
+    assert one.expanded_prompts == ("a black star", whole[1])
 
 
 def test_states_that_are_not_wanted_are_not_written(tmp_path: Path) -> None:
