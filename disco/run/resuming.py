@@ -57,12 +57,15 @@ def changed(settings: Settings, overrides: Sequence[str], record: str) -> Settin
         )
     if now.n_batches < settings.n_batches:
         raise SettingsError(f"n_batches can be raised in a run that goes on, and was {settings.n_batches}")
-    return now if settings.expanded_prompts is None else _with_more_prompts(settings, now)
+    more = now.n_batches > settings.n_batches and settings.expanded_prompts is not None
+    return _with_more_prompts(settings, now) if more else now
 
 
 def _with_more_prompts(then: Settings, now: Settings) -> Settings:
     """Settings of more pictures: those that there were keep the prompts that were drawn for them."""
     drawn = with_expanded_prompts(replace(now, expanded_prompts=None)).expanded_prompts
+    if drawn is None:  # they were typed, not drawn
+        return now
     old = _one_each(then.expanded_prompts, then)
     new = _one_each(drawn, now)
     prompts = (*old, *new[len(old) :])

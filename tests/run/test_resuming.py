@@ -153,6 +153,10 @@ def test_more_pictures_draw_their_own_prompts(tmp_path: Path) -> None:
     assert now.expanded_prompts == ("a black star", "a white star", *whole[2:])
     one = changed(replace(settings, n_batches=1, expanded_prompts=("a black star",)), ["n_batches=2"], "run.json")
     assert one.expanded_prompts == ("a black star", whole[1])
+    lost = replace(before, prompt="a {red|__nowhere__} star")  # the file is gone, and nobody needs it any more
+    assert changed(lost, ["output.display_rate=1"], "run.json").expanded_prompts == before.expanded_prompts
+    typed = replace(before, wildcards=None)
+    assert changed(typed, ["n_batches=4"], "run.json").expanded_prompts == before.expanded_prompts
 
 
 def test_states_that_are_not_wanted_are_not_written(tmp_path: Path) -> None:
