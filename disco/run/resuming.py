@@ -14,6 +14,7 @@ from disco.planning.plan import Plan
 from disco.run.folder.earlier import Earlier, read_steps
 from disco.run.state import SavedState, read_state
 from disco.settings.config import Settings, by_path, from_dict, load, to_dict
+from disco.settings.defaults import defaults
 from disco.settings.overrides import from_python
 
 #: What a run that goes on may have otherwise than it began: how it is followed and measured, and what it may take.
@@ -43,8 +44,8 @@ def changed(settings: Settings, overrides: Sequence[str], record: str) -> Settin
     """
     if not overrides:
         return settings
-    then, usual = by_path(settings), by_path(load())
-    recorded = {path: value for path, value in then.items() if value != usual[path]}
+    then = by_path(settings)
+    recorded = {path: value for path, value in then.items() if value != defaults()[path]}
     now = load([*from_python(recorded), *overrides])
     for path, value in by_path(now).items():
         if value == then[path] or path in CHANGEABLE:

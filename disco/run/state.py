@@ -82,8 +82,9 @@ def write_state(folder: Path, state: SavedState) -> Path:
             file.flush()
             os.fsync(file.fileno())
     _sync_folder(own)
-    newest = [found for found in states_in(folder) if _first(found) == state.pictures[0]][:KEPT]
-    for other in states_in(folder):
+    there = states_in(folder)
+    newest = [found for found in there if _first(found) == state.pictures[0]][:KEPT]
+    for other in there:
         if other not in newest:
             other.unlink()
     return path

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config import by_path, load, spec_of
+from disco.settings.config import spec_of
+from disco.settings.defaults import defaults
 from disco.settings.overrides import from_arguments, quoted
 from disco.study.graphemes import cut_at
 from disco.study.identity import NOT_IN_KEY
@@ -80,17 +81,11 @@ def _common_start(texts: Sequence[str]) -> int:
 # What was held, and what makes a cell again
 
 
-@cache
-def usual() -> dict[str, Any]:
-    """The defaults of this version, by full name."""
-    return by_path(load())
-
-
 def held_facts(study: Study) -> list[tuple[str, str]]:
     """What all cells share and a reader should know, as (name, value): the main settings, and all that is not usual."""
     said = [name for name in ALWAYS_SAID if study.held.get(name) is not None]
     unusual = [
-        name for name, value in study.held.items() if name not in NOT_IN_KEY and usual().get(name, value) != value
+        name for name, value in study.held.items() if name not in NOT_IN_KEY and defaults().get(name, value) != value
     ]
     return [(label(name), format_value(study.held[name])) for name in dict.fromkeys([*said, *unusual])]
 
@@ -104,7 +99,7 @@ def replay_command(settings: Mapping[str, Any]) -> str | None:
     words = ["disco"]
     for name, value in settings.items():
         as_it_stands = name == "wildcards" and value is None  # which the prompt means, wherever wildcards lie
-        if (name in NOT_IN_KEY and not as_it_stands) or (name in usual() and usual()[name] == value):
+        if (name in NOT_IN_KEY and not as_it_stands) or (name in defaults() and defaults()[name] == value):
             continue
         spec = spec_of(name)
         if spec is None or spec.path != name:

@@ -15,9 +15,7 @@ from torch import Tensor
 
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.cutouts.boxes import Boxes, inner_boxes, overview_box, random_boxes
-from disco.step import Cuts
-
-PLAIN = Cuts(family="scheduled", overview=4, inner=6, ic_pow=1.0, icgray_p=0.0, cutn=8, batches=1, skip_augs=False)
+from support.draws import cuts_of, pictures, seeded
 
 
 def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_pow: float) -> Tensor:
@@ -35,19 +33,6 @@ def inner_side_cdf(side: Tensor, height: int, width: int, resolution: int, ic_po
     if ic_pow == 0 or smallest == largest:
         return (side >= largest).to(torch.float64)
     return ((side + 1 - smallest) / (largest - smallest)).clamp(0, 1) ** (1 / ic_pow)
-
-
-def plan(**changes: object) -> Cuts:
-    return dataclasses.replace(PLAIN, **changes)
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def pictures(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """In 0..1 with a little excess, as predictions are."""
-    return (torch.rand(shape, generator=seeded(1), dtype=torch.float64) * 1.1 - 0.05).to(dtype)
 
 
 @pytest.mark.parametrize("ic_pow", [0.5, 1, 5, 10, 100])
@@ -165,7 +150,7 @@ def test_what_surrounds_a_tile_in_the_overview_is_the_tile(height: int, width: i
     y, x = (side - height) // 2, (side - width) // 2
     padded = torch.from_numpy(np.pad(picture.numpy(), [(0, 0), (y, y), (x, x)], mode="wrap"))
     expected = F.interpolate(padded[None], (32, 32), mode="bicubic", antialias=True)
-    cuts = plan(overview=1, inner=0, skip_augs=True)
+    cuts = cuts_of(overview=1, inner=0, skip_augs=True)
     torch.testing.assert_close(Cutouts(32, wrap=wrap)(picture[None], cuts, [seeded()])[0], expected)
 
 

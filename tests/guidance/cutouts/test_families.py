@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -22,28 +21,14 @@ from disco.guidance.cutouts.boxes import inner_boxes, overview_box, random_boxes
 from disco.guidance.cutouts.families import lanczos_resize, overviews, random_cuts
 from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, draw_looks
 from disco.step import Cuts
-
-PLAIN = Cuts(family="scheduled", overview=4, inner=6, ic_pow=1.0, icgray_p=0.0, cutn=8, batches=1, skip_augs=False)
-
-
-def plan(**changes: object) -> Cuts:
-    return dataclasses.replace(PLAIN, **changes)
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def pictures(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """In 0..1 with a little excess, as predictions are."""
-    return (torch.rand(shape, generator=seeded(1), dtype=torch.float64) * 1.1 - 0.05).to(dtype)
+from support.draws import cuts_of, pictures, seeded
 
 
 @pytest.mark.parametrize(("family", "compat"), [("scheduled", False), ("random", False), ("random", True)])
 def test_a_tile_has_no_dark_edges(family: str, compat: bool) -> None:
     """But for scheduled cuts in compat, each of which has dark edges of its own."""
     white = torch.ones(1, 3, 24, 40, dtype=torch.float64)
-    cuts = plan(family=family, skip_augs=True)
+    cuts = cuts_of(family=family, skip_augs=True)
     tiled, plain = (Cutouts(16, compat, wrap)(white, cuts, [seeded(2)]) for wrap in ((-2, -1), ()))
     torch.testing.assert_close(tiled, torch.ones_like(tiled), rtol=0, atol=2e-4)  # what the greys' weights lack
     assert plain.min() < 0.1
@@ -64,7 +49,7 @@ def test_scheduled_cuts_equal_a_plain_loop(
     looks_one_by_one: Callable[..., Tensor], height: int, width: int, compat: bool
 ) -> None:
     """Everything together, written out the slow way from the draws of an equal generator."""
-    picture, cuts, r = pictures(3, height, width), plan(icgray_p=0.4, ic_pow=3), 24
+    picture, cuts, r = pictures(3, height, width), cuts_of(icgray_p=0.4, ic_pow=3), 24
     generator = seeded(11)
     boxes = inner_boxes(cuts.inner, height, width, r, cuts.ic_pow, generator)
     looks = draw_looks(SCHEDULED, cuts.overview + cuts.inner, r, r, generator, shared=compat)
@@ -139,7 +124,7 @@ def test_random_cuts_in_compat_equal_a_plain_loop(
 
 
 @pytest.mark.parametrize("compat", [False, True])
-@pytest.mark.parametrize("cuts", [plan(), plan(family="random"), plan(skip_augs=True)])
+@pytest.mark.parametrize("cuts", [cuts_of(), cuts_of(family="random"), cuts_of(skip_augs=True)])
 def test_a_picture_is_cut_the_same_alone_and_in_company(cuts: Cuts, compat: bool) -> None:
     batch, see = pictures(4, 3, 48, 64, dtype=torch.float32), Cutouts(16, compat)
     together = see(batch, cuts, [seeded(i) for i in range(4)])
@@ -165,7 +150,7 @@ def test_a_picture_is_cut_the_same_alone_and_in_company(cuts: Cuts, compat: bool
 def test_shapes_dtypes_and_gradients(
     family: str, overview: int, inner: int, p: float, b: int, height: int, width: int, skip: bool, compat: bool
 ) -> None:
-    cuts = plan(family=family, overview=overview, inner=inner, icgray_p=p, cutn=overview + inner, skip_augs=skip)
+    cuts = cuts_of(family=family, overview=overview, inner=inner, icgray_p=p, cutn=overview + inner, skip_augs=skip)
     batch = pictures(b, 3, height, width, dtype=torch.float32).requires_grad_()
     seen = Cutouts(12, compat)(batch, cuts, [seeded(i) for i in range(b)])
     assert seen.shape == (b, overview + inner, 3, 12, 12) and seen.dtype == torch.float32
@@ -177,8 +162,8 @@ def test_shapes_dtypes_and_gradients(
 def test_float64_pictures_see_the_same_draws() -> None:
     batch = pictures(2, 3, 40, 40)
     for family in ("scheduled", "random"):
-        coarse = Cutouts(16)(batch.float(), plan(family=family), [seeded(1), seeded(2)])
-        exact = Cutouts(16)(batch, plan(family=family), [seeded(1), seeded(2)])
+        coarse = Cutouts(16)(batch.float(), cuts_of(family=family), [seeded(1), seeded(2)])
+        exact = Cutouts(16)(batch, cuts_of(family=family), [seeded(1), seeded(2)])
         assert exact.dtype == torch.float64
         torch.testing.assert_close(coarse.double(), exact, rtol=0, atol=1e-4)
 
@@ -186,35 +171,35 @@ def test_float64_pictures_see_the_same_draws() -> None:
 def test_generators_move_on_from_any_state_and_nothing_else_does() -> None:
     batch, generator, before = pictures(1, 3, 32, 32), seeded(3), torch.get_rng_state()
     torch.rand(7, generator=generator)
-    first, second = (Cutouts(16)(batch, plan(), [generator]) for _ in range(2))
+    first, second = (Cutouts(16)(batch, cuts_of(), [generator]) for _ in range(2))
     assert not first.equal(second)
     again = seeded(3)
     torch.rand(7, generator=again)
-    assert Cutouts(16)(batch, plan(), [again]).equal(first)
+    assert Cutouts(16)(batch, cuts_of(), [again]).equal(first)
     assert torch.get_rng_state().equal(before)
 
 
 def test_skip_augs_shows_the_cuts_themselves() -> None:
     picture = pictures(3, 32, 48)
-    seen = Cutouts(16)(picture[None], plan(overview=1, inner=2, skip_augs=True), [seeded(5)])[0]
+    seen = Cutouts(16)(picture[None], cuts_of(overview=1, inner=2, skip_augs=True), [seeded(5)])[0]
     boxes = overview_box(32, 48) + inner_boxes(2, 32, 48, 16, 1.0, seeded(5))
     assert seen.equal(boxes.cut(picture, 16))
-    seen = Cutouts(16)(picture[None], plan(family="random", cutn=5, skip_augs=True), [seeded(5)])[0]
+    seen = Cutouts(16)(picture[None], cuts_of(family="random", cutn=5, skip_augs=True), [seeded(5)])[0]
     assert seen.equal(random_boxes(5, 32, 48, 16, seeded(5)).cut(picture, 16))
 
 
 def test_wrong_calls_are_refused() -> None:
     batch = pictures(2, 3, 16, 16)
     with pytest.raises(ValueError):
-        Cutouts(8)(batch, plan(), [seeded()])
+        Cutouts(8)(batch, cuts_of(), [seeded()])
     with pytest.raises(ValueError, match="family 'spiral': allowed are scheduled, random"):
-        Cutouts(8)(batch, plan(family="spiral"), [seeded(), seeded()])
+        Cutouts(8)(batch, cuts_of(family="spiral"), [seeded(), seeded()])
 
 
 @pytest.mark.parametrize(("p", "fixed", "original"), [(0.0, 0, 1), (0.2, 1, 2), (0.5, 3, 4), (1.0, 6, 6)])
 def test_bug_3_one_grey_inner_cut_too_many(p: float, fixed: int, original: int) -> None:
     picture = pictures(1, 3, 40, 40)
-    cuts = plan(overview=0, inner=6, icgray_p=p, skip_augs=True)
+    cuts = cuts_of(overview=0, inner=6, icgray_p=p, skip_augs=True)
     for compat, expected in ((False, fixed), (True, original)):
         seen = Cutouts(16, compat)(picture, cuts, [seeded()])[0]
         colourless = (seen.amax(1) == seen.amin(1)).flatten(1).all(1)
@@ -223,7 +208,7 @@ def test_bug_3_one_grey_inner_cut_too_many(p: float, fixed: int, original: int) 
 
 def test_bug_4_seen_through_the_cutouts() -> None:
     """Overviews beyond four start out equal: what tells them apart is how they look."""
-    picture, cuts = pictures(1, 3, 40, 40), plan(overview=8, inner=0)
+    picture, cuts = pictures(1, 3, 40, 40), cuts_of(overview=8, inner=0)
     apart = Cutouts(16)(picture, cuts, [seeded(2)])[0]
     alike = Cutouts(16, compat=True)(picture, cuts, [seeded(2)])[0]
 
@@ -238,7 +223,7 @@ def test_bug_4_seen_through_the_cutouts() -> None:
 @pytest.mark.parametrize("family", ["scheduled", "random"])
 def test_perceptors_of_one_resolution_draw_together_what_each_draws_alone(family, compat, monkeypatch):
     monkeypatch.setattr(looks_module, "NOISE", 0.0)
-    batch, cuts = pictures(2, 3, 32, 48), plan(family=family, overview=2, inner=3, cutn=9)
+    batch, cuts = pictures(2, 3, 32, 48), cuts_of(family=family, overview=2, inner=3, cutn=9)
     see = Cutouts(16, compat)
     seeds = [[1, 2, 3], [4, 5, 6]]
     together = see.together(batch, cuts, [[seeded(seed) for seed in own] for own in seeds])

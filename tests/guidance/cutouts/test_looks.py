@@ -13,15 +13,7 @@ from torch import Tensor
 
 from disco.guidance.cutouts import looks as looks_module
 from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, Augmentation, augment, draw_looks, greying
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def pictures(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """In 0..1 with a little excess, as predictions are."""
-    return (torch.rand(shape, generator=seeded(1), dtype=torch.float64) * 1.1 - 0.05).to(dtype)
+from support.draws import pictures, seeded
 
 
 def test_grey_equals_torchvisions() -> None:

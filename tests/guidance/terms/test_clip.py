@@ -9,27 +9,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from disco.guidance.terms.clip import spherical_distance
-from disco.guidance.terms.range import range_loss
-from disco.guidance.terms.sat import sat_loss
-from disco.guidance.terms.symmetry import symmetry_loss
-from disco.guidance.terms.tv import tv_loss
-
-PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
-    tv_loss,
-    range_loss,
-    sat_loss,
-    lambda x: symmetry_loss(x, "horizontal"),
-    lambda x: symmetry_loss(x, "vertical"),
-    lambda x: symmetry_loss(x, "both"),
-    lambda x: symmetry_loss(x, "radial_2"),
-]
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+from support.draws import normal
 
 
 def test_spherical_distance_is_the_originals() -> None:

@@ -20,6 +20,7 @@ from disco.guidance.terms.sat import sat, sat_loss
 from disco.guidance.terms.symmetry import symmetry, symmetry_loss
 from disco.guidance.terms.tv import tv, tv_loss
 from disco.step import Cuts, Step
+from support.draws import normal
 
 PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
     tv_loss,
@@ -30,10 +31,6 @@ PICTURE_LOSSES: list[Callable[[Tensor], Tensor]] = [
     lambda x: symmetry_loss(x, "both"),
     lambda x: symmetry_loss(x, "radial_2"),
 ]
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
 def shapes() -> st.SearchStrategy[Tensor]:
