@@ -29,7 +29,7 @@ from disco.guidance.terms.symmetry import symmetry
 from disco.guidance.terms.tv import tv
 from disco.losses import INIT, LOSSES
 from disco.models import catalog
-from disco.pipeline.constraints import Symmetry
+from disco.pipeline.constraints import Constraint, Kept, Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.pipeline.start import Start
 from disco.planning.plan import Plan
@@ -72,14 +72,14 @@ class Position:
 class Pipeline:
     """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
 
-    streams: the random numbers of each picture.
+    constraints: what holds for them, in the order in which it is seen to. streams: the random numbers of each picture.
     """
 
     plan: Plan
     diffusion: Diffusion
     guidance: Guidance
     denoiser: GuidedDenoiser
-    symmetry: Symmetry
+    constraints: Sequence[Constraint]
     streams: Sequence[ImageStreams]
     x: Tensor
 
@@ -99,11 +99,20 @@ class Pipeline:
             noise=self.noise,
             state=None if position is None else position.state,
             samplers=samplers(self.plan.settings.sampler.plms_order),
-            transform=self.symmetry.before,
+            transform=self.before,
             denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
         )
         for step, sampled in zip(steps, sampled_steps, strict=True):
-            yield sampled._replace(x0=self.symmetry.after(sampled.x0, step))
+            x0 = sampled.x0
+            for constraint in self.constraints:
+                x0 = constraint.after(x0, step)
+            yield sampled._replace(x0=x0)
+
+    def before(self, x: Tensor, step: Step) -> Tensor:
+        """x as the step is to see it."""
+        for constraint in self.constraints:
+            x = constraint.before(x, step)
+        return x
 
     def noise(self, step: Step) -> Callable[[], Tensor]:
         """What draws the noise [B, 3, H, W] that a sampler lays over x at a step."""
@@ -116,7 +125,6 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
 
     Raises SettingsError for prompts that a perceptor cannot take.
     """
-    compat = plan.settings.compat == "disco57"
     spec, device = networks.unet_spec, start.noise.device
     diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule)
     x = start.noised(diffusion, plan.steps[0].index)
@@ -130,12 +138,25 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
         None if networks.secondary is None else SecondaryDenoiser(networks.secondary, diffusion),
         plan.settings.model.clip_denoised,
     )
-    symmetry = Symmetry(finish=None if compat else plan.steps[-1].number)
-    return Pipeline(plan, diffusion, guidance, denoiser, symmetry, start.streams, x)
+    return Pipeline(plan, diffusion, guidance, denoiser, constraints_of(plan, start, diffusion), start.streams, x)
+
+
+def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Constraint, ...]:
+    """What holds for the pictures; what is kept comes last, for it stays whatever else is done to them."""
+    finish = plan.steps[-1].number
+    constraints: list[Constraint] = [Symmetry(finish=None if plan.settings.compat == "disco57" else finish)]
+    if start.known is not None and start.mask is not None:
+        constraints.append(Kept(start.known, start.mask.free, start.mask.paste, finish, diffusion, start.streams))
+    return tuple(constraints)
 
 
 def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
-    """Every term of the loss that the plan has what it needs for, in the order of `disco.losses.LOSSES`."""
+    """Every term of the loss that the plan has what it needs for, in the order of `disco.losses.LOSSES`.
+
+    None where nothing of the picture can move.
+    """
+    if start.mask is not None and not start.mask.moves:
+        return ()
     views = [view_of(plan, perceptor, start) for perceptor in networks.perceptors]
     terms: list[Term] = [
         Clip(views, networks.cuts_at_once, networks.call_all),

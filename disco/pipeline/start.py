@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from disco.diffusion.images import fit_init, overlay_noise
+from disco.diffusion.images import overlay_noise, to_tensor
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.perlin import perlin_init
 from disco.diffusion.streams import ImageStreams, normal
@@ -17,18 +17,34 @@ from disco.planning.plan import Plan
 
 
 @dataclass(frozen=True)
+class Mask:
+    """What of a picture stays.
+
+    free: how free each pixel is, [1, 1, H, W]: 0 stays, 1 is drawn anew. paste: where the picture's own levels come out
+    in the end, bool [1, 1, H, W]; None for nowhere. moves: whether any pixel is free.
+    """
+
+    free: Tensor
+    paste: Tensor | None = None
+    moves: bool = True
+
+
+@dataclass(frozen=True)
 class Start:
     """What pictures start from, B of them in one tensor.
 
     noise: standard normal, [B, 3, H, W]; its device and dtype are those that all is computed in. streams: the random
     numbers of each picture. init: the picture that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from
-    noise. image_prompts: [3, h, w] in 0..1, in the plan's order.
+    noise. image_prompts: [3, h, w] in 0..1, in the plan's order. known: the init before any noise was laid over it,
+    [1 or B, 3, H, W]. mask: what of it stays; None for nothing.
     """
 
     noise: Tensor
     streams: Sequence[ImageStreams]
     init: Tensor | None = None
     image_prompts: Sequence[Tensor] = ()
+    known: Tensor | None = None
+    mask: Mask | None = None
 
     def noised(self, diffusion: Diffusion, index: int) -> Tensor:
         """x at level `index`, the first that is rendered: [B, 3, H, W].
@@ -43,18 +59,38 @@ class Start:
 def start_of(plan: Plan, seeds: Sequence[int], device: torch.device | str, dtype: torch.dtype = torch.float32) -> Start:
     """The start of the pictures of these seeds."""
     streams = [ImageStreams(seed) for seed in seeds]
-    init = init_of(plan, streams)
     noise = normal([each.generator("start") for each in streams], (3, plan.height, plan.width), device, dtype)
-    return Start(noise, streams, None if init is None else init.to(noise), prompt_pictures(plan, noise.device))
+    known = known_of(plan, streams)
+    init = None if known is None else noised_init(plan, known, streams).to(noise)
+    prompts = prompt_pictures(plan, noise.device)
+    return Start(noise, streams, init, prompts, None if known is None else known.to(noise), mask_of(plan, noise))
 
 
-def init_of(plan: Plan, streams: Sequence[ImageStreams]) -> Tensor | None:
-    """The init image or Perlin noise that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from noise."""
+def known_of(plan: Plan, streams: Sequence[ImageStreams]) -> Tensor | None:
+    """The init image or Perlin noise that the run starts from, [1 or B, 3, H, W] in [-1, 1]; None without either."""
     settings, compat = plan.settings.init, plan.settings.compat == "disco57"
     if settings.perlin_init:
         mode, wrap = settings.perlin_mode, plan.wrap
         return torch.stack([perlin_init(each, plan.height, plan.width, mode, wrap, compat) for each in streams])
-    if plan.init_image is None:
+    if plan.init_image is None or plan.placement is None:
         return None
-    picture = fit_init(plan.input("init_image", plan.init_image).open(), plan.height, plan.width)
-    return torch.stack([overlay_noise(picture, settings.init_noise, each.generator("init")) for each in streams])
+    picture = plan.input("init_image", plan.init_image).open()
+    return to_tensor(plan.placement.lay(picture, mirrored=settings.init_fit != "pad"))[None]
+
+
+def noised_init(plan: Plan, known: Tensor, streams: Sequence[ImageStreams]) -> Tensor:
+    """The init of each picture, [B, 3, H, W], an init image under the noise that the settings lay over it."""
+    settings = plan.settings.init
+    if settings.perlin_init:
+        return known
+    flat_only = settings.init_noise_mode == "flat"
+    each = [overlay_noise(known[0], settings.init_noise, own.generator("init"), flat_only) for own in streams]
+    return torch.stack(each)
+
+
+def mask_of(plan: Plan, like: Tensor) -> Mask | None:
+    """What of the init stays, on the device and in the dtype of a tensor; None where nothing does."""
+    if plan.gives_init_back:
+        shape = (1, 1, plan.height, plan.width)
+        return Mask(like.new_zeros(shape), torch.ones(shape, dtype=torch.bool, device=like.device), moves=False)
+    return None

@@ -123,8 +123,11 @@ def without_effect(
         yield "radial_symmetry_order", " while use_radial_symmetry is false and symmetry_axis not radial"
     if not init.perlin_init:
         yield "perlin_mode", " while perlin_init is false"
-    if not init.init_image and init.init_noise:
-        yield "init_noise", ": there is no init_image"
+    if not init.init_image:
+        for name in ("init_noise", "init_fit"):
+            yield name, ": there is no init_image"
+    if not init.init_noise:
+        yield "init_noise_mode", " with init_noise=0"
     if not settings.model.use_secondary_model:
         yield "secondary_model", " while use_secondary_model is false"
     if settings.output.video == "none":

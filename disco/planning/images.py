@@ -30,6 +30,8 @@ BYTE_LIMIT = 1 << 30
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 # TIFF's numbers of what is said of its pixels, and of the unsigned integers among their kinds.
 BITS_PER_SAMPLE, SAMPLE_FORMAT, UNSIGNED, SIGNED = 258, 339, 1, 2
+# EXIF's number of how the camera was held, and its values for a picture whose width is that of its pixels' columns.
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)
 
 
 def open_image(path: str | Path, setting: str) -> Image.Image:
@@ -119,6 +121,19 @@ def decoded(data: bytes, given: str) -> Image.Image:
         return as_rgb(upright, kind)
     except ValueError as error:
         raise SettingsError(f"{given} cannot be shown as RGB ({error}); save it as an RGB picture") from error
+
+
+def upright_size(data: bytes, given: str) -> tuple[int, int]:
+    """Width and height of a picture that `decoded` reads, without reading its pixels.
+
+    Raises SettingsError, as `decoded` does, for what is no picture at all.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats(data, given)) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) in LYING
+            return picture.size[::-1] if turned else picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return decoded(data, given).size
 
 
 def _formats(data: bytes, given: str) -> tuple[str, ...]:

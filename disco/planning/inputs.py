@@ -25,7 +25,7 @@ from disco.models.files.download import download
 from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
 from disco.models.folder import models_folder
-from disco.planning.images import decoded, packed, read_file
+from disco.planning.images import decoded, packed, read_file, upright_size
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 from disco.settings.paths import expanded
 
@@ -65,6 +65,10 @@ class InputPicture:
     def open(self) -> Image.Image:
         """The picture, as `disco.planning.images.decoded` has it."""
         return decoded(self.data, f"{self.setting}={self.given!r}")
+
+    def size(self) -> tuple[int, int]:
+        """Its width and height, upright."""
+        return upright_size(self.data, f"{self.setting}={self.given!r}")
 
     @property
     def kept_as(self) -> str:

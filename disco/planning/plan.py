@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
+from disco.planning.canvas import Placement, notes_on_fit, placement_of
 from disco.planning.effects import notes_on_brought_settings, notes_on_film, notes_on_grey_start
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import InputPicture, read_input
-from disco.planning.prompts import ImagePrompt, Prompt, Stage, parse_image_prompt, stages_of
+from disco.planning.prompts import ImagePrompt, Prompt, Stage, parse_image_prompt, parse_share, stages_of
 from disco.planning.steps import steps_of
 from disco.planning.symmetry import check_square, with_order
 from disco.planning.tokens import check_texts
-from disco.planning.values import check_names, count_of_steps, metrics_of
+from disco.planning.values import check_names, metrics_of, skipped_steps
 from disco.settings.config import Settings
 from disco.step import Step
 
@@ -38,7 +39,8 @@ class Plan:
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
     steps: from noise to picture. total_steps: N of the respacing. prompts: the stages of each picture, in their order,
     or those of all, at the same shares of the run. inputs: the pictures of init_image and image_prompts, as they were
-    when this was planned. metrics: what to measure, of METRIC_NAMES. notes: lines to be said to the user.
+    when this was planned. placement: where the init image lies; None without one. metrics: what to measure,
+    of METRIC_NAMES. notes: lines to be said to the user.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class Plan:
     perceptors: tuple[str, ...]
     init_image: str | None
     inputs: tuple[InputPicture, ...]
+    placement: Placement | None
     metrics: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -78,6 +81,12 @@ class Plan:
     def input(self, setting: str, given: str) -> InputPicture:
         """The picture that a setting names by this path."""
         return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
+
+    @property
+    def gives_init_back(self) -> bool:
+        """Whether nothing of the init is to be drawn anew."""
+        strength = self.settings.init.strength
+        return strength is not None and parse_share(strength, "strength") == 0
 
     def pulls(self, loss: Loss) -> bool:
         """Whether a loss pulls at any step."""
@@ -107,6 +116,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
     inputs = _inputs(init_image, image_prompts, at_hand)
+    placement = _placement(settings, inputs, width, height, notes)
     check_texts(settings, prompts, notes)
     notes += notes_on_grey_start(settings, steps[0])
     notes += notes_on_film(settings)
@@ -125,6 +135,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
         inputs=inputs,
+        placement=placement,
         metrics=metrics_of(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -157,15 +168,28 @@ def size_of(settings: Settings, notes: list[str]) -> tuple[int, int]:
 
 def _init_image(settings: Settings, notes: list[str]) -> str | None:
     """The picture to start from, if any."""
-    init, sampler = settings.init, settings.sampler
+    init = settings.init
     init_image = init.init_image or None
     if init_image and init.perlin_init:
         if settings.compat == "none":
             raise SettingsError("init_image and perlin_init are both given; only one can be the start")
         init_image = None
-    if (init_image or init.perlin_init) and count_of_steps("skip_steps", sampler.skip_steps, sampler.steps) == 0:
-        notes.append("the init hardly shows with skip_steps=0, under full noise; try skip_steps=40%")
+    if (init_image or init.perlin_init) and skipped_steps(settings) == 0:
+        said = "skip_steps=0" if init.strength is None else f"strength={init.strength}"
+        notes.append(f"the init hardly shows with {said}, under full noise; try skip_steps=40%, or strength=0.6")
     return init_image
+
+
+def _placement(
+    settings: Settings, inputs: Sequence[InputPicture], width: int, height: int, notes: list[str]
+) -> Placement | None:
+    """Where the init image lies; None without one."""
+    for picture in inputs:
+        if picture.setting == "init_image":
+            fit, size = settings.init.init_fit, picture.size()
+            notes += notes_on_fit(fit, size, width, height)
+            return placement_of(fit, size, width, height)
+    return None
 
 
 def inputs_of(settings: Settings) -> tuple[InputPicture, ...]:

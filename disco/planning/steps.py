@@ -11,7 +11,7 @@ from disco.planning.effects import notes_on_guidance, without_effect
 from disco.planning.prompts import Stage, parse_share
 from disco.planning.schedules import name_of_weight, schedules_of
 from disco.planning.symmetry import mirrors_of
-from disco.planning.values import count_of_steps
+from disco.planning.values import count_of_steps, skipped_steps
 from disco.settings.config import SamplerConfig, Settings, is_usual, value_of
 from disco.step import Cuts, Step
 
@@ -21,11 +21,11 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
     sampler, compat = settings.sampler, settings.compat == "disco57"
     schedules = schedules_of(settings, notes)
     total = sampler.steps
-    skipped = count_of_steps("skip_steps", sampler.skip_steps, total)
+    skipped = skipped_steps(settings)
     number_of_steps = total - skipped - count_of_steps("skip_end_steps", sampler.skip_end_steps, total)
     if number_of_steps < 1:
         raise SettingsError(
-            f"skip_steps={sampler.skip_steps} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
+            f"{_said_of_the_start(settings)} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
             f"{total} steps; skip fewer"
         )
     samplers = samplers_of(sampler, number_of_steps)
@@ -84,6 +84,12 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
         if not is_usual(settings, name)  # what nobody typed need not be said
     ]
     return tuple(steps)
+
+
+def _said_of_the_start(settings: Settings) -> str:
+    """The setting that says where the run starts."""
+    strength = settings.init.strength
+    return f"skip_steps={settings.sampler.skip_steps}" if strength is None else f"strength={strength}"
 
 
 def end_of(loss: Loss, settings: Settings, number_of_steps: int) -> int:

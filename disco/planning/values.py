@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from fractions import Fraction
 from typing import Any
 
 from disco.errors import SettingsError
 from disco.planning.prompts import parse_share
-from disco.settings.config import METRIC_NAMES, Settings
+from disco.settings.config import METRIC_NAMES, Settings, is_usual
 from disco.settings.extras import check_tensorboard, check_video
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
@@ -72,6 +73,37 @@ def count_of_steps(name: str, given: Any, of: int) -> int:
         return math.floor(parse_share(given, name) * of)
     except SettingsError as error:
         raise SettingsError(f"{name} is {given!r}, but must be a count of steps, or a share such as 4%") from error
+
+
+def skipped_steps(settings: Settings) -> int:
+    """How many steps the run leaves out at its start, by skip_steps or by strength.
+
+    Of strength 0 the last step is left, whose picture is the init itself (see `disco.pipeline.constraints`).
+
+    Raises SettingsError for a strength outside 0 to 1, without an init, or beside a skip_steps that says otherwise.
+    """
+    total, given = settings.sampler.steps, settings.sampler.skip_steps
+    skipped = count_of_steps("skip_steps", given, total)
+    strength = settings.init.strength
+    if strength is None:
+        return skipped
+    try:
+        walked = max(1, math.floor(parse_share(strength, "strength") * total + Fraction(1, 2)))
+    except SettingsError as error:
+        raise SettingsError(
+            f"strength is {strength!r}, but must be null or a share from 0 to 1, such as 0.6"
+        ) from error
+    if not (settings.init.init_image or settings.init.perlin_init):
+        raise SettingsError(
+            f"strength={strength} says how much of an init is drawn anew, and there is none; give an init_image or "
+            "perlin_init=true"
+        )
+    if skipped != total - walked and not is_usual(settings, "skip_steps"):
+        raise SettingsError(
+            f"strength={strength} walks {walked} of {total} steps, and skip_steps={given} {total - skipped}; give one "
+            "of the two"
+        )
+    return total - walked
 
 
 def check_names(settings: Settings) -> None:

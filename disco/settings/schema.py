@@ -165,9 +165,25 @@ class InitConfig:
     """What it starts from, other than noise."""
 
     init_image: str | None = _setting("a picture to start from, path or address; takes effect with skip_steps")
+    init_fit: str = _setting(
+        "what becomes of an init image of other proportions: stretch it, cut it to fill the picture (fill), or show it "
+        "whole, its mirror image (fit) or grey (pad) around it",
+        choices=("stretch", "fill", "fit", "pad"),
+        before="stretch",
+    )
+    strength: Any = _setting(
+        "share of the run that is walked, 0 gives the init back, 1 draws all anew; skip_steps by another name, null = "
+        "as that says",
+        before=None,
+    )
     init_scale: Timed = _setting("pull towards the picture it started from", timed=True)
     init_loss: str = _setting("what init_scale compares pictures by", choices=("lpips", "perceptors"))
     init_noise: float = _setting("amount of noise laid over the init image", low=0, high=1)
+    init_noise_mode: str = _setting(
+        "where that noise is laid: everywhere, or where the init image is flat",
+        choices=("everywhere", "flat"),
+        before="everywhere",
+    )
     perlin_init: bool = _setting("start from Perlin noise; takes effect with skip_steps")
     perlin_mode: str = _setting("colours of the Perlin noise", choices=("mixed", "color", "gray"))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.planning.prompts import parse_share
-from disco.planning.values import count_of_steps
+from disco.planning.values import count_of_steps, skipped_steps
 from disco.settings.config import Settings, by_path, value_of
 from disco.study.results import Value
 from disco.study.sweeps import MOST_CELLS
@@ -90,8 +90,10 @@ def scaled(settings: Settings, steps: int) -> dict[str, Value]:
     sampler, ratio = settings.sampler, Fraction(steps, settings.sampler.steps)
     found: dict[str, Value] = {"sampler.steps": steps}
     skipped = _count(sampler.skip_steps)
-    if skipped:
+    if skipped and settings.init.strength is None:
         found["sampler.skip_steps"] = max(0, round((skipped + 1) * ratio) - 1)
+    elif skipped:  # said twice; strength is a share, and says it for any number of steps
+        found["sampler.skip_steps"] = 0
     counted = ["sampler.skip_end_steps", *(["guidance.symmetry_switch"] if _is_symmetric(settings) else [])]
     for name in counted:
         given = _count(value_of(settings, name.rpartition(".")[2]))
@@ -122,7 +124,7 @@ def stopped(settings: Settings, stop_at: Any) -> dict[str, Value]:
     full run has it.
     """
     sampler = settings.sampler
-    left = sampler.steps - count_of_steps("skip_steps", sampler.skip_steps, sampler.steps)
+    left = sampler.steps - skipped_steps(settings)
     running = left - count_of_steps("skip_end_steps", sampler.skip_end_steps, sampler.steps)
     kept = count_of_steps("stop_at", stop_at, running)
     if not 0 < kept < running:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from disco.diffusion.images import fit_init, overlay_noise, to_tensor
+from disco.diffusion.images import FLAT, WINDOW, flatness, overlay_noise, to_tensor
 from disco.errors import SettingsError
 
 
@@ -22,15 +22,6 @@ def test_to_tensor_keeps_the_order_of_pixels_and_channels():
     assert values.shape == (3, 2, 3)
     assert values[:, 1, 2].tolist() == pytest.approx([1, -1, -0.6])
     assert values[:, 0, 0].tolist() == [-1, -1, -1]
-
-
-def test_an_init_image_is_resized_by_lanczos():
-    values = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    resized = Image.fromarray(values).resize((12, 8), Image.Resampling.LANCZOS)
-    expected = np.asarray(resized, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1
-    init = fit_init(Image.fromarray(values), 8, 12)
-    assert init.dtype == torch.float32
-    np.testing.assert_allclose(init.numpy(), expected, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -52,3 +43,27 @@ def test_no_overlay_leaves_the_picture_alone():
 def test_an_impossible_overlay_is_refused(amount):
     with pytest.raises(SettingsError, match="init_noise"):
         overlay_noise(torch.zeros(3, 2, 2), amount, torch.Generator())
+
+
+def test_flatness_is_one_less_the_spread_of_the_greys_around():
+    picture = torch.rand(3, 20, 24, generator=torch.Generator().manual_seed(2)) * 0.2
+    grey = np.pad((picture.numpy().mean(0) + 1) / 2, WINDOW // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (WINDOW, WINDOW))
+    expected = np.maximum(0, 1 - windows.std((-2, -1)) / FLAT)
+    np.testing.assert_allclose(flatness(picture)[0].numpy(), expected, atol=1e-4)
+    assert 0 < expected.min() < expected.max() < 1
+
+
+def test_noise_on_flat_areas_spares_detail():
+    """Left one colour, right stripes of black and white: there the noise is as everywhere, here there is none."""
+    stripes = (torch.arange(32) % 2 * 2.0 - 1).expand(3, 16, 32)
+    picture = torch.where(torch.arange(32) < 16, torch.zeros(()), stripes)
+    everywhere, flat = (overlay_noise(picture, 0.4, torch.Generator().manual_seed(0), only) for only in (False, True))
+    reach = WINDOW // 2
+    assert torch.allclose(flat[..., : 16 - reach], everywhere[..., : 16 - reach])
+    assert torch.equal(flat[..., 16:], picture[..., 16:]) and not torch.equal(everywhere[..., 16:], picture[..., 16:])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2)])
+def test_the_smallest_pictures_have_a_flatness(size):
+    assert torch.equal(flatness(torch.zeros(3, *size)), torch.ones(1, *size))

@@ -47,6 +47,8 @@ from support.plans import plan
         ({"init_scale": 10}, "init_scale is without effect"),
         ({"init_scale": 10, "perlin_init": True, "skip_steps": 5}, "init_scale is without effect"),
         ({"init_noise": 0.1}, "init_noise is without effect"),
+        ({"init_fit": "fill"}, "init_fit is without effect: there is no init_image"),
+        ({"init_noise_mode": "flat"}, "init_noise_mode is without effect with init_noise=0"),
         ({"perlin_init": True}, "the init hardly shows with skip_steps=0"),
     ],
 )

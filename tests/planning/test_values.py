@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from disco.errors import SettingsError
-from disco.planning.values import cuts_at_once, memory_limit
+from disco.planning.values import cuts_at_once, memory_limit, skipped_steps
 from disco.settings.config import METRIC_NAMES
-from support.plans import plan
+from support.plans import plan, settings_with
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
@@ -92,3 +92,30 @@ def test_cuts_at_once_is_a_count() -> None:
     for wrong in (0, -1, True, 1.5, "some"):
         with pytest.raises(SettingsError, match="cuts_at_once is"):
             plan(cuts_at_once=wrong)
+
+
+@pytest.mark.parametrize(
+    ("strength", "steps", "walked"),
+    [(1, 50, 50), (0.6, 50, 30), ("60%", 50, 30), (0.5, 5, 3), (0.5, 3, 2), (0.001, 50, 1), (0, 50, 1), ("0%", 7, 1)],
+)
+def test_strength_is_the_share_that_is_walked(strength: Any, steps: int, walked: int) -> None:
+    assert skipped_steps(settings_with(strength=strength, steps=steps, perlin_init=True)) == steps - walked
+
+
+def test_strength_and_skip_steps_may_agree() -> None:
+    assert skipped_steps(settings_with(strength=0.6, skip_steps="40%", perlin_init=True)) == 20
+    with pytest.raises(SettingsError, match=r"strength=0.6 walks 30 of 50 steps, and skip_steps=30 20; give one"):
+        plan(strength=0.6, skip_steps=30, perlin_init=True)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, "much", True, [0.5], "60"])
+def test_strength_is_a_share(strength: Any) -> None:
+    with pytest.raises(SettingsError, match=r"strength is .*, but must be null or a share from 0 to 1, such as 0.6"):
+        plan(strength=strength, perlin_init=True)
+
+
+def test_strength_needs_an_init() -> None:
+    with pytest.raises(SettingsError, match=r"strength=0.6 .* and there is none; give an init_image or perlin_init"):
+        plan(strength=0.6)
+    with pytest.raises(SettingsError, match=r"strength=0.6 and skip_end_steps=60% leave nothing of 50 steps"):
+        plan(strength=0.6, skip_end_steps="60%", perlin_init=True)
