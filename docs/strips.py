@@ -103,7 +103,7 @@ STRIPS: dict[str, Strip] = {
     ),
     "transformation_percent": Strip(([0.09], [0.3], [0.6], [1]), {"use_horizontal_symmetry": True, **SMOOTH_PROMPT}),
     "init_image": Strip((None, SKETCH), {"skip_steps": "40%"}),
-    "init_fit": Strip(("stretch", "fill", "fit", "pad"), {"init_image": SKETCH, "skip_steps": "60%", "width": 96}),
+    "init_fit": Strip(("stretch", "fill", "fit", "pad"), {"init_image": SKETCH, "skip_steps": "80%", "width": 96}),
     "strength": Strip((0, 0.25, 0.5, 0.75, 1), {"init_image": SKETCH}),
     "init_scale": Strip((0, 300, 1000, 10000), FROM_SKETCH),
     "init_noise": Strip((0, 0.2, 0.4, 0.8), FROM_SKETCH),

@@ -97,7 +97,7 @@ def test_what_is_typed_wins_over_the_preset() -> None:
 def test_a_value_that_conf_forgets_fails(tmp_path: Path) -> None:
     (tmp_path / "init").mkdir()
     (tmp_path / "init" / "short.yaml").write_text("init_image: null\n")
-    with pytest.raises(SettingsError, match="init_scale|init_loss|init_noise"):
+    with pytest.raises(SettingsError, match="init_fit|strength|init_scale|init_loss|init_noise"):
         load([f"hydra.searchpath=['file://{tmp_path}']", "init=short"])
 
 
