@@ -17,7 +17,19 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     *("version", "errors", "units", "step", "arrangement", "settings", "losses", "diffusion", "samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
-    *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "study", "cli", "training"),
+    *(
+        "models.adopt",
+        "planning",
+        "critics",
+        "guidance",
+        "pipeline",
+        "resources",
+        "run",
+        "enlarge",
+        "study",
+        "cli",
+        "training",
+    ),
     *("__init__", "__main__"),
 )
 
@@ -30,6 +42,7 @@ LIGHT = (
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
     *("planning.tokens", "planning.wildcards", "settings.text_files"),
+    *("cli.commands.enlarge", "enlarge.enlarging", "enlarge.outlook", "run.jobs", "run.step_time"),
     *("cli.again", "cli.commands.promote", "cli.commands.scan", "study.drafts", "study.live", "study.pairs"),
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),

@@ -17,8 +17,9 @@ from typing import Any
 from disco.errors import RenderError, SettingsError
 from disco.run.folder.files import replace_file
 from disco.run.folder.reading import read_record
-from disco.run.folder.run_folder import RunFolder, clear_run
+from disco.run.folder.run_folder import RunFolder
 from disco.run.interrupts import Stopped
+from disco.run.jobs import go_on_or_render
 from disco.study.cells import Job, check_inputs, is_finished
 from disco.study.crew import serving
 from disco.study.devices import a_gpu_of_its_own
@@ -106,20 +107,11 @@ class Worker:
 
     def render_into(self, job: Job, folder: Path) -> None:
         """Render a cell: the rest of it where a worker that stopped has left a state that can be gone on with."""
-        from disco.run.api import render_settings, resume
-        from disco.run.state import states_in
 
         def tell(note: str) -> None:
             print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)
 
-        if states_in(folder):
-            try:
-                resume(folder, quiet=self.workers > 1, on_note=tell)
-                return
-            except SettingsError as refusal:
-                tell(f"it begins anew: {one_line(refusal)}")
-        clear_run(folder)
-        render_settings(job.settings, folder, quiet=self.workers > 1, on_note=tell)
+        go_on_or_render(folder, job.settings, quiet=self.workers > 1, on_note=tell)
 
     def say(self, job: Job) -> None:
         what = f": {job.words()}" if job.overrides else ""

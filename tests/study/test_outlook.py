@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from disco.arrangement import Arrangement
 from disco.cli.main import main
 from disco.planning.plan import build_plan
 from disco.resources import estimate, speed
-from disco.resources.arrange import arrange
-from disco.resources.device import choose_device
-from disco.resources.estimate import Estimate
-from disco.resources.ledger import Work
-from disco.resources.speed import Speed
-from disco.resources.torch_context import torch_context
-from disco.run.api import render_settings
 from disco.settings.config import compose, load, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.study.cells import Job
 from disco.study.declare import Sweep, declare
-from disco.study.outlook import outlook, seconds_of_step, shape_of, tried_step
+from disco.study.outlook import outlook, shape_of
 
 
 @pytest.fixture(autouse=True)
@@ -103,33 +93,6 @@ def test_shapes():
     others = [{"steps": 5}, {"width": 128}, {"cut_overview": 9}, {"cutn_batches": 2}, {"n_batches": 2}]
     others += [{"clip_models": ["embedded_vit"]}, {"use_secondary_model": True}, {"skip_steps": 1}, {"threads": 2}]
     assert len({shape(), *(shape(**given) for given in others)}) == 1 + len(others)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("given", [{"cut_overview": "[1]*500+[20]*500"}, {"sampler": "plms"}, {"batch_size": 2}])
-def test_steps_that_are_tried_take_what_a_run_takes(given, monkeypatch):
-    """Within a factor of 1.5, in the processor time of this thread: others are at work here too."""
-    monkeypatch.setattr("disco.run.api.time.perf_counter", time.thread_time)
-    plan = build_plan(load(from_python({"prompt": "a red star", "steps": 10, "threads": 1, "metrics": False} | given)))
-    device = choose_device("cpu")
-    arrangement, _ = arrange(plan, device)
-    with torch_context(plan):
-        step = tried_step(plan, device, arrangement)
-    run = render_settings(plan.settings, quiet=True)
-    assert 1 / 1.5 < step.seconds * len(plan.steps) * len(plan.seeds) / run.seconds < 1.5
-
-
-def test_long_steps_and_missing_files_are_counted(monkeypatch):
-    plan = build_plan(load(from_python({"prompt": "a red star", "steps": 3, "threads": 1})))
-    arrangement = Arrangement("float32")
-    slow = Speed(flops=1e6, moved=1e6, calls=1e6)
-    monkeypatch.setattr(speed, "measure_speed", lambda device, dtype: slow)
-    work = Work(flops=10**7)
-    found = Estimate(parts={}, peak=1, flops=1, work=work)
-    assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
-    monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
-    quick = replace(found, work=Work(flops=10**6))
-    assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")
 
 
 @pytest.mark.slow

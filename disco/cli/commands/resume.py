@@ -5,11 +5,12 @@ The pictures that its folder lacks are rendered; one that was half done goes on 
 Settings that only say how a run is followed may be given anew, such as display_rate=1, and n_batches be raised.
 
 A machine with other weights, other versions or another device would give other pictures, and is refused; --anyway goes
-on all the same. A study goes on with the command that began it.
+on all the same. FOLDER may be that of an enlargement too. A study goes on with the command that began it.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -17,11 +18,15 @@ import sys
 from pathlib import Path
 
 from disco.errors import RenderError, SettingsError
+from disco.run.jobs import read_jobs
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 from disco.settings.paths import expanded
 from disco.study.results import STUDY_FILE
 
 ANYWAY = "--anyway"
+
+#: The verbs that leave sequences of runs (`disco.run.jobs`), and whose `go_on(folder, words)` takes them up again.
+SEQUENCES = {"enlarge": "disco.cli.commands.enlarge"}
 
 USAGE = "disco resume FOLDER [name=value ...] [--anyway], the folder that of a run, with its run.json"
 
@@ -32,6 +37,10 @@ def run(words: list[str]) -> int:
     if not words or words[0].startswith("-"):
         raise SettingsError(f"resume takes one folder: {USAGE}")
     folder = expanded(words[0])
+    sequence = read_jobs(folder)
+    if sequence is not None and sequence.get("kind") in SEQUENCES:
+        command = importlib.import_module(SEQUENCES[sequence["kind"]])
+        return command.go_on(folder, [*words[1:], *([ANYWAY] if anyway else [])])
     if not os.path.exists(folder / "run.json"):
         raise SettingsError(f"{words[0]!r} holds no run that could be resumed, {_instead(folder)}")
     for word in words[1:]:

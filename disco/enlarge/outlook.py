@@ -1,0 +1,45 @@
+"""What an enlargement would do, said without doing it: tiles, seconds, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from disco.enlarge.enlarging import Enlargement, done_in, plan_of
+from disco.errors import SettingsError
+from disco.planning.plan import Plan
+from disco.units import format_bytes, format_seconds
+
+
+def outlook(enlargement: Enlargement, folder: Path) -> str:
+    """The outlook of an enlargement, in lines. folder: where it goes, or is already in part."""
+    tiles, (height, width), (rows, columns) = enlargement.grid(), enlargement.size, enlargement.tile
+    done = done_in(folder, tiles)
+    plan = plan_of(enlargement)
+    steps = f"{len(plan.steps)} steps each, {done} done"
+    lines = [
+        f"{width} x {height} pixels, {enlargement.by} times as many each way, in {folder}",
+        f"{len(tiles)} tiles of {columns} x {rows} pixels, {len(tiles.columns)} x {len(tiles.rows)}, {steps}",
+    ]
+    try:
+        return "\n".join([*lines, *_costs(enlargement, plan, len(tiles) - done)])
+    except SettingsError as error:  # which another machine need not mind
+        return "\n".join([*lines, f"time and memory: not known, for here it would not run: {error}"])
+
+
+def _costs(enlargement: Enlargement, plan: Plan, left: int) -> Iterator[str]:
+    """Lines on time and memory. left: tiles that are not done."""
+    from disco.resources.arrange import arrange
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import estimate
+    from disco.run.step_time import seconds_of_step
+
+    device = choose_device(plan.settings.machine.device)
+    arrangement, found = arrange(plan, device)
+    if found is None:
+        found = estimate(plan, arrangement, device.type)
+    step = seconds_of_step(plan, arrangement, found)
+    seconds = left * len(plan.steps) * step.seconds + step.loading
+    yield f"time: about {format_seconds(seconds)}, {step.way}"
+    row = 3 * enlargement.tile[0] * enlargement.size[1]
+    yield f"memory: at most {format_bytes(found.peak + row)}, that of a tile and a row of levels, beside the program"
