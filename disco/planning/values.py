@@ -11,7 +11,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.planning.prompts import parse_share
 from disco.settings.config import METRIC_NAMES, Settings, is_usual
-from disco.settings.extras import check_tensorboard, check_video
+from disco.settings.extras import check_tensorboard
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?", re.ASCII)
 MEMORY = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?) ?(?P<unit>[kmgt])(i?b)?", re.ASCII | re.IGNORECASE)
@@ -136,6 +136,5 @@ def check_names(settings: Settings) -> None:
     batch_name = settings.output.batch_name
     if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
         raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
-    check_video(settings.output.video)
     if settings.output.tensorboard:
         check_tensorboard()

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 
 from disco.errors import SettingsError
 
-VIDEOS = ("none", "gif", "mp4")
-
 #: Pictures a second of the fastest GIF that is played as it says. Its delays are whole hundredths of a second, and
 #: browsers take a tenth for any below two.
 FASTEST_GIF = 50
-
-
-def check_video(video: str) -> None:
-    """Raises SettingsError for a video that cannot be made here; no file is touched."""
-    if video not in VIDEOS:
-        raise SettingsError(f"video={video!r} is unknown; choose one of {', '.join(VIDEOS)}")
-    if video == "mp4" and shutil.which("ffmpeg") is None:
-        raise SettingsError(
-            "video='mp4' needs the program ffmpeg, which is not installed; install it, or use video=gif"
-        )
 
 
 def rate_of(video: str, fps: int) -> int:

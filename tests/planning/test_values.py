@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -49,13 +48,6 @@ def test_devices(device: str) -> None:
 def test_names_that_do_not_exist(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         plan(**values)
-
-
-def test_video_needs_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(SettingsError, match="video='mp4' needs the program ffmpeg"):
-        plan(video="mp4")
-    assert plan(video="gif").settings.output.video == "gif"
 
 
 def test_metrics() -> None:

@@ -22,7 +22,6 @@ from disco.run.folder.files import json_line, plain, replace_file, write_record
 from disco.run.folder.pictures import is_whole, png_of, record_of_picture, to_image
 from disco.run.folder.reading import STATUSES, read_record
 from disco.run.folder.video import Gif, Mp4, Video
-from disco.settings.extras import check_video
 from disco.settings.paths import writing
 
 if TYPE_CHECKING:
@@ -59,10 +58,7 @@ class RunFolder:
     ) -> None:
         """video: "none", "gif" or "mp4"; fps: its pictures a second; truncate: as in `to_image`; frames: a folder below
         `path` for the frames of videos, so that a run which stops can go on with them; None = they are not kept.
-
-        Raises SettingsError for another video, and for mp4 where the program ffmpeg is not installed.
         """
-        check_video(video)
         self.path = Path(path)
         self.notes: list[str] = []
         self._video, self._fps, self._truncate, self._frames = video, fps, truncate, frames

@@ -1,9 +1,8 @@
-"""A run as a film: GIF by Pillow, MP4 by ffmpeg."""
+"""A run as a film: GIF by Pillow, MP4 by PyAV, which brings ffmpeg's libraries along."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +12,12 @@ from disco.run.folder.files import beside, part_of
 from disco.settings.extras import rate_of
 
 if TYPE_CHECKING:
-    pass
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+#: Numbers of ffmpeg's: AVCOL_SPC_BT709, AVCOL_PRI_BT709 and AVCOL_TRC_BT709 alike; AVCOL_RANGE_MPEG, levels 16 to 235.
+BT709 = 1
+NARROW = 1
 
 
 class Video(Protocol):
@@ -57,38 +61,59 @@ def delays(frames: int, rate: int) -> list[int]:
 
 
 class Mp4(Video):
-    """Frames go straight into ffmpeg, as raw bytes; it writes beside the video's place."""
+    """H.264 in an MP4, which every browser plays; it is written beside its place, frame by frame.
 
-    def __init__(self, path: Path, fps: int) -> None:
-        self.path, self._fps = path, fps
+    Colours are those of the BT.709 standard, and said to be, for players take untagged films of any size for that.
+    """
+
+    def __init__(self, path: Path, fps: int, quality: int = 18) -> None:
+        """quality: x264's crf, from 0 (without loss) to 51; 18 is hardly told from the frames."""
+        self.path, self._fps, self._quality = path, fps, quality
         self._part = part_of(path)
-        self._ffmpeg: subprocess.Popen[bytes] | None = None
+        self._film: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._fault: OSError | None = None
 
     def add(self, image: Image.Image) -> None:
+        import av
+
+        if self._fault is not None:
+            return
         image = even(image)
-        if self._ffmpeg is None:
-            size = f"{image.width}x{image.height}"
-            self._ffmpeg = subprocess.Popen(
-                ["ffmpeg", "-y", "-loglevel", "error"]
-                + ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", size, "-framerate", str(self._fps)]
-                + ["-i", "-", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-f", "mp4", str(self._part)],
-                stdin=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for us; ffmpeg is to complete the file
-            )
-        assert self._ffmpeg.stdin is not None
         try:
-            self._ffmpeg.stdin.write(image.tobytes())
-        except BrokenPipeError:
-            pass  # ffmpeg has given up; a run is not lost for that, and close() tells why
+            if self._film is None or self._stream is None:
+                self._film, self._stream = self._begun(image.width, image.height)
+            frame = av.VideoFrame.from_image(image)
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            self._film.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            self._fault = OSError(str(error))  # a run is not lost for that, and close() tells why
+
+    def _begun(self, width: int, height: int) -> tuple[OutputContainer, VideoStream]:
+        """The file, open, and the stream that frames go into."""
+        import av
+
+        film = av.open(str(self._part), "w", format="mp4")
+        stream = film.add_stream("libx264", rate=self._fps, options={"crf": str(self._quality)})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = NARROW
+        return film, stream
 
     def close(self) -> None:
-        assert self._ffmpeg is not None
-        _, complaint = self._ffmpeg.communicate()
-        if self._ffmpeg.returncode:
+        import av
+
+        assert self._film is not None or self._fault is not None
+        try:
+            if self._fault is not None:
+                raise self._fault
+            if self._film is not None and self._stream is not None:
+                self._film.mux(self._stream.encode())
+                self._film.close()
+        except (av.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
-            reason = complaint.decode(errors="replace").strip().splitlines() or [f"exit {self._ffmpeg.returncode}"]
-            raise OSError(f"ffmpeg: {reason[-1]}")
+            raise OSError(str(error)) from None
         os.replace(self._part, self.path)
 
 
