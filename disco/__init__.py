@@ -1,6 +1,7 @@
 """CLIP-guided diffusion, in the manner of Disco Diffusion 5.7.
 
-`disco.render("a red star over the sea", steps=50)` gives a run with its pictures.
+`disco.render("a red star over the sea", steps=50)` gives a run with its pictures, and
+`disco.animate("a lighthouse", folder="film", animation="2d", max_frames=24)` a film.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("KMP_BLOCKTIME", "1")
 
 if TYPE_CHECKING:
+    from disco.animation.api import animate
     from disco.run.api import render, resume
 
     __version__: str
 
-__all__ = ["RenderError", "SettingsError", "__version__", "render", "resume"]
+__all__ = ["RenderError", "SettingsError", "__version__", "animate", "render", "resume"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +32,10 @@ def __getattr__(name: str) -> Any:
         from disco.run import api
 
         return getattr(api, name)
+    if name == "animate":
+        from disco.animation.api import animate
+
+        return animate
     if name == "__version__":
         from disco.version import version
 

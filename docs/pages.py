@@ -32,7 +32,8 @@ SHARED = frozenset(
     "cut_innercut cut_ic_pow cut_icgray_p cutn_batches skip_augs clip_guidance_scale tv_scale range_scale sat_scale "
     "clamp_grad clamp_max fuzzy_prompt rand_mag diffusion_sampling_mode steps skip_steps eta use_horizontal_symmetry "
     "use_vertical_symmetry transformation_percent init_image init_scale perlin_init perlin_mode display_rate "
-    "intermediate_saves".split()
+    "intermediate_saves angle zoom translation_x translation_y translation_z rotation_3d_x rotation_3d_y rotation_3d_z "
+    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll".split()
 )
 
 #: More of single settings than the schema says, a file each, written by hand.
@@ -51,6 +52,14 @@ ORIGINALS = {
     "clip_models": "a switch a model; on are `ViTB32`, `ViTB16` and `RN50`",
     "checkpointing": "`use_checkpoint`, by default `true`",
     "init_loss": "always `lpips`",
+    "animation_mode": "`None`, `2D`, `3D` or `Video Input`",
+    "max_frames": "`10000`",
+    "interp_spline": "`Linear`, `Quadratic` or `Cubic`",
+    "depth": "MiDaS and AdaBins, by `midas_weight`",
+    "padding_mode": "`border` in 3D; in 2D the picture wraps around",
+    "sampling_mode": "`bicubic` in 3D, bilinear in 2D",
+    "seed_behavior": "always `iter`",
+    "animation_prompts": "`text_prompts`, by frame",
 }
 
 

@@ -112,12 +112,15 @@ STRIPS: dict[str, Strip] = {
     "perlin_mode": Strip(("mixed", "color", "gray"), {"perlin_init": True, "skip_steps": "30%"}),
 }
 
-#: The settings without a strip: what they change is not to be seen in pictures of the embedded models.
+#: The settings without a strip: what they change is not to be seen in single pictures of the embedded models.
 WITHOUT: frozenset[str] = frozenset(
-    "batch_name batch_size checkpointing compile cuts_at_once device diffusion_model display_rate "
-    "expanded_prompts folder fps init_loss intermediate_saves keep_inputs kernels memory_limit metrics "
-    "n_batches precision randomize_class secondary_model state_rate tensorboard threads truncate_prompts "
-    "video wildcards".split()
+    "angle animation_mode animation_prompts batch_name batch_size by_frame checkpointing color_coherence "
+    "compile cuts_at_once depth device diffusion_model display_rate expanded_prompts folder fov fps "
+    "frames_scale frames_skip_steps init_loss intermediate_saves interp_spline keep_inputs kernels "
+    "max_frames memory_limit metrics n_batches padding_mode precision randomize_class rotation_3d_x "
+    "rotation_3d_y rotation_3d_z sampling_mode secondary_model seed_behavior state_rate tensorboard threads "
+    "translation_x translation_y translation_z truncate_prompts turbo_mode turbo_preroll turbo_steps video "
+    "wildcards zoom".split()
 )
 
 

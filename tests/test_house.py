@@ -17,19 +17,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     *("version", "errors", "units", "step", "arrangement", "settings", "losses", "diffusion", "samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
-    *(
-        "models.adopt",
-        "planning",
-        "critics",
-        "guidance",
-        "pipeline",
-        "resources",
-        "run",
-        "enlarge",
-        "study",
-        "cli",
-        "training",
-    ),
+    *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
+    *("study", "cli", "training"),
     *("__init__", "__main__"),
 )
 
@@ -40,6 +29,7 @@ STRANGERS = {"samplers", "guidance"}
 LIGHT = (
     *("cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
+    *("animation.frames", "animation.keyframes", "animation.motion", "cli.commands.animate"),
     *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
     *("planning.tokens", "planning.wildcards", "settings.text_files"),
     *("cli.commands.enlarge", "enlarge.enlarging", "enlarge.outlook", "run.jobs", "run.step_time"),

@@ -27,6 +27,8 @@ disco import FILE [name=value ...] [--render]
 disco resume FOLDER [name=value ...]         go on with a run that was interrupted or killed, where it stopped
 disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
+disco animate "a lighthouse" animation=2d max_frames=24 angle='3*sin(t/8)'
+                                             a film: the camera moves from frame to frame; disco help animate
 disco scan "a red star" seeds=0-63           a cheap draft of every seed on one sheet; disco help scan says more
 disco promote FOLDER 3 17 [name=value ...]   the chosen drafts of a scan in full, beside their drafts
 disco enlarge PICTURE by=4 [name=value ...]  four times as high and wide, rendered again tile by tile
@@ -45,6 +47,7 @@ Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --c
 VERBS = {
     "models": "disco.cli.commands.models",
     "import": "disco.cli.commands.import_",
+    "animate": "disco.cli.commands.animate",
     "scan": "disco.cli.commands.scan",
     "promote": "disco.cli.commands.promote",
     "enlarge": "disco.cli.commands.enlarge",

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from disco.animation.frames import check_frames, frames_of, is_film
 from disco.cli.checks import check_folder, check_machine
 from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
@@ -35,6 +36,7 @@ from disco.settings.paths import USER_FOLDER, check_working_directory, in_one_li
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from disco.settings.config import Settings
     from disco.study.declare import Sweep
 
 
@@ -110,10 +112,11 @@ def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bo
     config: composed of the overrides, Hydra's part included. Raises `SettingsError` for what could not be rendered.
     """
     check_folder(_folder_in(config, "sweep" if multirun else "run"))
-    plan = build_plan(without_hydra(config))
+    settings = without_hydra(config)
+    plan = check_frames(frames_of(settings)) if is_film(settings) else build_plan(settings)
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         check_machine(plan)
-    drawn = None if multirun or without_hydra(config).seed == "random" else note_on_expansion(plan.settings)
+    drawn = None if multirun or settings.seed == "random" else note_on_expansion(plan.settings)
     return [*plan.notes, *([] if drawn is None else [drawn])]
 
 
@@ -222,8 +225,6 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from disco.run.api import render_settings
-
     hydra_config: Any = HydraConfig.get()
     sweeps = str(hydra_config.mode).endswith("MULTIRUN")
     if sweeps:
@@ -236,7 +237,8 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
             for note in build_plan(settings).notes:
                 if note not in said:  # of this run alone
                     say(note)
-        run = render_settings(settings, Path(hydra_config.runtime.output_dir), on_note=say)
+        folder = Path(hydra_config.runtime.output_dir)
+        made = _film(settings, folder) if is_film(settings) else _pictures(settings, folder)
     except (SettingsError, RenderError, OSError) as error:
         for picture in error.run.pictures if isinstance(error, RenderError) else ():
             print(picture.path)
@@ -244,5 +246,20 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
         told = in_one_line(error) if isinstance(error, OSError) else error
         print(f"disco: error: {told}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
-    for picture in run.pictures:
-        print(picture.path)
+    for path in made:
+        print(path)
+
+
+def _pictures(settings: Settings, folder: Path) -> list[Path | None]:
+    """Render a run; where its pictures are."""
+    from disco.run.api import render_settings
+
+    return [picture.path for picture in render_settings(settings, folder, on_note=say).pictures]
+
+
+def _film(settings: Settings, folder: Path) -> list[Path | None]:
+    """Render a film; where it is, or its last frame where it could not be written."""
+    from disco.animation.film import render_film
+
+    film = render_film(settings, folder, on_note=say)
+    return [film.path or film.frames[-1]]

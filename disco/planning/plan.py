@@ -106,6 +106,10 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     Raises `SettingsError`, one line that names the setting, for whatever would make the run fail or lie.
     """
     notes: list[str] = []
+    if settings.animation.animation_mode != "none":
+        raise SettingsError(
+            f"animation={settings.animation.animation_mode} makes a film: disco animate, or disco.animate in Python"
+        )
     settings = with_expanded_prompts(with_seed(settings))
     width, height = size_of(settings, notes)
     check_names(settings)

@@ -13,7 +13,7 @@ from disco.settings.convert import from_dict, jsonable, value_of
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded, in_one_line, settings_folder
-from disco.settings.schema import Settings, groups, specs
+from disco.settings.schema import Settings, groups, mappings, specs
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -54,8 +54,9 @@ def structured_schema() -> DictConfig:
     for name, group in groups().items():
         schema[name] = group
         OmegaConf.set_readonly(schema[name], None)
-    schema.perceptors.perceptor_weights = {}
-    OmegaConf.set_struct(schema.perceptors.perceptor_weights, False)  # its keys are names of perceptors, not settings
+    for spec in mappings():
+        schema[spec.group][spec.name] = {}
+        OmegaConf.set_struct(schema[spec.group][spec.name], False)
     return schema
 
 

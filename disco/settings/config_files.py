@@ -26,7 +26,7 @@ from disco.errors import SettingsError
 from disco.settings.convert import regrouped
 from disco.settings.hydra_private import FileConfigSource
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded
-from disco.settings.schema import CHOICES, full_name, groups, spec_of, specs, unknown_setting
+from disco.settings.schema import CHOICES, full_name, groups, mappings, spec_of, specs, unknown_setting
 from disco.settings.text_files import read_text
 
 # The most of what a file of settings may hold: bytes, values with its aliases spelt out, and levels of nesting.
@@ -277,7 +277,8 @@ def _check_hydra(path: Path, node: yaml.Node) -> None:
 
 def _check_axis(path: Path, key: yaml.ScalarNode) -> None:
     try:
-        if key.tag != MERGE and not key.value.startswith(("+", "perceptors.perceptor_weights.")):
+        within = tuple(f"{spec.path}." for spec in mappings())
+        if key.tag != MERGE and not key.value.startswith(("+", *within)):
             full_name(key.value)
     except SettingsError as error:
         raise _wrong(path, key, str(error)) from error

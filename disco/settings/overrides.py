@@ -35,6 +35,9 @@ QUOTED = re.compile(
 )
 
 
+#: What a text of keyframes begins with.
+KEYFRAME = re.compile(r"\s*(?P<frame>\d{1,9})\s*:", re.ASCII)
+
 #: A comma as it stands between values: with no space after it, and not as in 10,000; or at a word's end.
 SWEEP_COMMA = re.compile(r",(?=[^\s\d])|(?<!\d),(?=\d)|,\s*\Z")
 
@@ -231,6 +234,8 @@ def _override(sign: str, key: str, value: str, multirun: bool) -> str:
 def _value(spec: Spec, text: str, multirun: bool) -> str:
     """The value of a setting, as typed -> as Hydra's grammar has it."""
     is_text = spec.type is str or isinstance(spec.type, types.UnionType)
+    if spec.keyframes and KEYFRAME.match(text):
+        return ",".join(quoted(piece, spec.name) for piece in _keyframes(text))
     parsed = _read(text)
     if parsed.is_sweep and (multirun or not is_text):
         return text
@@ -240,6 +245,19 @@ def _value(spec: Spec, text: str, multirun: bool) -> str:
         if "" in pieces:
             raise SettingsError(f"{spec.name} is {text!r}, where a value is missing before or after a comma")
     return ",".join(_piece(spec, piece, is_text) for piece in pieces)
+
+
+def _keyframes(text: str) -> Iterator[str]:
+    """The values in a text of keyframes: another begins where frames begin anew, as in 0:(1),10:(2),0:(1),10:(3)."""
+    value, last = "", -1
+    for piece in _pieces(text):
+        key = KEYFRAME.match(piece)
+        frame = int(key["frame"]) if key else last + 1
+        if value and frame <= last:
+            yield value
+            value = ""
+        value, last = f"{value},{piece}" if value else piece, frame
+    yield value
 
 
 def _quoted_texts(value: str) -> list[str]:

@@ -39,15 +39,27 @@ def _setting(
     choices: tuple[str | int, ...] = (),
     integer: bool = False,
     timed: bool = False,
+    keyframes: bool = False,
     before: Any = MISSING,
 ) -> Any:
     """A field with its line of help and what it allows; `integer` and `timed` concern timed values only.
+
+    keyframes: whether it takes a value by frame (see `disco.animation.keyframes`).
 
     before: of a setting that came later, the value that does what disco did without it. Records of older versions are
     read as if they had it, and at this value it does not count in what a run is known by.
     """
     return field(
-        metadata=dict(help=help, low=low, high=high, choices=choices, integer=integer, timed=timed, before=before)
+        metadata=dict(
+            help=help,
+            low=low,
+            high=high,
+            choices=choices,
+            integer=integer,
+            timed=timed,
+            keyframes=keyframes,
+            before=before,
+        )
     )
 
 
@@ -189,6 +201,71 @@ class InitConfig:
 
 
 @dataclass(frozen=True)
+class AnimationConfig:
+    """How pictures become a film: each frame starts from the one before, as the camera moved it.
+
+    Keyframes are numbers, texts such as 0:(1), 10:(1.05), or expressions in t, the number of the frame.
+    """
+
+    animation_mode: str = _setting(
+        "none, or a film: the camera moves in the plane (2d) or in space (3d)",
+        choices=("none", "2d", "3d"),
+        before="none",
+    )
+    max_frames: int = _setting("frames of the film", low=1, high=1_000_000, before=120)
+    interp_spline: str = _setting(
+        "how values go from key to key", choices=("linear", "quadratic", "cubic", "steps"), before="linear"
+    )
+    angle: Any = _setting("degrees that a frame is turned by, anticlockwise (2d)", keyframes=True, before=0)
+    zoom: Any = _setting("factor that a frame is scaled by (2d)", keyframes=True, before="0:(1), 10:(1.05)")
+    translation_x: Any = _setting(
+        "shift to the right, in pixels, or 200ths of the scene's unit (3d)", keyframes=True, before=0
+    )
+    translation_y: Any = _setting("shift down (2d), or of the scene upwards (3d)", keyframes=True, before=0)
+    translation_z: Any = _setting("way of the camera into the picture (3d)", keyframes=True, before=10)
+    rotation_3d_x: Any = _setting("degrees that the scene is turned by about the x axis (3d)", keyframes=True, before=0)
+    rotation_3d_y: Any = _setting("the same about the y axis (3d)", keyframes=True, before=0)
+    rotation_3d_z: Any = _setting("the same about the line of sight (3d)", keyframes=True, before=0)
+    fov: float = _setting("degrees that the camera sees, from top to bottom (3d)", low=1, high=179, before=40.0)
+    depth: str = _setting(
+        "how far things are (3d): plane, or the path of a grey picture, white near and black far", before="plane"
+    )
+    padding_mode: str = _setting(
+        "what comes into view from beyond the edge: the picture again (wrap), its mirror image (reflection), its last "
+        "pixels (border), grey (zeros)",
+        choices=("wrap", "reflection", "border", "zeros"),
+        before="border",
+    )
+    sampling_mode: str = _setting(
+        "how a moved picture is read between pixels", choices=("bilinear", "bicubic", "nearest"), before="bicubic"
+    )
+    frames_scale: Timed = _setting("init_scale from the second frame on", timed=True, before=1500)
+    frames_skip_steps: Any = _setting(
+        "steps left out at the start from the second frame on: a count, or a share such as 60%", before="60%"
+    )
+    seed_behavior: str = _setting(
+        "seed of frame n: seed + n (iter), seed (fixed), drawn (random), seed + 0, 2, 1, 3, 2, 4 (ladder), "
+        "seed + 0, 1, 0, 1 (alternate)",
+        choices=("iter", "fixed", "random", "ladder", "alternate"),
+        before="iter",
+    )
+    animation_prompts: Any = _setting(
+        "prompts by the frame from which they hold, such as {0: a lighthouse, 40: a lighthouse at night}", before=None
+    )
+    by_frame: dict[str, Any] = _setting(
+        "keyframes of other settings by name, such as {tv_scale: '0:(0), 40:(500)'}", before={}
+    )
+    color_coherence: str = _setting(
+        "match the colours of a frame's start to those of the first frame or the previous one, against drifting",
+        choices=("none", "first", "previous"),
+        before="none",
+    )
+    turbo_mode: bool = _setting("render every turbo_steps-th frame only, and blend between them", before=False)
+    turbo_steps: int = _setting("frames from one that is rendered to the next", low=1, high=1000, before=3)
+    turbo_preroll: int = _setting("frames before turbo_mode begins", low=0, high=1_000_000, before=10)
+
+
+@dataclass(frozen=True)
 class OutputConfig:
     """Where it goes."""
 
@@ -268,6 +345,7 @@ class Settings:
     guidance: GuidanceConfig = _group()
     sampler: SamplerConfig = _group()
     init: InitConfig = _group()
+    animation: AnimationConfig = _group()
     output: OutputConfig = _group()
     machine: MachineConfig = _group()
 
@@ -292,6 +370,7 @@ class Spec:
     choices: tuple[str | int, ...]
     integer: bool
     timed: bool
+    keyframes: bool
     before: Any
 
     @property
@@ -309,6 +388,8 @@ class Spec:
         """What the setting takes, in words."""
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
+        if self.keyframes:
+            return "a number, keyframes such as 0:(1), 10:(1.05), or an expression in t"
         if self.type is bool:
             return "true or false"
         if self.type is int or self.type is float:
@@ -350,6 +431,12 @@ def specs() -> dict[str, Spec]:
             if not (group == "" and item.name in groups()):
                 found[item.name] = Spec(name=item.name, group=group, type=hints[item.name], **item.metadata)
     return found
+
+
+@cache
+def mappings() -> tuple[Spec, ...]:
+    """The settings that are mappings, whose keys are names of their own."""
+    return tuple(spec for spec in specs().values() if typing.get_origin(spec.type) is dict)
 
 
 def spec_of(name: str) -> Spec | None:

@@ -370,3 +370,22 @@ def test_a_prompt_takes_the_place_of_those_that_a_file_has(tmp_path):
     assert (settings.prompt, settings.prompts) == (None, ("c", "d"))
     assert load(from_arguments([many])).prompts == ("a", "b") and load(from_arguments([one])).prompt == "a"
     assert from_arguments(["a blue boat"]) == ['prompt="a blue boat"']
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("0:(1), 10:(1.05)", ["0:(1), 10:(1.05)"]),
+        ("0:(1),10:(1.05)", ["0:(1),10:(1.05)"]),
+        ("0:(1),10:(1.05),0:(1),10:(1.1)", ["0:(1),10:(1.05)", "0:(1),10:(1.1)"]),
+        ("0:(min(1, t)),0:(2)", ["0:(min(1, t))", "0:(2)"]),
+        ("1.02", [1.02]),
+        ("1.02,1.05", [1.02, 1.05]),
+        ("1 + 0.1*sin(t/8)", ["1 + 0.1*sin(t/8)"]),
+    ],
+)
+def test_keyframes_keep_their_commas(typed, values):
+    (override,) = from_arguments([f"zoom={typed}"], multirun=True)
+    parsed = OverridesParser.create().parse_override(override)
+    found = list(parsed.sweep_iterator()) if parsed.is_sweep_override() else [parsed.get_value_element_as_str()]
+    assert [str(getattr(value, "text", value)).strip("'\"") for value in found] == list(map(str, values))

@@ -6,6 +6,9 @@ Settings that only say how a run is followed may be given anew, such as display_
 
 A machine with other weights, other versions or another device would give other pictures, and is refused; --anyway goes
 on all the same. FOLDER may be that of an enlargement too. A study goes on with the command that began it.
+
+A film goes on likewise, and takes any settings: max_frames=200 makes it longer, and with other keyframes it is rendered
+anew from the first frame that comes out differently.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from disco.animation.frames import RECORD
 from disco.errors import RenderError, SettingsError
 from disco.run.jobs import read_jobs
 from disco.settings.overrides import ASSIGNMENT, from_arguments
@@ -37,15 +41,17 @@ def run(words: list[str]) -> int:
     if not words or words[0].startswith("-"):
         raise SettingsError(f"resume takes one folder: {USAGE}")
     folder = expanded(words[0])
+    for word in words[1:]:
+        if not ASSIGNMENT.fullmatch(word):
+            raise SettingsError(f"resume does not know {word!r}: {USAGE}")
+    if os.path.exists(folder / RECORD):
+        return _film(folder, words[1:])
     sequence = read_jobs(folder)
     if sequence is not None and sequence.get("kind") in SEQUENCES:
         command = importlib.import_module(SEQUENCES[sequence["kind"]])
         return command.go_on(folder, [*words[1:], *([ANYWAY] if anyway else [])])
     if not os.path.exists(folder / "run.json"):
         raise SettingsError(f"{words[0]!r} holds no run that could be resumed, {_instead(folder)}")
-    for word in words[1:]:
-        if not ASSIGNMENT.fullmatch(word):
-            raise SettingsError(f"resume does not know {word!r}: {USAGE}")
     overrides = from_arguments(words[1:])
     from disco.run.api import resume  # imports torch
 
@@ -59,6 +65,15 @@ def run(words: list[str]) -> int:
     if fault is not None:
         print(f"disco: error: {fault}", file=sys.stderr)
     return int(fault is not None)
+
+
+def _film(folder: Path, words: list[str]) -> int:
+    """Render the rest of a film, or what of it changes, and print where it is."""
+    from disco.animation.api import resume_film
+
+    film = resume_film(folder, from_arguments(words), quiet=False, on_note=_say)
+    print(film.path or film.frames[-1])
+    return 0
 
 
 def _say(note: str) -> None:

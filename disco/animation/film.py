@@ -1,0 +1,188 @@
+"""A film at work: frame after frame, each a run that starts from the frame before.
+
+    animation.mp4         the film
+    frames/0000.png ...   its frames
+    animation.json        the settings of the film, and how it ended
+    jobs/0007/ ...        the run of each frame that was rendered
+
+A frame is known by its settings and by the content of its start picture. So a film that was killed goes on where it
+stopped, to the same bits; one that is made longer goes on at its end; and one whose keyframes changed is rendered anew
+from the first frame that comes out differently.
+
+With turbo_mode, frames between the rendered ones are blends of two sequences, both moved by the camera from frame to
+frame: `new`, which starts at the last rendered frame, and `old`, which is the `new` of the rendered frame before.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from disco.animation.frames import RECORD, Frame, check_frames, frames_of, with_start
+from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.run.folder.files import plain, replace_file
+from disco.run.folder.video import Mp4
+from disco.run.jobs import Job, Sequence, opened
+from disco.run.loop import StepCallback
+from disco.settings.config import Settings
+from disco.version import version
+
+#: x264's quality of the film: the original's.
+QUALITY = 17
+
+FILM, FRAMES, JOBS = "animation.mp4", "frames", "jobs"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished film. frames: their pictures, in order. path: the film; None where it could not be written."""
+
+    frames: tuple[Path, ...]
+    path: Path | None
+    settings: Settings
+    seconds: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the next frame is made of. shown: the last frame. new, old: the two sequences of turbo_mode."""
+
+    shown: Image.Image
+    new: Image.Image
+    old: Image.Image
+
+
+@dataclass(frozen=True)
+class FilmRecord:
+    """What animation.json says of a film: its settings, of how many frames, by which version, and how it ended."""
+
+    folder: Path
+    settings: Settings
+    frames: int
+
+    def write(self, status: str) -> None:
+        """Write it with a status of `disco.run.folder.reading.STATUSES`. Raises OSError where it cannot be."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = {"version": version(), "settings": self.settings, "frames": self.frames, "status": status}
+        replace_file(self.folder / RECORD, json.dumps(plain(record), indent=2).encode())
+
+
+class FilmLoop:
+    """A film on its way. first: its first frame, once there is one."""
+
+    def __init__(self, settings: Settings, frames: tuple[Frame, ...], camera: Camera) -> None:
+        self.film, self.frames, self.camera = settings.animation, frames, camera
+        self.first: Image.Image | None = None
+
+    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
+        """The chain after a frame. render: makes the picture of a job."""
+        if frame.motion is None or chain is None:
+            self.first = picture = render(job_of(frame, None))
+            return Chain(picture, picture, picture)
+        film, number = self.film, frame.number
+        new = self.camera.moved(chain.new, frame.motion)
+        old = chain.old
+        if film.turbo_mode and number > film.turbo_preroll:
+            old = self.camera.moved(old, frame.motion)
+        if not frame.rendered:
+            share = (number % film.turbo_steps + 1) / film.turbo_steps
+            return Chain(blended(new, old, share), new, old)
+        picture = render(job_of(frame, self.coloured(new, chain)))
+        shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
+        return Chain(shown, picture, new)
+
+    def coloured(self, picture: Image.Image, chain: Chain) -> Image.Image:
+        """A start picture with the colours that it is to keep."""
+        match self.film.color_coherence:
+            case "first" if self.first is not None:
+                return with_colours_of(picture, self.first)
+            case "previous":
+                return with_colours_of(picture, chain.shown)
+        return picture
+
+
+def render_film(
+    settings: Settings,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    on_note: Callable[[str], object] = lambda note: None,
+    on_step: StepCallback | None = None,
+) -> Film:
+    """Render a film into a folder: all of it, or what the folder lacks of it.
+
+    on_note: told each note that the plan did not have yet, once. on_step: called after every step of every frame,
+    as for `disco.render`. A KeyboardInterrupt keeps the frames so far.
+
+    Raises `SettingsError` for settings that no film can be made of, before any model is loaded, and where the folder
+    holds something else.
+    """
+    started = time.perf_counter()
+    frames = frames_of(settings)
+    plan = check_frames(frames)
+    camera = camera_of(settings, plan.height, plan.width)
+    notes = list(plan.notes)
+
+    def tell(note: str) -> None:
+        notes.append(note)
+        on_note(note)
+
+    steps = sum(len(plan.steps) for frame in frames if frame.rendered)
+    record = FilmRecord(folder, settings, len(frames))
+    record.write("running")
+    status = "failed"
+    try:
+        with opened(folder / JOBS, "film", {}, steps, quiet=quiet, on_note=tell, on_step=on_step) as sequence:
+            paths = _render(FilmLoop(settings, frames, camera), sequence, folder)
+        film = _film_of(paths, folder / FILM, settings.output.fps, tell)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        record.write(status)
+    return Film(tuple(paths), film, settings, time.perf_counter() - started, tuple(notes))
+
+
+def _render(loop: FilmLoop, sequence: Sequence, folder: Path) -> list[Path]:
+    """All frames, each on disk as soon as it is there."""
+    (folder / FRAMES).mkdir(exist_ok=True)
+    chain, paths = None, []
+    for frame in loop.frames:
+        chain = loop.next(frame, chain, sequence.render)
+        paths.append(folder / FRAMES / f"{frame.number:04}.png")
+        replace_file(paths[-1], png_of(chain.shown))
+    return paths
+
+
+def _film_of(paths: list[Path], place: Path, fps: int, tell: Callable[[str], object]) -> Path | None:
+    """The frames as a film. One that cannot be written costs a note."""
+    film = Mp4(place, fps, QUALITY)
+    for path in paths:
+        with Image.open(path) as picture:
+            film.add(picture.convert("RGB"))
+    try:
+        film.close()
+    except OSError as error:
+        tell(f"{place.name} could not be written: {error}")
+        return None
+    return place
+
+
+def job_of(frame: Frame, start: Image.Image | None) -> Job:
+    """The run of a frame."""
+    settings, pictures = with_start(frame.settings, start)
+    return Job(f"{frame.number:04}", settings, pictures)
+
+
+def png_of(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()

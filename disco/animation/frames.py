@@ -1,0 +1,235 @@
+"""Settings of a film -> the run of every frame, known and checked before the first is rendered.
+
+A frame is a run as any other: its settings have its own seed, prompts and values, and from the second frame on a start
+picture, which is the frame before as the camera moved it. What only a film has (the camera, keyframes) is not in them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from disco.animation.keyframes import values
+from disco.animation.motion import Motion2D, Motion3D
+from disco.errors import SettingsError
+from disco.planning.expansion import with_expanded_prompts
+from disco.planning.inputs import named
+from disco.planning.plan import Plan, build_plan, with_seed
+from disco.planning.values import count_of_steps
+from disco.settings.config import Settings, specs, with_values
+from disco.settings.schema import AnimationConfig, Spec
+
+#: What a film's folder has of it.
+RECORD = "animation.json"
+
+#: What the camera does, by mode.
+CAMERA = {
+    "2d": tuple(field.name for field in dataclasses.fields(Motion2D)),
+    "3d": tuple(field.name for field in dataclasses.fields(Motion3D)),
+}
+#: Groups of settings that no frame can have for itself.
+NOT_BY_FRAME = ("animation", "model", "output", "machine")
+#: Settings that a film has for itself, so that they are no business of a single frame.
+OF_THE_FILM: dict[str, Any] = {"video": "none", "intermediate_saves": 0, "tensorboard": False, "display_rate": 0}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a film.
+
+    number: counted from 0. settings: of the run that renders it; its start picture is not in them yet. motion: how the
+    camera moved since the frame before; None for the first. rendered: whether it is rendered at all; with turbo_mode,
+    frames between are blended.
+    """
+
+    number: int
+    settings: Settings
+    motion: Motion2D | Motion3D | None
+    rendered: bool
+
+
+def is_film(settings: Settings) -> bool:
+    """Whether settings ask for a film."""
+    return settings.animation.animation_mode != "none"
+
+
+def frames_of(settings: Settings) -> tuple[Frame, ...]:
+    """All frames of the film that settings ask for.
+
+    Raises `SettingsError`, one line that names the setting, for keyframes that cannot be read, and for values at a
+    frame that a setting does not take.
+    """
+    film = settings.animation
+    _check(settings)
+    settings = with_seed(settings)
+    count = film.max_frames
+    camera = {
+        name: values(name, getattr(film, name), count, film.interp_spline, pinned=_original(settings))
+        for name in CAMERA[film.animation_mode]
+    }
+    changes = _changes(settings, count)
+    prompts = _prompts(film.animation_prompts)
+    frames = []
+    for number in range(count):
+        motion = None
+        if number:
+            kind = Motion2D if film.animation_mode == "2d" else Motion3D
+            motion = kind(**{name: series[number] for name, series in camera.items()})
+        # What is drawn from prompts is drawn by the film's seed, or every frame would have words of its own.
+        said = with_expanded_prompts(with_values(settings, prompts_at(prompts, number)))
+        single = with_values(said, {**_of_frame(settings, number), **changes[number]})
+        single = dataclasses.replace(single, animation=_no_film())
+        frames.append(Frame(number, single, motion, is_rendered(film, number)))
+    return tuple(frames)
+
+
+def check_frames(frames: tuple[Frame, ...]) -> Plan:
+    """Plan the first frame, and the first of each kind that follows; the plan of a frame that starts from another.
+
+    Raises `SettingsError` for what a frame could not be rendered with.
+    """
+    first = build_plan(frames[0].settings)
+    # What may be refused at one frame and not at another are prompts; numbers are checked already.
+    kinds = {
+        str((frame.settings.prompt, frame.settings.prompts)): frame for frame in reversed(frames[1:]) if frame.rendered
+    }
+    blank = Image.new("RGB", (first.width, first.height))
+    plans = [build_plan(*with_start(frame.settings, blank)) for frame in kinds.values()]
+    return plans[-1] if plans else first
+
+
+def with_start(settings: Settings, start: Image.Image | None) -> tuple[Settings, dict[str, bytes]]:
+    """Settings with a start picture, and its file by the name that they have for it."""
+    if start is None:
+        return settings, {}
+    given, files = named({"init_image": start})
+    return with_values(settings, given), files
+
+
+def is_rendered(film: AnimationConfig, number: int) -> bool:
+    """Whether a frame is diffused, and not blended of those around it."""
+    return not film.turbo_mode or number <= film.turbo_preroll or number % film.turbo_steps == 0
+
+
+def seed_of(settings: Settings, number: int) -> int:
+    """The seed of a frame."""
+    seed = int(settings.seed)
+    match settings.animation.seed_behavior:
+        case "fixed":
+            return seed
+        case "random":
+            return random.Random(f"{seed}, frame {number}").randrange(2**32) if number else seed
+        case "ladder":  # two up, one down
+            return seed + number // 2 + 2 * (number % 2)
+        case "alternate":
+            return seed + number % 2
+        case _:
+            return seed + number
+
+
+def _original(settings: Settings) -> bool:
+    return settings.compat == "disco57"
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what no film can be made of."""
+    film = settings.animation
+    if settings.n_batches * settings.batch_size != 1:
+        raise SettingsError(
+            f"n_batches={settings.n_batches} batch_size={settings.batch_size} ask for several pictures, but a film is "
+            "one a run; disco -m seed=0,1,2 renders several"
+        )
+    if film.animation_mode == "2d" and any(value <= 0 for value in values("zoom", film.zoom, film.max_frames)):
+        raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
+    steps = settings.sampler.steps
+    if count_of_steps("frames_skip_steps", film.frames_skip_steps, steps) >= steps:
+        raise SettingsError(f"frames_skip_steps={film.frames_skip_steps} leaves none of {steps} steps")
+
+
+def _of_frame(settings: Settings, number: int) -> dict[str, Any]:
+    """The settings of a frame that follow from its number alone, by name."""
+    film, steps = settings.animation, settings.sampler.steps
+    later: dict[str, Any] = {
+        "init_scale": film.frames_scale,
+        "skip_steps": count_of_steps("frames_skip_steps", film.frames_skip_steps, steps),
+    }
+    if not _original(settings):  # there Perlin noise takes the place of the frame before
+        later["perlin_init"] = False
+    return OF_THE_FILM | {"seed": seed_of(settings, number)} | (later if number else {})
+
+
+def _no_film() -> AnimationConfig:
+    """The group animation as a single picture has it."""
+    return AnimationConfig(**{name: spec.before for name, spec in specs().items() if spec.group == "animation"})
+
+
+# By frame
+
+
+def _prompts(given: Any) -> list[tuple[int, Any]]:
+    """The prompts by the frame from which they hold, in order."""
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"animation_prompts is {given!r}, but must be prompts by frame, such as {{0: a boat}}")
+    found = {}
+    for frame, texts in given.items():
+        if not (str(frame).isascii() and str(frame).isdecimal()):
+            raise SettingsError(f"animation_prompts has the key {frame!r}, but keys are frames, such as 0 and 40")
+        if not isinstance(texts, str) and not (
+            isinstance(texts, tuple | list) and texts and all(isinstance(text, str) for text in texts)
+        ):
+            raise SettingsError(
+                f"animation_prompts has {texts!r} at frame {frame}, but takes a text, or a list of them"
+            )
+        found[int(frame)] = texts
+    return sorted(found.items())
+
+
+def prompts_at(prompts: list[tuple[int, Any]], number: int) -> dict[str, Any]:
+    """The settings that give a frame its prompts: those of the last key so far, or of the first to come."""
+    if not prompts:
+        return {}
+    held = [texts for frame, texts in prompts if frame <= number] or [prompts[0][1]]
+    texts = held[-1]
+    return {"prompt": texts, "prompts": None} if isinstance(texts, str) else {"prompt": None, "prompts": tuple(texts)}
+
+
+def _changes(settings: Settings, count: int) -> list[dict[str, Any]]:
+    """What by_frame says of each frame: values by name."""
+    film = settings.animation
+    series = {}
+    for name, given in film.by_frame.items():
+        spec = specs().get(name.rpartition(".")[2])
+        if (
+            spec is None
+            or spec.group in ("animation", "output", "machine")
+            or not (spec.timed or spec.type in (int, float))
+        ):
+            raise SettingsError(
+                f"by_frame names {name!r}, but takes settings of a frame that are numbers, such as tv_scale"
+            )
+        series[spec.name] = [
+            _checked(spec, value, number)
+            for number, value in enumerate(values(f"by_frame.{name}", given, count, film.interp_spline))
+        ]
+    return [{name: each[number] for name, each in series.items()} for number in range(count)]
+
+
+def _checked(spec: Spec, value: float, number: int) -> float | int:
+    """The value at a frame, whole where the setting takes whole numbers."""
+    whole = spec.integer or spec.type is int
+    value = round(value) if whole else value
+    low = -math.inf if spec.low is None else spec.low
+    high = math.inf if spec.high is None else spec.high
+    if not low <= value <= high:
+        raise SettingsError(
+            f"by_frame makes {spec.name} {value:g} at frame {number}, but it must be from {low:g} to {high:g}"
+        )
+    return value

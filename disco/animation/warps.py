@@ -1,0 +1,90 @@
+"""The picture that a frame starts from: the frame before as the camera moved it, on 8 bits like any picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from disco.animation.camera import Origin, moved_2d, moved_3d, plane
+from disco.animation.colour import matched
+from disco.animation.motion import Motion2D, Motion3D
+from disco.animation.sampling import sample
+from disco.diffusion.images import to_tensor
+from disco.errors import SettingsError
+from disco.planning.inputs import InputPicture, read_input
+from disco.run.folder.pictures import to_image
+from disco.settings.config import Settings
+from disco.settings.schema import AnimationConfig
+
+#: How much nearer than the plane white is in a depth map, and how much farther black.
+NEARER, FARTHER = 1.5, 0.5
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What pictures of one film are moved by.
+
+    film: how they are read, and what comes into view. depth: [H, W], how far things are; None in the plane.
+    original: as the original does it, where that differs.
+    """
+
+    film: AnimationConfig
+    depth: Tensor | None
+    original: bool
+
+    def origin(self, motion: Motion2D | Motion3D, height: int, width: int) -> Origin:
+        """Where the pixels of a moved picture were."""
+        if isinstance(motion, Motion2D):
+            return moved_2d(motion, height, width, original=self.original)
+        assert self.depth is not None
+        return moved_3d(motion, self.depth, self.film.fov, original=self.original)
+
+    def moved(self, picture: Image.Image, motion: Motion2D | Motion3D) -> Image.Image:
+        """A picture after a move of the camera."""
+        origin = self.origin(motion, picture.height, picture.width)
+        values = to_tensor(picture)[None].double()
+        return to_image(sample(values, origin.where, self.film.sampling_mode, self.film.padding_mode)[0])
+
+
+def camera_of(settings: Settings, height: int, width: int) -> Camera:
+    """The camera of a film of this size. Raises `SettingsError` where its depth map cannot be read."""
+    film = settings.animation
+    depth = None
+    if film.animation_mode == "3d":
+        source = depth_input(film)
+        depth = (
+            torch.full((height, width), plane(film.fov), dtype=torch.float64)
+            if source is None
+            else depth_of(source.open(), height, width, film.fov)
+        )
+    return Camera(film, depth, settings.compat == "disco57")
+
+
+def depth_input(film: AnimationConfig) -> InputPicture | None:
+    """The depth map that a film names, if any."""
+    return None if film.animation_mode != "3d" or film.depth == "plane" else read_input("depth", film.depth)
+
+
+def depth_of(picture: Image.Image, height: int, width: int, fov: float) -> Tensor:
+    """A grey picture as depths [H, W]: mid grey is the plane, white 1.5 times nearer, black twice as far.
+
+    Levels between are linear in the reciprocal of depth, as depth estimates are.
+    """
+    grey = picture.convert("L").resize((width, height), Image.Resampling.BICUBIC)
+    nearness = to_tensor(grey.convert("RGB"))[0].double()
+    return plane(fov) / (1 + torch.where(nearness > 0, NEARER - 1, 1 - FARTHER) * nearness)
+
+
+def blended(new: Image.Image, old: Image.Image, share: float) -> Image.Image:
+    """`share` of one picture over another of its size, level by level."""
+    if new.size != old.size:
+        raise SettingsError(f"frames of {new.size} and {old.size} pixels cannot be blended")
+    return to_image(torch.lerp(to_tensor(old).double(), to_tensor(new).double(), share))
+
+
+def with_colours_of(picture: Image.Image, other: Image.Image) -> Image.Image:
+    """A picture with another's colours."""
+    return to_image(matched(to_tensor(picture)[None].double(), to_tensor(other)[None].double())[0])

@@ -1,0 +1,198 @@
+"""Films: the order in which frames are made of one another, and that a film which stops goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from disco import SettingsError, animate
+from disco.animation.api import resume_film
+from disco.animation.film import FilmLoop
+from disco.animation.frames import frames_of
+from disco.animation.warps import camera_of
+from disco.run.jobs import Job
+from support.plans import settings_with
+
+SMALL: dict[str, Any] = dict(
+    steps=5, width=32, height=32, cut_overview=1, cut_innercut=1, frames_skip_steps=2, frames_scale=100, metrics=False
+)
+PROMPT = "a red star"
+
+
+def frame_files(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((folder / "frames").glob("*.png"))]
+
+
+# The chain of frames
+
+
+def drawn(number: int, start: np.ndarray | None) -> np.ndarray:
+    """Stands for a run: a picture that depends on its frame and its start."""
+    noise = np.random.default_rng(number).integers(0, 256, (24, 32, 3))
+    return (noise if start is None else (2 * noise + 3 * start.astype(int)) // 5).astype(np.uint8)
+
+
+def by_the_loop(**values: Any) -> list[np.ndarray]:
+    settings = settings_with(**values)
+    frames = frames_of(settings)
+    loop, chain, shown = FilmLoop(settings, frames, camera_of(settings, 24, 32)), None, []
+
+    def render(job: Job) -> Image.Image:
+        (start,) = [np.asarray(Image.open(io.BytesIO(data))) for data in job.pictures.values()] or [None]
+        return Image.fromarray(drawn(int(job.name), start))
+
+    for frame in frames:
+        chain = loop.next(frame, chain, render)
+        shown.append(np.asarray(chain.shown))
+    return shown
+
+
+def test_in_the_plane_each_frame_starts_from_the_one_before_as_the_original_warps_it():
+    ours = by_the_loop(animation_mode="2d", max_frames=5, angle=10, zoom=1.1, translation_x=2, compat="disco57",
+                       padding_mode="wrap", sampling_mode="bilinear")  # fmt: skip
+    turn = np.vstack([cv2.getRotationMatrix2D((16, 12), 10, 1.1), [0, 0, 1]])
+    matrix = turn @ [[1, 0, 2], [0, 1, 0], [0, 0, 1]]
+    for number in range(5):
+        start = None
+        if number:
+            start = cv2.warpPerspective(ours[number - 1], matrix, (32, 24), borderMode=cv2.BORDER_WRAP)
+        # OpenCV rounds places to 1/32 of a pixel; noise, of which a render is made here, changes much in that.
+        away = np.abs(ours[number].astype(int) - drawn(number, start))
+        assert away.mean() < 1.5, number
+
+
+def moved_as_the_original(picture: np.ndarray, motion: dict[str, float], fov: float) -> np.ndarray:
+    """transform_image_3d of the original by its formulas, over a plane, and back to bytes."""
+    height, width = picture.shape[:2]
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    focal = 1 / np.tan(np.radians(fov) / 2)
+    points = np.stack([x, y, np.full_like(x, focal)], -1).reshape(-1, 3)
+    turn = Rotation.from_euler("XYZ", [motion["rotation_3d_x"], motion["rotation_3d_y"], 0], degrees=True).as_matrix()
+    after = points @ turn + np.array([-motion["translation_x"], 0, -motion["translation_z"]]) / 200
+    offset = focal * (after[:, :2] / after[:, 2:] - points[:, :2] / points[:, 2:])
+    grid = F.affine_grid(torch.eye(2, 3, dtype=torch.float64)[None], [1, 1, height, width], align_corners=False)
+    grid = grid - torch.from_numpy(offset).reshape(1, height, width, 2)
+    values = torch.from_numpy(picture).double().permute(2, 0, 1)[None] / 255
+    moved = F.grid_sample(values, grid, "bicubic", "border", align_corners=False)[0].clamp(0, 1)
+    return (moved * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def test_turbo_in_space_blends_as_the_original_does():
+    motion = {"translation_x": 3.0, "translation_z": 8.0, "rotation_3d_x": 1.0, "rotation_3d_y": -2.0}
+    steps, preroll = 3, 2
+    ours = by_the_loop(
+        animation_mode="3d", max_frames=9, turbo_mode=True, turbo_steps=steps, turbo_preroll=preroll,
+        padding_mode="border", sampling_mode="bicubic", compat="disco57", **motion,
+    )  # fmt: skip
+
+    def blend(new: np.ndarray, share: float, old: np.ndarray) -> np.ndarray:
+        return cv2.addWeighted(new, share, old, 1 - share, 0.0)
+
+    previous = old = drawn(0, None)
+    for number in range(9):
+        if number == 0:
+            shown = previous
+        else:
+            scaled = moved_as_the_original(previous, motion, 40)
+            if number == preroll:
+                old = scaled
+            elif number > preroll:
+                old = moved_as_the_original(old, motion, 40)
+            if number > preroll and number % steps:
+                shown, previous = blend(scaled, (number % steps + 1) / steps, old), scaled
+            else:
+                old = scaled
+                previous = drawn(number, scaled)
+                shown = blend(previous, 1 / steps, scaled)
+        away = np.abs(ours[number].astype(int) - shown)
+        assert away.max() <= 1 and away.mean() < 0.01, number
+
+
+def test_colours_of_frames_are_kept_where_asked():
+    values = {"animation_mode": "2d", "max_frames": 4, "zoom": 1}
+    first, kept = by_the_loop(**values), by_the_loop(**values, color_coherence="first")
+    assert np.array_equal(first[0], kept[0]) and not np.array_equal(first[3], kept[3])
+
+
+# Whole films
+
+
+def test_a_film_is_its_frames(tmp_path):
+    film = animate(PROMPT, folder=tmp_path, animation="2d", max_frames=3, **SMALL)
+    assert [path.name for path in film.frames] == ["0000.png", "0001.png", "0002.png"]
+    assert json.loads((tmp_path / "animation.json").read_text())["status"] == "finished"
+    with av.open(str(film.path)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 3
+    first, second, third = (np.asarray(Image.open(path)).astype(int) for path in film.frames)
+    assert np.abs(second - third).mean() < np.abs(first - np.random.default_rng(0).permutation(first)).mean()
+
+
+def test_a_longer_film_keeps_its_frames_and_another_keyframe_begins_where_it_touches(tmp_path):
+    animate(PROMPT, folder=tmp_path, animation="2d", max_frames=3, zoom=1.02, **SMALL)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "jobs").glob("*/run.json")}
+    resume_film(tmp_path, ["animation.max_frames=4"])
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    longer = frame_files(tmp_path)
+    assert len(longer) == 4
+    resume_film(tmp_path, ["animation.zoom='0:(1.02), 2:(1.02), 3:(1.3)'"])
+    changed = frame_files(tmp_path)
+    assert changed[:3] == longer[:3] and changed[3] != longer[3]
+    animate(
+        PROMPT, folder=tmp_path / "whole", animation="2d", max_frames=4, zoom="0:(1.02), 2:(1.02), 3:(1.3)", **SMALL
+    )
+    assert frame_files(tmp_path / "whole") == changed
+
+
+KILLED = """
+import os, signal, sys
+import disco.run.jobs as jobs
+from disco.run.jobs import Sequence
+from disco.animation.film import render_film
+from disco.settings.config import from_dict
+import json
+from pathlib import Path
+steps = [0]
+def kill(event):
+    steps[0] += 1
+    if steps[0] == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+settings = from_dict(json.loads(Path(sys.argv[3]).read_text()))
+render_film(settings, Path(sys.argv[1]), quiet=True, on_step=kill)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, 7, 9])
+def test_a_film_that_was_killed_ends_in_the_same_bits(tmp_path, step):
+    whole = animate(PROMPT, folder=tmp_path / "whole", animation="2d", max_frames=3, state_rate=1, **SMALL)
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(json.loads((tmp_path / "whole" / "animation.json").read_text())["settings"]))
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "film"), str(step), str(settings)])
+    assert done.returncode == -signal.SIGKILL
+    film = resume_film(tmp_path / "film")
+    assert len(film.frames) == len(whole.frames)
+    assert frame_files(tmp_path / "film") == frame_files(tmp_path / "whole")
+    assert os.path.exists(film.path or "")
+
+
+def test_what_makes_no_film_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="animation is none, which makes no film"):
+        animate(PROMPT, folder=tmp_path / "film", **SMALL)
+    with pytest.raises(SettingsError, match="holds no film"):
+        resume_film(tmp_path)
+    assert not list(tmp_path.iterdir())
