@@ -19,11 +19,12 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from disco.animation.api import animate
+    from disco.enlarge.api import enlarge_picture
     from disco.run.api import render, resume
 
     __version__: str
 
-__all__ = ["RenderError", "SettingsError", "__version__", "animate", "render", "resume"]
+__all__ = ["RenderError", "SettingsError", "__version__", "animate", "enlarge_picture", "render", "resume"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from disco.animation.api import animate
 
         return animate
+    if name == "enlarge_picture":
+        from disco.enlarge.api import enlarge_picture
+
+        return enlarge_picture
     if name == "__version__":
         from disco.version import version
 

@@ -91,7 +91,7 @@ def typed_in(line: Line, words: Sequence[str], clip_models: Sequence[str] | None
 
 def _replay(line: Line) -> list[str]:
     """The overrides that make a picture's or run's settings again, those of the line in place of its own."""
-    from disco.cli.again import overrides_again
+    from disco.run.again import overrides_again
 
     if len(line.words) < 2:
         raise SettingsError("replay needs a file: disco replay PICTURE.png, or disco replay RUN/run.json")

@@ -43,6 +43,9 @@ KIND = "enlarge"
 #: The picture that is made.
 PICTURE = "enlarged.png"
 
+#: The most times.
+MOST = 16
+
 #: How the pixels of tiles that lie over one another become one.
 SEAMS = ("weights", "gradient")
 
@@ -246,6 +249,8 @@ def declare(
 
     Raises SettingsError, one line, for what cannot be enlarged so.
     """
+    if not isinstance(by, int) or not 2 <= by <= MOST:
+        raise SettingsError(f"by is {by!r}, but must be a whole number from 2 to {MOST}")
     if seam not in SEAMS:
         raise SettingsError(f"seam is {seam!r}, but must be one of {', '.join(SEAMS)}")
     source = examine(path)
@@ -256,8 +261,9 @@ def declare(
     plan = plan_of(first)
     side = min(plan.width, plan.height)
     shared = side // 4 if overlap is None else overlap
-    if not 0 <= shared <= side // 2:
-        raise SettingsError(f"overlap is {shared}, but must be from 0 to {side // 2}, half of a tile's shorter side")
+    if not isinstance(shared, int) or not 0 <= shared <= side // 2:
+        most = f"{side // 2}, half of a tile's shorter side"
+        raise SettingsError(f"overlap is {shared!r}, but must be a number of pixels from 0 to {most}")
     resolved = with_values(settings, {"width": plan.width, "height": plan.height})
     return dataclasses.replace(first, settings=resolved, overlap=shared, weights=_weights(plan, upscaler))
 

@@ -154,7 +154,7 @@ def test_interrupted_in_a_tile_it_says_how_to_go_on(rendered, tmp_path):
 
 def test_what_cannot_be_enlarged(picture, tmp_path):
     for given, said in (
-        (dict(overlap=9), "overlap is 9, but must be from 0 to 8"),
+        (dict(overlap=9), "overlap is 9, but must be a number of pixels from 0 to 8"),
         (dict(seam="glue"), "seam is 'glue', but must be one of weights, gradient"),
         (dict(upscaler=str(tmp_path / "nowhere.pth")), "there is no such file"),
         (dict(prompt=None), "prompt"),

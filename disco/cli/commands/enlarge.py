@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from disco.cli.line import read_line
 from disco.errors import SettingsError
-from disco.settings.overrides import from_arguments, from_python, is_sweep
+from disco.settings.overrides import from_arguments
 from disco.settings.paths import check_working_directory
 
 if TYPE_CHECKING:
@@ -36,40 +36,6 @@ USAGE = "disco enlarge PICTURE by=4 [upscaler=lanczos|none|FILE] [overlap=N] [se
 
 #: What is the verb's own among its words; all others are settings.
 OWN = re.compile(r"(?P<name>by|upscaler|overlap|seam)=(?P<value>.*)", re.DOTALL)
-
-#: The most times.
-MOST = 16
-
-#: Settings of tiles that are not the picture's: a tile has no symmetry of its own, is no draft, and leaves no film.
-TILES: dict[str, Any] = {
-    "n_batches": 1,
-    "batch_size": 1,
-    "model.tile": "none",
-    "guidance.symmetry_loss_scale": 0,
-    "sampler.use_horizontal_symmetry": False,
-    "sampler.use_vertical_symmetry": False,
-    "sampler.use_diagonal_symmetry": False,
-    "sampler.use_antidiagonal_symmetry": False,
-    "sampler.use_radial_symmetry": False,
-    "sampler.skip_steps": "80%",
-    "sampler.skip_end_steps": 0,
-    "init.init_image": None,
-    "init.perlin_init": False,
-    "output.display_rate": 0,
-    "output.intermediate_saves": 0,
-    "output.video": "none",
-    "output.metrics": False,
-    "output.tensorboard": False,
-}
-
-#: What of that may not be typed, and why not.
-REFUSED = {
-    "init_image": "the tiles start from the picture",
-    "perlin_init": "the tiles start from the picture",
-    "n_batches": "one picture is made",
-    "batch_size": "one picture is made",
-    "tile": "a tile goes on in its neighbours",
-}
 
 
 @dataclass(frozen=True)
@@ -134,55 +100,22 @@ def read_words(words: Sequence[str]) -> Asked:
             own[match["name"]] = match["value"]
     if "by" not in own:
         raise SettingsError(f"enlarge needs to know how many times, such as by=2: {USAGE}")
-    if not re.fullmatch(r"\d{1,3}", own["by"], re.ASCII) or not 2 <= int(own["by"]) <= MOST:
-        raise SettingsError(f"by is {own['by']!r}, but must be a whole number from 2 to {MOST}")
-    own["by"] = int(own["by"])
-    if "overlap" in own:
-        if not re.fullmatch(r"\d{1,5}", own["overlap"], re.ASCII):
-            raise SettingsError(f"overlap is {own['overlap']!r}, but must be a number of pixels")
-        own["overlap"] = int(own["overlap"])
+    for name in {"by", "overlap"} & own.keys():
+        own[name] = int(own[name]) if re.fullmatch(r"\d{1,9}", own[name], re.ASCII) else own[name]
     return Asked(picture, own, line)
 
 
 def settings_for(asked: Asked) -> Settings:
-    """The settings of the tiles: the picture's own, over them those of a tile, over both those that were typed."""
-    from disco.cli.again import overrides_again
+    """The settings of the tiles: see `disco.enlarge.settings.settings_from`."""
     from disco.cli.render import say
-    from disco.planning.images import open_image
-    from disco.run.folder.reading import read_record
-    from disco.settings.config import compose, without_hydra
+    from disco.enlarge.settings import settings_from
 
     line = asked.line
 
     def read(clip_models: Sequence[str] | None = None) -> list[str]:
-        typed = from_arguments(line.words, line.texts, clip_models=clip_models)
-        for override in typed:
-            name = override.partition("=")[0].lstrip("+~").rpartition(".")[2]
-            if name in REFUSED:
-                raise SettingsError(f"{override} is given, but {REFUSED[name]}; leave it out")
-            if is_sweep(override):
-                raise SettingsError(f"{override} holds several values, but one picture is made; give one")
-        return typed
+        return [*from_arguments(line.words, line.texts, clip_models=clip_models), *line.searchpath]
 
-    try:
-        read_record(asked.picture)
-        known = True
-    except SettingsError:
-        known = False
-    if known:
-        overrides = overrides_again(
-            asked.picture, line.words, read, verb="enlarge", say=say, changed=TILES, config_name=line.config_name
-        )
-    else:
-        typed = read()
-        given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
-        usual = {name: value for name, value in TILES.items() if name.rpartition(".")[2] not in given}
-        overrides = [*from_python(usual), *typed]
-    found = without_hydra(compose([*overrides, *line.searchpath], config_name=line.config_name))
-    if not known and found.prompt is None and found.prompts is None and not found.image_prompts:
-        open_image(asked.picture, "picture")  # of a file that is no picture that is to be said first
-        raise SettingsError(f"{asked.picture!r} does not say what it shows, as pictures of disco do; give prompt=...")
-    return found
+    return settings_from(asked.picture, line.words, read, say=say, config_name=line.config_name)
 
 
 def folder_of(enlargement: Enlargement) -> Path:

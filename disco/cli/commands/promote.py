@@ -34,8 +34,8 @@ def run(words: list[str]) -> int:
     line = read_line(words)
     if not line.words or line.multirun or line.shows or line.texts or line.from_file:
         raise SettingsError(f"promote takes the folder of a scan, and seeds of its drafts: {USAGE}")
-    from disco.cli.again import overrides_again
     from disco.cli.render import render_study, say
+    from disco.run.again import overrides_again
     from disco.settings.config import compose
     from disco.study.declare import check_one_axis
     from disco.study.drafts import check_seeds

@@ -82,11 +82,14 @@ def test_the_folder_is_the_same_for_the_same(ours, tmp_path):
     [
         ([], "enlarge takes one picture: disco enlarge PICTURE by=4"),
         (["OURS"], "enlarge needs to know how many times, such as by=2"),
-        (["OURS", "by=0"], "by is '0', but must be a whole number from 2 to 16"),
+        (["OURS", "by=0"], "by is 0, but must be a whole number from 2 to 16"),
         (["OURS", "by=1.5"], "by is '1.5', but must be a whole number from 2 to 16"),
         (["OURS", "by=2", "by=4"], "by is given twice"),
-        (["OURS", "by=2", "overlap=-1"], "overlap is '-1', but must be a number of pixels"),
-        (["OURS", "by=2", "overlap=9"], "overlap is 9, but must be from 0 to 8, half of a tile's shorter side"),
+        (["OURS", "by=2", "overlap=-1"], "overlap is '-1', but must be a number of pixels from 0 to 8"),
+        (
+            ["OURS", "by=2", "overlap=9"],
+            "overlap is 9, but must be a number of pixels from 0 to 8, half of a tile's",
+        ),
         (["OURS", "by=2", "seam=tape"], "seam is 'tape', but must be one of weights, gradient"),
         (["OURS", "by=2", "upscaler=esrgan"], "upscaler='esrgan': there is no such file; give lanczos, none, or"),
         (["OURS", "by=2", "init_image=a.png"], "but the tiles start from the picture; leave it out"),
