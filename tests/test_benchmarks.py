@@ -8,8 +8,10 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,11 +41,15 @@ def figures(tree: dict[str, Any]) -> Iterator[float]:
 
 
 def test_every_benchmark_is_tested():
-    assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == {*QUICK, "drafts"}
+    assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == {
+        *QUICK,
+        "drafts",
+        "enlarge",
+    }
 
 
-def neighbours() -> Any:
-    spec = importlib.util.spec_from_file_location("neighbours", BENCHMARKS / "neighbours.py")
+def module_of(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -51,7 +57,7 @@ def neighbours() -> Any:
 
 
 def test_ways_to_use_the_cores_are_compared_in_turns():
-    module, asked = neighbours(), []
+    module, asked = module_of("neighbours"), []
 
     class Worker:
         def __init__(self, way, settings):
@@ -75,7 +81,7 @@ def test_ways_to_use_the_cores_are_compared_in_turns():
 
 def test_a_worker_tells_the_mean_of_the_steps_that_it_was_asked_for(capsys):
     ran = []
-    neighbours().serve(lambda: ran.append(1), ["2\n", "3\n"])
+    module_of("neighbours").serve(lambda: ran.append(1), ["2\n", "3\n"])
     assert len(ran) == 1 + 3 + 4 and len([float(line) for line in capsys.readouterr().out.split()]) == 2
 
 
@@ -124,3 +130,38 @@ def test_drafts_are_ranked_and_likened(tmp_path, monkeypatch, capsys):
             for figure in ("spearman", "ssim"):
                 mean, low, high = told[name][noise][figure]
                 assert -1 <= low <= mean <= high <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_enlargements_are_measured(tmp_path, monkeypatch, capsys):
+    """Figures may lie on either side of zero, so each is held to its interval; the kill is for real."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    words = ["width=32", "height=32", "strength=0.4", "cut_overview=2", "cut_innercut=2"]
+    monkeypatch.setattr(sys, "argv", ["enlarge", "--size", "smoke", *words])
+    monkeypatch.delitem(sys.modules, "enlarge", raising=False)
+    try:
+        importlib.import_module("enlarge").main()
+    finally:
+        sys.modules.pop("enlarge", None)
+    told = json.loads(capsys.readouterr().out)
+    for name, figure in (("border", "enlarged"), ("judge", "gain"), ("detail", "gain"), ("time", "by_steps")):
+        mean, low, high = told[name][figure]
+        assert low <= mean <= high
+    assert told["time"]["by_steps"][0] > 1 and told["kills"] == {"count": 1, "same": True}
+    assert 0.8 < told["memory"]["ratio"] < 1.2
+
+
+def test_steps_across_borders_are_told_from_others():
+    enlarge = module_of("enlarge")
+    levels = np.zeros((8, 12))
+    levels[:, 5:] = 30  # a seam beside column 5, and nothing else
+    borders = SimpleNamespace(
+        rows=(SimpleNamespace(start=0, end=8),),
+        columns=(SimpleNamespace(start=0, end=8), SimpleNamespace(start=5, end=12)),
+    )
+    at, off = enlarge.steps_across(levels, borders)
+    assert at == 15 / 2 and off == 0  # one of two borders, on one of two axes
+    borders.columns = (SimpleNamespace(start=0, end=4), SimpleNamespace(start=2, end=12))
+    at, off = enlarge.steps_across(levels, borders)
+    assert at == 0 and off == 30 / 9 / 2

@@ -9,10 +9,11 @@ from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.run.again import overrides_again
 from disco.run.folder.reading import read_record
-from disco.settings.config import Settings, compose, without_hydra
+from disco.settings.config import Settings, compose, defaults, without_hydra
 from disco.settings.overrides import from_python, is_sweep
 
-#: What of a tile is not the picture's: it has no symmetry of its own, is no draft, and leaves no film.
+#: What of a tile is not the picture's, beside all that concerns an init: it has no symmetry of its own, is no draft,
+#: and leaves no film.
 TILES: dict[str, Any] = {
     "n_batches": 1,
     "batch_size": 1,
@@ -23,16 +24,17 @@ TILES: dict[str, Any] = {
     "sampler.use_diagonal_symmetry": False,
     "sampler.use_antidiagonal_symmetry": False,
     "sampler.use_radial_symmetry": False,
-    "sampler.skip_steps": "80%",
+    "sampler.skip_steps": 0,
     "sampler.skip_end_steps": 0,
-    "init.init_image": None,
-    "init.perlin_init": False,
     "output.display_rate": 0,
     "output.intermediate_saves": 0,
     "output.video": "none",
     "output.metrics": False,
     "output.tensorboard": False,
 }
+
+#: How much of a tile is drawn anew, where neither strength nor skip_steps is given.
+STRENGTH = 0.2
 
 #: What of that may not be given, and why not.
 REFUSED = {
@@ -70,21 +72,29 @@ def settings_from(
                 raise SettingsError(f"{override} holds several values, but one picture is made; give one")
         return given
 
-    known = _carries_settings(picture)
+    known, usual = _carries_settings(picture), usual_values()
     if known:
         overrides = overrides_again(
-            picture, words, checked, verb="enlarge", say=say, changed=TILES, config_name=config_name
+            picture, words, checked, verb="enlarge", say=say, changed=usual, config_name=config_name
         )
     else:
         given = checked()
         names = set(map(name_of, given))
-        usual = {name: value for name, value in TILES.items() if name.rpartition(".")[2] not in names}
-        overrides = [*from_python(usual), *given]
+        own = {name: value for name, value in usual.items() if name.rpartition(".")[2] not in names}
+        overrides = [*from_python(own), *given]
+    if any(override.partition("=")[0].endswith("skip_steps") for override in checked()):
+        overrides = [override for override in overrides if override != f"init.strength={STRENGTH}"]
     found = without_hydra(compose(overrides, config_name=config_name))
     if not known and found.prompt is None and found.prompts is None and not found.image_prompts:
         open_image(picture, "picture")  # of a file that is no picture that is to be said first
         raise SettingsError(f"{picture!r} does not say what it shows, as pictures of disco do; give prompt=...")
     return found
+
+
+def usual_values() -> dict[str, Any]:
+    """What tiles have unless something else is given, by full name."""
+    init = {name: value for name, value in defaults().items() if name.startswith("init.")}
+    return {**init, **TILES, "init.strength": STRENGTH}
 
 
 def name_of(override: str) -> str:

@@ -56,14 +56,19 @@ def test_settings_come_from_the_picture_and_are_those_of_a_tile(ours):
     assert found.sampler.eta == 0.5 and found.sampler.steps == 20 and found.model.height == 24
     assert found.n_batches == 1 and found.sampler.skip_end_steps == 0 and found.model.tile == "none"
     assert not found.sampler.use_horizontal_symmetry and found.guidance.symmetry_loss_scale == 0
-    assert not found.init.perlin_init and str(found.sampler.skip_steps).endswith("%")
+    assert not found.init.perlin_init and found.sampler.skip_steps == 0 and 0 < found.init.strength < 0.5
     assert found.output.video == "none" and found.output.metrics is False
 
 
 def test_what_is_typed_takes_the_place_of_both(ours, foreign):
     for picture in (ours, foreign):
         found = settings_for(read_words([picture, "by=2", "skip_steps=50%", "a green tree", "width=32"]))
-        assert found.sampler.skip_steps == "50%" and found.prompt == "a green tree" and found.model.width == 32
+        assert (
+            found.sampler.skip_steps == "50%"
+            and found.init.strength is None
+            and found.prompt == "a green tree"
+            and found.model.width == 32
+        )
 
 
 def test_the_folder_is_the_same_for_the_same(ours, tmp_path):
@@ -116,7 +121,7 @@ def test_a_dry_run_says_tiles_seconds_and_memory(ours, tmp_path, monkeypatch, ca
     assert main(["enlarge", ours, "by=3", "--dry-run", "threads=1"]) == 0
     size, tiles, time, memory = capsys.readouterr().out.splitlines()
     assert size.startswith("48 x 72 pixels, 3 times as many each way, in ")
-    assert tiles == "16 tiles of 16 x 24 pixels, 4 x 4, 4 steps each, 0 done"
+    assert tiles == "16 tiles of 16 x 24 pixels, 4 x 4, 4 steps each, 0 done"  # strength 0.2 of 20 steps
     assert time.startswith("time: about ") and memory.startswith("memory: at most ")
     assert not (tmp_path / "runs").exists()
 
