@@ -34,7 +34,7 @@ TILES: dict[str, Any] = {
 }
 
 #: How much of a tile is drawn anew, where neither strength nor skip_steps is given.
-STRENGTH = 0.2
+STRENGTH = 0.1
 
 #: What of that may not be given, and why not.
 REFUSED = {

@@ -2,7 +2,7 @@
 
 The picture is scaled up, and rendered again tile by tile, with the scaled-up picture as the tiles' init. Prompts and
 settings are those that the picture carries; one without any needs a prompt. Settings that are typed take their place:
-strength says how much is drawn anew (0.2 unless it or skip_steps is given; more invents more), and width and height are
+strength says how much is drawn anew (0.1 unless it or skip_steps is given; more invents more), and width and height are
 those of a tile.
 
 upscaler=lanczos scales up by Lanczos's filter, none makes every pixel a square, and the path of a model file scales up

@@ -121,7 +121,7 @@ def test_a_dry_run_says_tiles_seconds_and_memory(ours, tmp_path, monkeypatch, ca
     assert main(["enlarge", ours, "by=3", "--dry-run", "threads=1"]) == 0
     size, tiles, time, memory = capsys.readouterr().out.splitlines()
     assert size.startswith("48 x 72 pixels, 3 times as many each way, in ")
-    assert tiles == "16 tiles of 16 x 24 pixels, 4 x 4, 4 steps each, 0 done"  # strength 0.2 of 20 steps
+    assert tiles == "16 tiles of 16 x 24 pixels, 4 x 4, 2 steps each, 0 done"  # strength 0.1 of 20 steps
     assert time.startswith("time: about ") and memory.startswith("memory: at most ")
     assert not (tmp_path / "runs").exists()
 
