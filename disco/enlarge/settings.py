@@ -12,8 +12,8 @@ from disco.run.folder.reading import read_record
 from disco.settings.config import Settings, compose, defaults, without_hydra
 from disco.settings.overrides import from_python, is_sweep
 
-#: What of a tile is not the picture's, beside all that concerns an init: it has no symmetry of its own, is no draft,
-#: and leaves no film.
+#: What of a tile is not the picture's, beside all that concerns an init and a film: it has no symmetry of its own, is
+#: no draft, and leaves its picture alone.
 TILES: dict[str, Any] = {
     "n_batches": 1,
     "batch_size": 1,
@@ -40,6 +40,7 @@ STRENGTH = 0.1
 REFUSED = {
     "init_image": "the tiles start from the picture",
     "perlin_init": "the tiles start from the picture",
+    "animation_mode": "one picture is made",
     "n_batches": "one picture is made",
     "batch_size": "one picture is made",
     "tile": "a tile goes on in its neighbours",
@@ -93,8 +94,8 @@ def settings_from(
 
 def usual_values() -> dict[str, Any]:
     """What tiles have unless something else is given, by full name."""
-    init = {name: value for name, value in defaults().items() if name.startswith("init.")}
-    return {**init, **TILES, "init.strength": STRENGTH}
+    usual = {name: value for name, value in defaults().items() if name.startswith(("init.", "animation."))}
+    return {**usual, **TILES, "init.strength": STRENGTH}
 
 
 def name_of(override: str) -> str:

@@ -32,6 +32,7 @@ OWN = {
     "skip_steps": 3,
     "clamp_max": 0.2,
     "video": "gif",
+    "animation_mode": "2d",
 }
 
 
@@ -57,7 +58,7 @@ def test_settings_come_from_the_picture_and_are_those_of_a_tile(ours):
     assert found.n_batches == 1 and found.sampler.skip_end_steps == 0 and found.model.tile == "none"
     assert not found.sampler.use_horizontal_symmetry and found.guidance.symmetry_loss_scale == 0
     assert not found.init.perlin_init and found.sampler.skip_steps == 0 and 0 < found.init.strength < 0.5
-    assert found.output.video == "none" and found.output.metrics is False
+    assert found.animation.animation_mode == "none" and found.output.video == "none" and found.output.metrics is False
 
 
 def test_what_is_typed_takes_the_place_of_both(ours, foreign):
