@@ -20,7 +20,7 @@ from disco.run.faults import fault_of, in_a_line, notes_on_gradients
 from disco.run.folder.earlier import Earlier
 from disco.run.folder.pictures import to_image
 from disco.run.folder.run_folder import RunFolder
-from disco.run.progress import Progress
+from disco.run.progress import Progress, weight_of
 from disco.run.record import record_of
 from disco.run.results import Picture, Run, measured, read_picture
 from disco.run.resuming import Resumed
@@ -156,7 +156,8 @@ class RunLoop:
         """Render these batches."""
         plan, device = self.plan, self.setup.device
         state = self.resumed.state if self.resumed else None
-        with Progress(len(batches) * len(plan.steps) - (state.done if state else 0), self.listeners.quiet) as bar:
+        weights = [weight_of(step) for step in plan.steps] * len(batches)
+        with Progress(weights[state.done if state else 0 :], self.listeners.quiet) as bar:
             if self.setup.compiling:
                 bar.begin("compiling, once for each shape")
             for numbers in batches:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import io
 import sys
 
-from disco.run.progress import Progress
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from disco.run.progress import Pace, Progress, weight_of
+from support.plans import plan
 
 
 class Terminal(io.StringIO):
@@ -40,3 +45,65 @@ def test_the_bar_says_what_comes_before_the_first_step(monkeypatch):
         progress.step()
         progress.step()
     assert "compiling" not in sys.stderr.getvalue()[before:]
+
+
+# How long the rest takes
+
+
+def paced(weights: list[float], seconds: list[float], after: int) -> tuple[float, float]:
+    """Seconds left as foretold after so many steps, and as they come."""
+    now = [0.0]
+    pace = Pace(weights, lambda: now[0])
+    pace.begin()
+    for each in seconds[:after]:
+        now[0] += each
+        pace.step()
+    assert pace.seconds_left is not None
+    return pace.seconds_left, sum(seconds[after:])
+
+
+@given(st.lists(st.floats(0.1, 9), min_size=3, max_size=60), st.floats(0.01, 10), st.data())
+def test_steps_that_take_what_they_weigh_are_foretold_exactly(weights, unit, data):
+    after = data.draw(st.integers(1, len(weights)))
+    left, true = paced(weights, [unit * weight for weight in weights], after)
+    assert left == pytest.approx(true, rel=1e-6, abs=1e-6)
+
+
+def test_a_first_step_that_warms_up_does_not_count():
+    left, true = paced([1.0] * 50, [30.0] + [0.5] * 49, 5)
+    assert left == pytest.approx(true)
+
+
+def test_a_machine_that_becomes_busy_is_noticed():
+    left, true = paced([1.0] * 100, [0.5] * 40 + [1.0] * 60, 55)
+    assert left == pytest.approx(true)
+
+
+@pytest.mark.parametrize("look", [0.25 / 16, 0.7 / 16])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {"cut_overview": "[12]*400+[4]*600", "cut_innercut": "[4]*400+[12]*600"},
+        {
+            "cut_overview": "[15]*200+[12]*200+[6]*100+[4]*100+[2]*200+[0]*200",
+            "cut_innercut": "[1]*200+[4]*200+[8]*600",
+        },
+        {"cut_overview": "[4]*500+[16]*500", "cut_innercut": 4},
+        {"clip_guidance_scale": "[5000]*700+[0]*300", "range_scale": 0},
+    ],
+)
+def test_a_tenth_of_a_run_tells_the_rest_within_15_percent_whatever_the_perceptors_take(cuts, look):
+    steps = plan(steps=100, **cuts).steps
+    seconds = [weight_of(step) for step in steps]
+    at = [step.cuts.overview + step.cuts.inner for step in steps]
+    guided = [bool(step.clip_guidance_scale) for step in steps]
+    true = [1 + look * count if guides else 0.5 for count, guides in zip(at, guided, strict=True)]
+    left, rest = paced(seconds, true, 10)
+    assert left == pytest.approx(rest, rel=0.15)
+
+
+def test_before_the_first_step_nothing_is_foretold(monkeypatch):
+    assert Pace([1.0]).seconds_left is None
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress(2):
+        assert "<?" in sys.stderr.getvalue()
