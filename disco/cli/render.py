@@ -63,11 +63,14 @@ def run_line(arguments: list[str]) -> int:
     if multirun:
         for note in notes_on_commas(line.words[2:] if line.words[:1] == ["replay"] else line.words, line.texts):
             say(note)
-    if line.dry or (multirun and makes_study(config)):
+    if multirun and (line.dry or makes_study(config)):
         return render_study(config, overrides, line, ["disco", *arguments])
     notes = check(config, plain, line, multirun)
     for note in notes:
         say(note)
+    if line.dry:
+        print(_outlook(without_hydra(config)))
+        return 0
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
     folder = _folder_in(config, "sweep" if multirun else "run").parent
@@ -255,6 +258,14 @@ def _pictures(settings: Settings, folder: Path) -> list[Path | None]:
     from disco.run.api import render_settings
 
     return [picture.path for picture in render_settings(settings, folder, on_note=say).pictures]
+
+
+def _outlook(settings: Settings) -> str:
+    """What a run or a film would be and take."""
+    from disco.animation.outlook import film_outlook
+    from disco.run.outlook import outlook
+
+    return film_outlook(settings) if is_film(settings) else outlook(build_plan(settings))
 
 
 def _film(settings: Settings, folder: Path) -> list[Path | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from disco.enlarge.enlarging import Enlargement, done_in, plan_of
 from disco.errors import SettingsError
 from disco.planning.plan import Plan
+from disco.run.outlook import costs_of
 from disco.units import format_bytes, format_seconds
 
 
@@ -29,17 +30,7 @@ def outlook(enlargement: Enlargement, folder: Path) -> str:
 
 def _costs(enlargement: Enlargement, plan: Plan, left: int) -> Iterator[str]:
     """Lines on time and memory. left: tiles that are not done."""
-    from disco.resources.arrange import arrange
-    from disco.resources.device import choose_device
-    from disco.resources.estimate import estimate
-    from disco.run.step_time import seconds_of_step
-
-    device = choose_device(plan.settings.machine.device)
-    arrangement, found = arrange(plan, device)
-    if found is None:
-        found = estimate(plan, arrangement, device.type)
-    step = seconds_of_step(plan, arrangement, found)
-    seconds = left * len(plan.steps) * step.seconds + step.loading
-    yield f"time: about {format_seconds(seconds)}, {step.way}"
+    costs = costs_of(plan)
+    yield f"time: about {format_seconds(costs.seconds(left * len(plan.steps)))}, {costs.way}"
     row = 3 * enlargement.tile[0] * enlargement.size[1]
-    yield f"memory: at most {format_bytes(found.peak + row)}, that of a tile and a row of levels, beside the program"
+    yield f"memory: at most {format_bytes(costs.peak + row)}, that of a tile and a row of levels, beside the program"

@@ -1,0 +1,59 @@
+"""What a run would take, said without rendering it: seconds, memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from disco.planning.plan import Plan
+from disco.units import format_bytes, format_seconds
+
+
+class Costs(NamedTuple):
+    """What a run of one plan takes on this machine.
+
+    step: seconds of a picture's mean step. loading: seconds until the first. way: how they were found out. peak: the
+    most bytes, beside the program itself.
+    """
+
+    step: float
+    loading: float
+    way: str
+    peak: int
+
+    def seconds(self, steps: int) -> float:
+        """Seconds of so many steps of a picture, loading included."""
+        return self.loading + steps * self.step
+
+    def lines(self, steps: int) -> list[str]:
+        """The same for a reader."""
+        return [
+            f"time: about {format_seconds(self.seconds(steps))}, {self.way}",
+            f"memory: at most {format_bytes(self.peak)}, beside the program itself",
+        ]
+
+
+def costs_of(plan: Plan) -> Costs:
+    """Try a few steps of a plan, or count their work where that would take long.
+
+    Raises `SettingsError` where this machine could not render it.
+    """
+    from disco.resources.arrange import arrange
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import estimate
+    from disco.run.step_time import seconds_of_step
+
+    device = choose_device(plan.settings.machine.device)
+    arrangement, found = arrange(plan, device)
+    if found is None:
+        found = estimate(plan, arrangement, device.type)
+    step = seconds_of_step(plan, arrangement, found)
+    return Costs(step.seconds, step.loading, step.way, found.peak)
+
+
+def outlook(plan: Plan) -> str:
+    """What a run would be and take, in lines."""
+    pictures, steps = len(plan.seeds), len(plan.steps)
+    seeds = f"seed {plan.seeds[0]}" if pictures == 1 else f"seeds {plan.seeds[0]} to {plan.seeds[-1]}"
+    what = "1 picture" if pictures == 1 else f"{pictures} pictures"
+    first = f"{what} of {plan.width} x {plan.height} pixels in {steps} steps, {seeds}"
+    return "\n".join([first, *costs_of(plan).lines(pictures * steps)])
