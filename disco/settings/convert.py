@@ -78,13 +78,18 @@ def _named_values(group: str, tree: Any, schema: type) -> dict[str, Any]:
     for name in tree:
         if name not in names:
             raise unknown_setting(f"{group}.{name}" if group else str(name))
-    later = {name: specs()[name].before for name in names if name in specs() and specs()[name].before is not MISSING}
+    inner = groups() if group == "" else {}
+    later: dict[str, Any] = {name: {} for name in inner if all(spec.before is not MISSING for spec in _of_group(name))}
+    later |= {name: specs()[name].before for name in names if name in specs() and specs()[name].before is not MISSING}
     tree = {**later, **tree}
     for name in names:
         if name not in tree:
             raise SettingsError(f"{name} is missing{f' from the group {group}' if group else ''}")
-    inner = groups() if group == "" else {}
     return {name: tree[name] if name in inner else _checked(specs()[name], tree[name]) for name in names}
+
+
+def _of_group(name: str) -> list[Spec]:
+    return [spec for spec in specs().values() if spec.group == name]
 
 
 def _checked(spec: Spec, value: Any) -> Any:

@@ -120,6 +120,15 @@ def test_a_setting_in_both_of_its_groups_is_refused() -> None:
         from_dict(changed("model.threads", 2))
 
 
+def test_a_group_that_came_later_may_be_missing_as_a_whole() -> None:
+    tree = to_dict(load(["prompt=a"]))
+    del tree["animation"]
+    assert from_dict(tree).animation.animation_mode == "none"
+    del tree["sampler"]
+    with pytest.raises(SettingsError, match="sampler is missing"):
+        from_dict(tree)
+
+
 @pytest.mark.parametrize("tree", [{"model": 5}, {"model": {"threads": 1}, "machine": 5}, {"model": None}, {}])
 def test_what_is_no_group_stays_as_it_is(tree: dict[str, Any]) -> None:
     assert regrouped(tree) == tree
