@@ -7,17 +7,20 @@ import json
 import re
 import shlex
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import disco
+from disco.cli.commands.enlarge import read_words
 from disco.cli.help import VERBS
 from disco.cli.line import read_line
 from disco.cli.render import typed_in
 from disco.planning.plan import build_plan
 from disco.settings.config import compose, load
-from disco.settings.overrides import full_name, is_sweep
+from disco.settings.overrides import from_arguments, full_name, is_sweep
 from disco.study import declare, search
 from disco.training.__main__ import arguments as training_arguments
 
@@ -89,6 +92,8 @@ def check_command(line: str) -> None:
             assert words[0] == "install"
         elif words[0] == "models":
             assert words[1] in MODELS_VERBS
+        elif words[0] == "enlarge":
+            assert from_arguments(read_words(words[1:]).line.words) is not None  # which refuses what is no setting
         elif words[0] not in (*VERBS, "replay"):
             assert program == "disco"
             check_rendering(words)
@@ -145,9 +150,9 @@ def test_every_call_in_python_has_known_settings(block):
     ours = [call for call in calls if ast.unparse(call.func).startswith("disco.")]
     assert ours
     for call in ours:
-        assert ast.unparse(call.func) == "disco.render"
+        own = signature(getattr(disco, ast.unparse(call.func).removeprefix("disco."))).parameters
         for keyword in call.keywords:
-            assert keyword.arg in ("folder", "quiet", "on_step") or full_name(keyword.arg or "")
+            assert keyword.arg in own or full_name(keyword.arg or "")
 
 
 def test_every_link_of_the_readme_leads_somewhere():
