@@ -8,7 +8,7 @@ Pictures of the embedded models are enlarged, with the words given (by=2, seam=g
   of the pictures as Lanczos's filter enlarges them, where nothing has a border.
 - judge, detail: of the enlarged pictures, and less those of Lanczos's. detail is the metric of that name.
 - time: seconds of an enlargement, networks loaded, by those of its tiles' own steps.
-- memory: the most that a process held that enlarged, by one that rendered a tile, start-up included in both.
+- memory: the most that a process held that enlarged, by one that rendered a tile, start-up included in both (Linux).
 - kills: how many times an enlargement was killed (SIGKILL, at random times); same: whether it came to the same bits.
 
 Means have their 95 % bootstrap interval over pictures: [mean, low, high]. smoke: one picture. small: 5 pictures,
@@ -23,7 +23,6 @@ import multiprocessing
 import os
 import platform
 import random
-import resource
 import shutil
 import signal
 import tempfile
@@ -163,8 +162,10 @@ def peak(work: Callable[[], object]) -> int:
 
 
 def _told(work: Callable[[], object], pipe: Any) -> None:
+    from disco.resources.watch import process_memory
+
     work()
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    pipe.send(process_memory("VmHWM"))  # getrusage would tell what the parent held, too
 
 
 class Enlarge:
