@@ -33,7 +33,8 @@ SHARED = frozenset(
     "clamp_grad clamp_max fuzzy_prompt rand_mag diffusion_sampling_mode steps skip_steps eta use_horizontal_symmetry "
     "use_vertical_symmetry transformation_percent init_image init_scale perlin_init perlin_mode display_rate "
     "intermediate_saves angle zoom translation_x translation_y translation_z rotation_3d_x rotation_3d_y rotation_3d_z "
-    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll".split()
+    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll extract_nth_frame blend "
+    "video_init_seed_continuity video_init_flow_warp video_init_flow_blend video_init_check_consistency".split()
 )
 
 #: More of single settings than the schema says, a file each, written by hand.
@@ -60,6 +61,8 @@ ORIGINALS = {
     "sampling_mode": "`bicubic` in 3D, bilinear in 2D",
     "seed_behavior": "always `iter`",
     "animation_prompts": "`text_prompts`, by frame",
+    "video_init_path": "`init.mp4`",
+    "video_init_blend_mode": "`optical flow`",
 }
 
 

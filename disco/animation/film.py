@@ -4,6 +4,7 @@
     frames/0000.png ...   its frames
     animation.json        the settings of the film, and how it ended
     jobs/0007/ ...        the run of each frame that was rendered
+    flow/                 of a film that follows a video: optical flow between its pictures
 
 A frame is known by its settings and by the content of its start picture. So a film that was killed goes on where it
 stopped, to the same bits; one that is made longer goes on at its end; and one whose keyframes changed is rendered anew
@@ -20,23 +21,28 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image
 
-from disco.animation.frames import RECORD, Frame, check_frames, frames_of, with_start
+from disco.animation.following import Following
+from disco.animation.frames import RECORD, Frame, check_frames, frames_of, video_of, with_start
+from disco.animation.video import Video, pictures_of, with_sound
 from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.planning.plan import Plan
 from disco.run.folder.files import plain, replace_file
 from disco.run.folder.video import Mp4
 from disco.run.jobs import Job, Sequence, opened
 from disco.run.loop import StepCallback
 from disco.settings.config import Settings
+from disco.settings.schema import AnimationConfig
 from disco.version import version
 
 #: x264's quality of the film: the original's.
 QUALITY = 17
 
-FILM, FRAMES, JOBS = "animation.mp4", "frames", "jobs"
+FILM, FRAMES, JOBS, FLOWS = "animation.mp4", "frames", "jobs", "flow"
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,31 @@ class FilmRecord:
         replace_file(self.folder / RECORD, json.dumps(plain(record), indent=2).encode())
 
 
-class FilmLoop:
-    """A film on its way. first: its first frame, once there is one."""
+class Colours:
+    """Keeps the colours of start pictures, as color_coherence asks. first: the first frame, once there is one."""
 
-    def __init__(self, settings: Settings, frames: tuple[Frame, ...], camera: Camera) -> None:
-        self.film, self.frames, self.camera = settings.animation, frames, camera
+    def __init__(self, film: AnimationConfig) -> None:
+        self.how = film.color_coherence
         self.first: Image.Image | None = None
+
+    def kept(self, picture: Image.Image, shown: Image.Image | None) -> Image.Image:
+        """A start picture with the colours that it is to have. shown: the frame before."""
+        if self.first is None:
+            self.first = shown
+        target = {"first": self.first, "previous": shown}.get(self.how)
+        return picture if target is None else with_colours_of(picture, target)
+
+
+class CameraLoop:
+    """A film on its way whose frames are moved by a camera."""
+
+    def __init__(self, film: AnimationConfig, camera: Camera) -> None:
+        self.film, self.camera, self.colours = film, camera, Colours(film)
 
     def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
         """The chain after a frame. render: makes the picture of a job."""
         if frame.motion is None or chain is None:
-            self.first = picture = render(job_of(frame, None))
+            picture = render(job_of(frame, None))
             return Chain(picture, picture, picture)
         film, number = self.film, frame.number
         new = self.camera.moved(chain.new, frame.motion)
@@ -94,18 +114,28 @@ class FilmLoop:
         if not frame.rendered:
             share = (number % film.turbo_steps + 1) / film.turbo_steps
             return Chain(blended(new, old, share), new, old)
-        picture = render(job_of(frame, self.coloured(new, chain)))
+        picture = render(job_of(frame, self.colours.kept(new, chain.shown)))
         shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
         return Chain(shown, picture, new)
 
-    def coloured(self, picture: Image.Image, chain: Chain) -> Image.Image:
-        """A start picture with the colours that it is to keep."""
-        match self.film.color_coherence:
-            case "first" if self.first is not None:
-                return with_colours_of(picture, self.first)
-            case "previous":
-                return with_colours_of(picture, chain.shown)
-        return picture
+
+class VideoLoop:
+    """A film on its way that follows a video."""
+
+    def __init__(self, film: AnimationConfig, following: Following) -> None:
+        self.film, self.following, self.colours = film, following, Colours(film)
+
+    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
+        """The chain after a frame, whose new is the frame as it was rendered."""
+        self.following.advance()
+        before = None if chain is None else chain.new
+        start = self.colours.kept(self.following.start(before), before)
+        picture = shown = render(job_of(frame, start))
+        if before is not None and self.film.video_init_blend_mode == "linear":
+            shown = blended(before, picture, self.film.blend)
+        elif before is not None and self.film.video_init_blend_mode == "optical_flow":
+            shown = self.following.over(picture, before, self.film.blend)
+        return Chain(shown, picture, picture)
 
 
 def render_film(
@@ -127,21 +157,26 @@ def render_film(
     started = time.perf_counter()
     frames = frames_of(settings)
     plan = check_frames(frames)
-    camera = camera_of(settings, plan.height, plan.width)
+    video = video_of(settings)
+    loop = loop_of(settings, video, plan, folder)
     notes = list(plan.notes)
 
     def tell(note: str) -> None:
         notes.append(note)
         on_note(note)
 
+    if video is not None and video.damaged is not None:
+        tell(f"{video.given} breaks off after {video.count} frames: {video.damaged}")
     steps = sum(len(plan.steps) for frame in frames if frame.rendered)
     record = FilmRecord(folder, settings, len(frames))
     record.write("running")
     status = "failed"
     try:
         with opened(folder / JOBS, "film", {}, steps, quiet=quiet, on_note=tell, on_step=on_step) as sequence:
-            paths = _render(FilmLoop(settings, frames, camera), sequence, folder)
-        film = _film_of(paths, folder / FILM, settings.output.fps, tell)
+            paths = _render(loop, frames, sequence, folder)
+        film = _film_of(paths, folder / FILM, settings.output.fps if video is None else video.rate, tell)
+        if film is not None and video is not None and video.sound:
+            with_sound(film, video, tell)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -151,18 +186,27 @@ def render_film(
     return Film(tuple(paths), film, settings, time.perf_counter() - started, tuple(notes))
 
 
-def _render(loop: FilmLoop, sequence: Sequence, folder: Path) -> list[Path]:
+def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -> CameraLoop | VideoLoop:
+    """What makes the frames of a film of one another."""
+    film = settings.animation
+    if video is None:
+        return CameraLoop(film, camera_of(settings, plan.height, plan.width))
+    pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
+    return VideoLoop(film, Following(film, pictures, folder / FLOWS))
+
+
+def _render(loop: CameraLoop | VideoLoop, frames: tuple[Frame, ...], sequence: Sequence, folder: Path) -> list[Path]:
     """All frames, each on disk as soon as it is there."""
     (folder / FRAMES).mkdir(exist_ok=True)
     chain, paths = None, []
-    for frame in loop.frames:
+    for frame in frames:
         chain = loop.next(frame, chain, sequence.render)
         paths.append(folder / FRAMES / f"{frame.number:04}.png")
         replace_file(paths[-1], png_of(chain.shown))
     return paths
 
 
-def _film_of(paths: list[Path], place: Path, fps: int, tell: Callable[[str], object]) -> Path | None:
+def _film_of(paths: list[Path], place: Path, fps: int | Fraction, tell: Callable[[str], object]) -> Path | None:
     """The frames as a film. One that cannot be written costs a note."""
     film = Mp4(place, fps, QUALITY)
     for path in paths:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from disco.animation.keyframes import values
 from disco.animation.motion import Motion2D, Motion3D
+from disco.animation.video import Video, read_video
 from disco.errors import SettingsError
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import named
@@ -29,7 +30,8 @@ from disco.settings.schema import AnimationConfig, Spec
 RECORD = "animation.json"
 
 #: What the camera does, by mode.
-CAMERA = {
+CAMERA: dict[str, tuple[str, ...]] = {
+    "video": (),
     "2d": tuple(field.name for field in dataclasses.fields(Motion2D)),
     "3d": tuple(field.name for field in dataclasses.fields(Motion3D)),
 }
@@ -44,14 +46,15 @@ class Frame:
     """One frame of a film.
 
     number: counted from 0. settings: of the run that renders it; its start picture is not in them yet. motion: how the
-    camera moved since the frame before; None for the first. rendered: whether it is rendered at all; with turbo_mode,
-    frames between are blended.
+    camera moved since the frame before; None for the first, and where there is no camera. rendered: whether it is
+    rendered at all; with turbo_mode, frames between are blended. starts: whether it has a start picture.
     """
 
     number: int
     settings: Settings
     motion: Motion2D | Motion3D | None
     rendered: bool
+    starts: bool
 
 
 def is_film(settings: Settings) -> bool:
@@ -60,15 +63,16 @@ def is_film(settings: Settings) -> bool:
 
 
 def frames_of(settings: Settings) -> tuple[Frame, ...]:
-    """All frames of the film that settings ask for.
+    """All frames of the film that settings ask for. One that follows a video has no more than that.
 
     Raises `SettingsError`, one line that names the setting, for keyframes that cannot be read, and for values at a
     frame that a setting does not take.
     """
     film = settings.animation
     _check(settings)
+    video = video_of(settings)
     settings = with_seed(settings)
-    count = film.max_frames
+    count = film.max_frames if video is None else min(film.max_frames, video.count)
     camera = {
         name: values(name, getattr(film, name), count, film.interp_spline, pinned=_original(settings))
         for name in CAMERA[film.animation_mode]
@@ -78,14 +82,15 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
     frames = []
     for number in range(count):
         motion = None
-        if number:
+        if number and camera:
             kind = Motion2D if film.animation_mode == "2d" else Motion3D
             motion = kind(**{name: series[number] for name, series in camera.items()})
         # What is drawn from prompts is drawn by the film's seed, or every frame would have words of its own.
         said = with_expanded_prompts(with_values(settings, prompts_at(prompts, number)))
         single = with_values(said, {**_of_frame(settings, number), **changes[number]})
         single = dataclasses.replace(single, animation=_no_film())
-        frames.append(Frame(number, single, motion, is_rendered(film, number)))
+        starts = number > 0 or video is not None
+        frames.append(Frame(number, single, motion, is_rendered(film, number), starts))
     return tuple(frames)
 
 
@@ -94,13 +99,17 @@ def check_frames(frames: tuple[Frame, ...]) -> Plan:
 
     Raises `SettingsError` for what a frame could not be rendered with.
     """
-    first = build_plan(frames[0].settings)
+    blank = Image.new("RGB", (1, 1))
+
+    def plan_of(frame: Frame) -> Plan:
+        return build_plan(*with_start(frame.settings, blank if frame.starts else None))
+
+    first = plan_of(frames[0])
     # What may be refused at one frame and not at another are prompts; numbers are checked already.
     kinds = {
         str((frame.settings.prompt, frame.settings.prompts)): frame for frame in reversed(frames[1:]) if frame.rendered
     }
-    blank = Image.new("RGB", (first.width, first.height))
-    plans = [build_plan(*with_start(frame.settings, blank)) for frame in kinds.values()]
+    plans = [plan_of(frame) for frame in kinds.values()]
     return plans[-1] if plans else first
 
 
@@ -112,6 +121,12 @@ def with_start(settings: Settings, start: Image.Image | None) -> tuple[Settings,
     return with_values(settings, given), files
 
 
+def video_of(settings: Settings) -> Video | None:
+    """The video that a film follows, if any. Raises `SettingsError` for one that cannot be read."""
+    film = settings.animation
+    return read_video(film.video_init_path, film.extract_nth_frame) if film.animation_mode == "video" else None
+
+
 def is_rendered(film: AnimationConfig, number: int) -> bool:
     """Whether a frame is diffused, and not blended of those around it."""
     return not film.turbo_mode or number <= film.turbo_preroll or number % film.turbo_steps == 0
@@ -120,6 +135,8 @@ def is_rendered(film: AnimationConfig, number: int) -> bool:
 def seed_of(settings: Settings, number: int) -> int:
     """The seed of a frame."""
     seed = int(settings.seed)
+    if settings.animation.animation_mode == "video" and settings.animation.video_init_seed_continuity:
+        return seed
     match settings.animation.seed_behavior:
         case "fixed":
             return seed
@@ -147,6 +164,8 @@ def _check(settings: Settings) -> None:
         )
     if film.animation_mode == "2d" and any(value <= 0 for value in values("zoom", film.zoom, film.max_frames)):
         raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
+    if film.animation_mode == "video" and film.turbo_mode:
+        raise SettingsError("turbo_mode blends frames by the camera, of which animation=video has none; leave it false")
     steps = settings.sampler.steps
     if count_of_steps("frames_skip_steps", film.frames_skip_steps, steps) >= steps:
         raise SettingsError(f"frames_skip_steps={film.frames_skip_steps} leaves none of {steps} steps")
@@ -158,10 +177,14 @@ def _of_frame(settings: Settings, number: int) -> dict[str, Any]:
     later: dict[str, Any] = {
         "init_scale": film.frames_scale,
         "skip_steps": count_of_steps("frames_skip_steps", film.frames_skip_steps, steps),
+        "strength": None,
     }
     if not _original(settings):  # there Perlin noise takes the place of the frame before
         later["perlin_init"] = False
-    return OF_THE_FILM | {"seed": seed_of(settings, number)} | (later if number else {})
+    found = OF_THE_FILM | {"seed": seed_of(settings, number)}
+    if film.animation_mode == "video" and not number:  # it has a start as well, and its own skip_steps
+        return found | {"init_scale": film.frames_scale}
+    return found | (later if number else {})
 
 
 def _no_film() -> AnimationConfig:

@@ -115,6 +115,18 @@ def _switch(name: str, value: Any) -> bool:
     return value
 
 
+#: What animation=video has values of its own for; the original has names of their own for them instead.
+OF_VIDEOS = (
+    *("steps", "clip_guidance_scale", "tv_scale", "range_scale", "sat_scale", "cutn_batches", "skip_steps"),
+    *("frames_scale", "frames_skip_steps"),
+)
+
+
+def _of_video(name: str, value: Any) -> dict[str, Any]:
+    """video_init_steps and the like."""
+    return {name.removeprefix("video_init_"): value}
+
+
 #: Disco's other names but for its switches, and what makes our settings of (name, value).
 OTHER_NAMES: dict[str, Callable[[str, Any], dict[str, Any]]] = {
     "text_prompts": _prompts,
@@ -122,6 +134,7 @@ OTHER_NAMES: dict[str, Callable[[str, Any], dict[str, Any]]] = {
     "width_height": _size,
     "use_checkpoint": _checkpointing,
     "check_model_SHA": _always,  # files are held against their hashes whenever they are new
+    **{f"video_init_{name}": _of_video for name in OF_VIDEOS},
 }
 
 

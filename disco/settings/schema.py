@@ -208,11 +208,11 @@ class AnimationConfig:
     """
 
     animation_mode: str = _setting(
-        "none, or a film: the camera moves in the plane (2d) or in space (3d)",
-        choices=("none", "2d", "3d"),
+        "none, or a film: the camera moves in the plane (2d) or in space (3d), or it follows a video",
+        choices=("none", "2d", "3d", "video"),
         before="none",
     )
-    max_frames: int = _setting("frames of the film", low=1, high=1_000_000, before=120)
+    max_frames: int = _setting("frames of the film; of a video no more than it has", low=1, high=1_000_000, before=120)
     interp_spline: str = _setting(
         "how values go from key to key", choices=("linear", "quadratic", "cubic", "steps"), before="linear"
     )
@@ -263,6 +263,25 @@ class AnimationConfig:
     turbo_mode: bool = _setting("render every turbo_steps-th frame only, and blend between them", before=False)
     turbo_steps: int = _setting("frames from one that is rendered to the next", low=1, high=1000, before=3)
     turbo_preroll: int = _setting("frames before turbo_mode begins", low=0, high=1_000_000, before=10)
+    video_init_path: str | None = _setting("the video that a film follows (video)", before=None)
+    extract_nth_frame: int = _setting("take every nth picture of the video", low=1, high=10_000, before=2)
+    video_init_seed_continuity: bool = _setting("the same seed in every frame (video)", before=False)
+    video_init_flow_warp: bool = _setting(
+        "start a frame from the one before, moved along with what moves in the video; else from the video's picture",
+        before=True,
+    )
+    video_init_flow_blend: float = _setting(
+        "share of the frame before in that start, the rest is the video's picture", low=0, high=1, before=0.999
+    )
+    video_init_check_consistency: bool = _setting(
+        "take the video's picture where its motion is not to be believed, such as behind what moves away", before=False
+    )
+    video_init_blend_mode: str = _setting(
+        "lay the frame before over each frame of the finished film: as it is (linear), or moved along (optical_flow)",
+        choices=("none", "linear", "optical_flow"),
+        before="none",
+    )
+    blend: float = _setting("share of the frame before in that", low=0, high=1, before=0.5)
 
 
 @dataclass(frozen=True)

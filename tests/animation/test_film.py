@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 
 from disco import SettingsError, animate
 from disco.animation.api import resume_film
-from disco.animation.film import FilmLoop
+from disco.animation.film import CameraLoop
 from disco.animation.frames import frames_of
 from disco.animation.warps import camera_of
 from disco.run.jobs import Job
@@ -50,7 +50,7 @@ def drawn(number: int, start: np.ndarray | None) -> np.ndarray:
 def by_the_loop(**values: Any) -> list[np.ndarray]:
     settings = settings_with(**values)
     frames = frames_of(settings)
-    loop, chain, shown = FilmLoop(settings, frames, camera_of(settings, 24, 32)), None, []
+    loop, chain, shown = CameraLoop(settings.animation, camera_of(settings, 24, 32)), None, []
 
     def render(job: Job) -> Image.Image:
         (start,) = [np.asarray(Image.open(io.BytesIO(data))) for data in job.pictures.values()] or [None]

@@ -29,6 +29,7 @@ from disco.settings.overrides import from_python
         ({"use_checkpoint": True}, {"checkpointing": "on"}),
         ({"use_checkpoint": False}, {"checkpointing": "off"}),
         ({"check_model_SHA": False}, {}),
+        ({"video_init_steps": 60, "video_init_frames_skip_steps": "80%"}, {"steps": 60, "frames_skip_steps": "80%"}),
     ],
 )
 def test_values_of_other_names(given: dict[str, Any], ours: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
-"""disco animate "a prompt" animation=2d|3d [max_frames=N] [name=value ...] [--dry-run]: render a film.
+"""disco animate "a prompt" animation=2d|3d|video [max_frames=N] [name=value ...] [--dry-run]: render a film.
 
 Each frame starts from the frame before as the camera moved it; frames_skip_steps says how much of it stays, and
 frames_scale pulls towards it. Camera settings take keyframes: zoom='0:(1), 10:(1.05)', or expressions in t, the number
 of the frame: angle='3*sin(t/8)'. Prompts may change on the way: animation_prompts='{0: a lighthouse, 40: a storm}'.
+animation=video video_init_path=clip.mp4 follows a video.
 
 A film that stopped goes on with disco resume FOLDER, which also makes it longer (max_frames=200), or another: only
 frames that come out differently are rendered anew.
@@ -18,7 +19,7 @@ USAGE = 'disco animate "a prompt" animation=2d [max_frames=24] [name=value ...]'
 def run(words: list[str]) -> int:
     """Render the film and print where it is. Raises SettingsError for a line that makes none."""
     if not any(word.startswith(("animation=", "animation_mode=", "animation.animation_mode=")) for word in words):
-        raise SettingsError(f"animate needs animation=2d or animation=3d: {USAGE}")
+        raise SettingsError(f"animate needs animation=2d, 3d or video: {USAGE}")
     from disco.cli.render import run_line
 
     return run_line(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,7 +67,7 @@ class Mp4(Video):
     Colours are those of the BT.709 standard, and said to be, for players take untagged films of any size for that.
     """
 
-    def __init__(self, path: Path, fps: int, quality: int = 18) -> None:
+    def __init__(self, path: Path, fps: int | Fraction, quality: int = 18) -> None:
         """quality: x264's crf, from 0 (without loss) to 51; 18 is hardly told from the frames."""
         self.path, self._fps, self._quality = path, fps, quality
         self._part = part_of(path)

@@ -1,0 +1,88 @@
+"""The start of every frame of a film that follows a video.
+
+Where flow_warp is on, the frame before is moved along with what moves in the video, and laid over the video's picture:
+
+    start = share * warped + (1 - share) * picture,    share = video_init_flow_blend * belief
+
+belief is 1 everywhere, or, with video_init_check_consistency, what the flow back to the frame before says of it
+(`disco.animation.flow`). Without flow_warp the video's picture itself is the start.
+
+Flow takes longer than warps, so it is kept on the disk, under the content of the two pictures that it is between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from disco.animation.flow import belief, flow_between
+from disco.animation.sampling import pixels, sample
+from disco.diffusion.images import to_tensor
+from disco.run.folder.files import beside
+from disco.run.folder.pictures import to_image
+from disco.settings.schema import AnimationConfig
+
+
+@dataclass
+class Following:
+    """A video's pictures, gone through frame by frame.
+
+    pictures: in order. cache: the folder of flows. now: the picture of the present frame; moved: how much of the frame
+    before is still there, [H, W, 2] in pixels, and how far that is to be believed, [H, W].
+    """
+
+    film: AnimationConfig
+    pictures: Iterator[Image.Image]
+    cache: Path
+    now: Image.Image | None = None
+    moved: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+
+    def advance(self) -> Image.Image:
+        """Go on to the next frame; the video's picture of it."""
+        before, self.now = self.now, next(self.pictures)
+        if before is not None and (self.film.video_init_flow_warp or self.film.video_init_blend_mode == "optical_flow"):
+            flow = self.flow(self.now, before)
+            trust = torch.ones(flow.shape[:2], dtype=torch.float64)
+            if self.film.video_init_check_consistency:
+                trust = belief(flow, self.flow(before, self.now))
+            self.moved = flow, trust
+        return self.now
+
+    def start(self, shown: Image.Image | None) -> Image.Image:
+        """What the present frame starts from. shown: the frame before."""
+        assert self.now is not None
+        if shown is None or self.moved is None or not self.film.video_init_flow_warp:
+            return self.now
+        return self.over(self.now, shown, self.film.video_init_flow_blend)
+
+    def over(self, picture: Image.Image, earlier: Image.Image, share: float) -> Image.Image:
+        """A picture of the present frame with one of the frame before laid over it, moved along with the video."""
+        assert self.moved is not None
+        flow, trust = self.moved
+        where = pixels(*flow.shape[:2]) + flow
+        warped = sample(to_tensor(earlier)[None].double(), where)[0]
+        return to_image(torch.lerp(to_tensor(picture).double(), warped, share * trust))
+
+    def flow(self, later: Image.Image, earlier: Image.Image) -> Tensor:
+        """The flow between two pictures, read where it was kept whole, else found and kept."""
+        name = hashlib.sha256(later.tobytes() + earlier.tobytes() + repr(later.size).encode()).hexdigest()[:32]
+        place = self.cache / f"{name}.npy"
+        shape = (later.height, later.width, 2)
+        try:
+            kept = np.load(place, allow_pickle=False)
+            if kept.shape == shape and kept.dtype == np.float32 and np.isfinite(kept).all():
+                return torch.from_numpy(kept)
+        except (OSError, ValueError, EOFError):
+            pass  # none, or a damaged one: it is found anew
+        found = flow_between(to_tensor(later), to_tensor(earlier))
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with beside(place) as part, open(part, "wb") as file:
+            np.save(file, found.numpy())
+        return found
