@@ -39,6 +39,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "study": [[]],
     "precision": [["--jobs", "2"]],
     "drafts": [["--size", "full"]],
+    "edits": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }
 FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"

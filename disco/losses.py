@@ -28,7 +28,8 @@ class Loss:
     name: that of its numbers in steps.jsonl. scale: the timed setting, and the field of `disco.step.Step`, that it is
     multiplied by; it pulls where that is not 0. until: the setting that says after which step it is off. options:
     settings that mean nothing while it is off. lacks: settings -> what it would need to pull, as the end of a note;
-    None where it has all. uses_lpips: settings -> whether it measures with LPIPS.
+    None where it has all. uses_lpips: settings -> whether it measures with LPIPS. local:
+    whether what it says of a pixel depends on its neighbours alone, so that it can look at a part of a picture.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Loss:
     options: tuple[str, ...] = ()
     lacks: Callable[[Settings], str | None] = nothing
     uses_lpips: Callable[[Settings], bool] = never
+    local: bool = False
 
 
 def lacks_init(settings: Settings) -> str | None:
@@ -48,13 +50,13 @@ def lacks_init(settings: Settings) -> str | None:
 
 
 CLIP = Loss("clip", "clip_guidance_scale")
-TV = Loss("tv", "tv_scale")
-SAT = Loss("sat", "sat_scale")
+TV = Loss("tv", "tv_scale", local=True)
+SAT = Loss("sat", "sat_scale", local=True)
 SYMMETRY = Loss(
     "symmetry", "symmetry_loss_scale", until="symmetry_switch", options=("symmetry_switch", "symmetry_axis")
 )
 INIT = Loss("init", "init_scale", lacks=lacks_init, uses_lpips=lambda settings: settings.init.init_loss == "lpips")
-RANGE = Loss("range", "range_scale")
+RANGE = Loss("range", "range_scale", local=True)
 
 #: All of them, in the order of the record.
 LOSSES = (CLIP, TV, SAT, SYMMETRY, INIT, RANGE)

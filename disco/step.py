@@ -32,7 +32,8 @@ class Step:
     compat=disco57. share: number / steps of the run, in [0, 1). sampler: "ddim", "ddpm" or "plms", the PLMS-to-DDIM
     switch resolved. perceptor_weights: in the order of the plan's perceptors, 0 = off. stage: index into its stages.
     mirrors: symmetries that x is given before the step (and the picture after the last one), names of
-    `disco.kernels.symmetry`.
+    `disco.kernels.symmetry`. visit: how often the run was at this level before. jump: how many levels x is noised back
+    up before the step, to walk them again.
     """
 
     number: int
@@ -55,3 +56,9 @@ class Step:
     mirrors: tuple[str, ...]
     save_partial: bool
     show_progress: bool
+    visit: int = 0
+    jump: int = 0
+
+    def stream(self, name: str) -> str:
+        """The random stream of this name at this visit of the level."""
+        return f"{name}/{self.visit}" if self.visit else name

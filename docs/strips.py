@@ -44,6 +44,11 @@ def _switch(**held: Any) -> Strip:
     return Strip((False, True), held)
 
 
+#: A white disc on black, around the boat of the sketch.
+MASK = "mask.png"
+
+REPLACED = {"prompt": "a red star in the desert"}
+MASKED = {"init_image": SKETCH, "mask": MASK, **REPLACED}
 FROM_SKETCH = {"init_image": SKETCH, "skip_steps": "40%"}
 SMOOTH_PROMPT = {"prompt": "a white lighthouse by the sea at dusk"}
 MIRRORED = {"symmetry_loss_scale": 3000}
@@ -93,6 +98,8 @@ STRIPS: dict[str, Strip] = {
     "skip_steps": Strip((0, "20%", "40%", "60%", "80%"), {"init_image": SKETCH}),
     "skip_end_steps": Strip((0, "10%", "20%", "40%")),
     "eta": Strip((0, 0.4, 0.8, 1)),
+    "resamples": Strip((1, 3), {**MASKED, "resample_jump": 4}),
+    "resample_jump": Strip((1, 4, 8), {**MASKED, "resamples": 3}),
     "use_horizontal_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
     "use_vertical_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
     "use_diagonal_symmetry": _switch(transformation_percent=[0.3], **SMOOTH_PROMPT),
@@ -108,6 +115,12 @@ STRIPS: dict[str, Strip] = {
     "init_scale": Strip((0, 300, 1000, 10000), FROM_SKETCH),
     "init_noise": Strip((0, 0.2, 0.4, 0.8), FROM_SKETCH),
     "init_noise_mode": Strip(("everywhere", "flat"), {**FROM_SKETCH, "init_noise": 0.8}),
+    "mask": Strip((None, MASK), {"init_image": SKETCH, **REPLACED}),
+    "mask_blur": Strip((0, 4, 12), MASKED),
+    "mask_view": Strip(("mask", "whole", "both"), MASKED),
+    "extend": Strip(
+        ("right=32", "left=25% right=25%", "top=32"), {"init_image": SKETCH, "mask_blur": 4, "prompt": SKETCH_PROMPT}
+    ),
     "perlin_init": _switch(skip_steps="30%"),
     "perlin_mode": Strip(("mixed", "color", "gray"), {"perlin_init": True, "skip_steps": "30%"}),
 }
@@ -117,7 +130,7 @@ WITHOUT: frozenset[str] = frozenset(
     "angle animation_mode animation_prompts batch_name batch_size blend by_frame checkpointing "
     "color_coherence compile cuts_at_once depth device diffusion_model display_rate expanded_prompts "
     "extract_nth_frame folder fov fps frames_scale frames_skip_steps init_loss intermediate_saves "
-    "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches padding_mode precision "
+    "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches padding_mode paste precision "
     "randomize_class rotation_3d_x rotation_3d_y rotation_3d_z sampling_mode secondary_model seed_behavior "
     "state_rate tensorboard threads translation_x translation_y translation_z truncate_prompts turbo_mode "
     "turbo_preroll turbo_steps video video_init_blend_mode video_init_check_consistency "
@@ -163,10 +176,20 @@ def main(names: Sequence[str]) -> None:
         os.chdir(folder)
         try:
             pictures({"prompt": SKETCH_PROMPT, **COMMON})[0].save(SKETCH)
+            disc().save(MASK)
             for name in names or STRIPS:
                 draw(name, pictures)
         finally:
             os.chdir(here)
+
+
+def disc() -> Any:
+    """The mask: a white disc on black."""
+    from PIL import Image, ImageDraw
+
+    mask = Image.new("L", (64, 64))
+    ImageDraw.Draw(mask).ellipse((8, 10, 56, 58), fill="white")
+    return mask
 
 
 def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:

@@ -45,6 +45,7 @@ def test_every_benchmark_is_tested():
         *QUICK,
         "drafts",
         "enlarge",
+        "edits",
     }
 
 
@@ -165,3 +166,41 @@ def test_steps_across_borders_are_told_from_others():
     borders.columns = (SimpleNamespace(start=0, end=4), SimpleNamespace(start=2, end=12))
     at, off = enlarge.steps_across(levels, borders)
     assert at == 0 and off == 30 / 9 / 2
+
+
+@pytest.fixture
+def edits(monkeypatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "edits", raising=False)
+    yield importlib.import_module("edits")
+    sys.modules.pop("edits", None)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_edits_are_judged_and_measured(edits, monkeypatch, capsys):
+    """In two steps nothing is drawn well; but what is black stays, and strength 0 gives the picture back."""
+    monkeypatch.setattr(sys, "argv", ["edits", "--size", "smoke"])
+    edits.main()
+    told = json.loads(capsys.readouterr().out)
+    found, strength = told["edits"], told["strength"]
+    assert all(0 <= low <= mean <= high <= 1 for mean, low, high in (found["new"], found["old"]))
+    assert found["kept"] == found["pasted"] == strength["distance"]["0"] == [0, 0, 0]
+    assert min(found[name][0] for name in ("seam", "seam_pasted", "original")) > 0
+    assert strength["distance"]["0.25"][0] > 0 and set(strength["rises"]) == {"0.25", "0.5", "0.75", "1"}
+
+
+def test_a_seam_is_held_against_the_rest(edits):
+    """Slopes of 1 and an edge of 6 are six times as steep; a mask that ends where nothing changes has no seam."""
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, 4:] = 255
+    slope = np.repeat(np.repeat(np.arange(8, dtype=np.uint8)[None, :, None], 8, 0), 3, 2)
+    jump = slope + np.where(np.arange(8) < 4, 0, 5)[None, :, None].astype(np.uint8)
+    inside = 6 * 8 / (7 * 8 + 6 * 8)  # of the other neighbours those in a row differ by 1, those in a column by 0
+    assert edits.seam_ratio(slope, mask) == pytest.approx(1 / inside)
+    assert edits.seam_ratio(jump, mask) == pytest.approx(6 / inside)
+    old, new = edits.scenes(3)
+    assert old.subject != new.subject and old.colour != new.colour and old.place == new.place
+    white = np.argwhere(edits.mask_of(old))
+    rows, columns = (white[:, axis].max() - white[:, axis].min() + 1 for axis in (0, 1))
+    assert len(white) == rows * columns and 100 < len(white) < 64 * 64

@@ -102,6 +102,7 @@ def defaults() -> Mapping[str, Any]:
 def test_a_strip_can_be_rendered(name, defaults, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 64)).save(strips.SKETCH)
+    strips.disc().save(strips.MASK)
     for value in strips.STRIPS[name].values:
         tree = copy.deepcopy(defaults)
         for key, each in strips.settings_of(name, value).items():

@@ -121,6 +121,14 @@ class Diffusion:
         alpha, sigma = self.alpha_sigma(index)
         return alpha * x0 + sigma * noise
 
+    def renoised(self, x: Tensor, index: int, levels: int, noise: Tensor) -> Tensor:
+        """x, so many levels cleaner than `index`, with the noise between laid over it: q(x_t | x_s), s < t.
+
+        sqrt(a_t / a_s) x_s + sqrt(1 - a_t / a_s) noise,    a_s = 1 where x is a picture, `index + 1` levels cleaner
+        """
+        a = float(self.alphas_cumprod[index] / self.alphas_cumprod_prev[index - levels + 1])
+        return math.sqrt(a) * x + math.sqrt(1 - a) * noise
+
     def x0_from_eps(self, x: Tensor, index: int, eps: Tensor) -> Tensor:
         """The picture that x and its noise imply: `(x - sigma eps) / alpha`."""
         alpha, sigma = self.alpha_sigma(index)

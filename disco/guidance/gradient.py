@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
+from disco.guidance.region import Region
 from disco.guidance.terms.base import Seen, Term
 from disco.guidance.terms.clip import clip_wants
 from disco.guidance.terms.picture import together
@@ -37,13 +38,15 @@ class Report:
 class Guidance:
     """The losses of a run. Call it with x (requiring a gradient), x0 (depending on it) and the step.
 
-    terms: every term of the loss, in the order of the record.
+    terms: every term of the loss, in the order of the record. region: the part of the pictures that may change; None
+        for all of it. There alone is a gradient, and its RMS is that of those pixels.
     report: what the first call saw since it was None, and whether any call since then went unguided: a step of PLMS
         may take two. Whoever reads it sets it to None.
     """
 
     diffusion: Diffusion
     terms: Sequence[Term]
+    region: Region | None = None
     report: Report | None = field(default=None, init=False)
 
     def wants(self, step: Step) -> bool:
@@ -56,7 +59,8 @@ class Guidance:
         seen = Seen(x_in.detach().requires_grad_(), x0.detach())
         losses: dict[str, Tensor] = {}
         pulls = {"x_in": torch.zeros_like(seen.x_in)}
-        for term in together([term for term in self.terms if term.wants(step)]):
+        wanted = [term for term in self.terms if term.wants(step)]
+        for term in together(wanted) if self.region is None else self.region.pulling(wanted):
             blamed, gradient = term.pull(seen, step)
             losses |= blamed
             if gradient is None:
@@ -70,6 +74,9 @@ class Guidance:
 
         gradient, skipped = drop_non_finite(gradient)
         rms = root_mean_square(gradient)
+        if self.region is not None:
+            gradient = gradient * self.region.moves
+            rms = root_mean_square(gradient) / self.region.share**0.5
         earlier, skipped = self.report, skipped.flatten()
         if earlier is None:
             self.report = Report(losses, rms.flatten(), skipped)

@@ -29,7 +29,7 @@ from disco.guidance.terms.symmetry import symmetry
 from disco.guidance.terms.tv import tv
 from disco.losses import INIT, LOSSES
 from disco.models import catalog
-from disco.pipeline.constraints import Constraint, Kept, Symmetry
+from disco.pipeline.constraints import Constraint, Kept, Resampling, Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.pipeline.start import Start
 from disco.planning.plan import Plan
@@ -116,7 +116,7 @@ class Pipeline:
 
     def noise(self, step: Step) -> Callable[[], Tensor]:
         """What draws the noise [B, 3, H, W] that a sampler lays over x at a step."""
-        generators = [stream.generator("steps", step.t) for stream in self.streams]
+        generators = [stream.generator(step.stream("steps"), step.t) for stream in self.streams]
         return lambda: normal(generators, self.x.shape[1:], self.x.device, self.x.dtype)
 
 
@@ -128,7 +128,7 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
     spec, device = networks.unet_spec, start.noise.device
     diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule)
     x = start.noised(diffusion, plan.steps[0].index)
-    guidance = Guidance(diffusion, terms_of(plan, networks, start))
+    guidance = Guidance(diffusion, terms_of(plan, networks, start), start.mask.region if start.mask else None)
     labels = None
     if spec.num_classes is not None:
         labels = ClassLabels(start.streams, spec.num_classes, plan.settings.model.randomize_class, device)
@@ -144,7 +144,8 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
 def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Constraint, ...]:
     """What holds for the pictures; what is kept comes last, for it stays whatever else is done to them."""
     finish = plan.steps[-1].number
-    constraints: list[Constraint] = [Symmetry(finish=None if plan.settings.compat == "disco57" else finish)]
+    compat = plan.settings.compat == "disco57"
+    constraints: list[Constraint] = [Resampling(diffusion, start.streams), Symmetry(finish=None if compat else finish)]
     if start.known is not None and start.mask is not None:
         constraints.append(Kept(start.known, start.mask.free, start.mask.paste, finish, diffusion, start.streams))
     return tuple(constraints)
@@ -155,7 +156,7 @@ def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
 
     None where nothing of the picture can move.
     """
-    if start.mask is not None and not start.mask.moves:
+    if start.mask is not None and start.mask.region is None:
         return ()
     views = [view_of(plan, perceptor, start) for perceptor in networks.perceptors]
     terms: list[Term] = [
@@ -173,7 +174,8 @@ def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
 def view_of(plan: Plan, perceptor: Perceptor, start: Start) -> View:
     """A perceptor with its cutouts and with the prompts of every stage."""
     targets, weights = targets_of(plan, perceptor, start.image_prompts, start.streams, start.noise.device)
-    cutouts = Cutouts(perceptor.resolution, plan.settings.compat == "disco57", plan.wrap)
+    region = start.mask.region if start.mask else None
+    cutouts = Cutouts(perceptor.resolution, plan.settings.compat == "disco57", plan.wrap, region)
     return View(perceptor, cutouts, targets, weights, start.streams)
 
 

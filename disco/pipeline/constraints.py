@@ -42,6 +42,24 @@ class Symmetry:
         return symmetric(x0, step.mirrors) if step.number == self.finish else x0
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """x is noised back up by as many levels as its step jumps, to walk them again (Lugmayr et al. 2022, alg. 1)."""
+
+    diffusion: Diffusion
+    streams: Sequence[ImageStreams]
+
+    def before(self, x: Tensor, step: Step) -> Tensor:
+        if not step.jump:
+            return x
+        generators = [stream.generator(step.stream("resample"), step.t) for stream in self.streams]
+        noise = normal(generators, x.shape[1:], x.device, x.dtype)
+        return self.diffusion.renoised(x, step.index, step.jump, noise)
+
+    def after(self, x0: Tensor, step: Step) -> Tensor:
+        return x0
+
+
 #: What is laid on a level of 8 bits so that rounding and cutting off what is behind the point both give that level.
 QUARTER_LEVEL = 0.25 / 127.5
 
@@ -67,7 +85,7 @@ class Kept:
     streams: Sequence[ImageStreams]
 
     def before(self, x: Tensor, step: Step) -> Tensor:
-        generators = [stream.generator("known", step.t) for stream in self.streams]
+        generators = [stream.generator(step.stream("known"), step.t) for stream in self.streams]
         noise = normal(generators, x.shape[1:], x.device, x.dtype)
         return torch.where(self.stays(step), self.diffusion.q_sample(self.known, step.index, noise), x)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from disco.diffusion.images import overlay_noise, to_tensor
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.perlin import perlin_init
 from disco.diffusion.streams import ImageStreams, normal
+from disco.guidance.region import Region
 from disco.guidance.targets import prompt_pictures
+from disco.planning.masks import STAYS, view_of_mask
 from disco.planning.plan import Plan
 
 
@@ -21,12 +25,12 @@ class Mask:
     """What of a picture stays.
 
     free: how free each pixel is, [1, 1, H, W]: 0 stays, 1 is drawn anew. paste: where the picture's own levels come out
-    in the end, bool [1, 1, H, W]; None for nowhere. moves: whether any pixel is free.
+    in the end, bool [1, 1, H, W]; None for nowhere. region: what guidance is told of it; None where nothing is free.
     """
 
     free: Tensor
     paste: Tensor | None = None
-    moves: bool = True
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -92,5 +96,29 @@ def mask_of(plan: Plan, like: Tensor) -> Mask | None:
     """What of the init stays, on the device and in the dtype of a tensor; None where nothing does."""
     if plan.gives_init_back:
         shape = (1, 1, plan.height, plan.width)
-        return Mask(like.new_zeros(shape), torch.ones(shape, dtype=torch.bool, device=like.device), moves=False)
-    return None
+        return Mask(like.new_zeros(shape), torch.ones(shape, dtype=torch.bool, device=like.device))
+    picture, init = plan.mask, plan.settings.init
+    if picture is None:
+        return None
+    levels = np.asarray(picture)
+    free = softened(levels, init.mask_blur)
+    moves = torch.from_numpy(free > 0).to(like.device)[None, None]
+    region = Region(moves, float((free > 0).mean()), view_of_mask(picture, plan.wrap), plan.mask_view)
+    paste = torch.from_numpy(levels == STAYS).to(like.device)[None, None] if init.paste else None
+    return Mask(torch.from_numpy(free).to(like)[None, None], paste, region)
+
+
+def softened(levels: NDArray[np.uint8], reach: int) -> NDArray[np.float32]:
+    """How free each pixel is, in 0..1, of a mask's levels [H, W], 0 to 255.
+
+    reach: of the mask's edge into what stays, in pixels: d pixels away from the nearest that is not black, one is
+    1 - d / (reach + 1) free, and one that is farther away than `reach` not at all.
+    """
+    free: NDArray[np.float32] = (levels / 255).astype(np.float32)
+    stays = levels == STAYS
+    if reach and stays.any() and not stays.all():
+        from scipy.ndimage import distance_transform_edt
+
+        distance = distance_transform_edt(stays)
+        free[stays] = np.where(distance <= reach, 1 - distance / (reach + 1), 0)[stays]
+    return free

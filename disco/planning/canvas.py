@@ -1,10 +1,13 @@
-"""Where an init image lies on the canvas, and the canvas with it: plain pictures, no tensors."""
+"""Where an init image lies on the canvas, and the canvas that it is extended to: plain pictures, no tensors."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from PIL import Image
+
+from disco.errors import SettingsError
 
 #: What init_fit takes.
 FITS = ("stretch", "fill", "fit", "pad")
@@ -97,3 +100,53 @@ def notes_on_fit(fit: str, size: tuple[int, int], width: int, height: int) -> li
         "pad": "scaled to lie on it whole; the rest is grey",
     }[fit]
     return [f"init_image has {size[0]}x{size[1]} pixels, the picture {width}x{height}; by init_fit={fit} it is {what}"]
+
+
+# A canvas that is the init image and margins around it
+
+#: The longest side of a picture, as the settings width and height have it.
+LONGEST = 16384
+
+MARGIN = re.compile(r"(?P<side>left|top|right|bottom) ?= ?(?P<number>\d{1,6})(?P<percent>%?)", re.ASCII)
+OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+
+
+def extended(text: str, size: tuple[int, int], multiple: int, notes: list[str]) -> Placement:
+    """The init image of this size in its own pixels, on a canvas larger by the margins that `extend` names.
+
+    A side that is no multiple of `multiple` grows, at the right or the bottom unless only the other margin was named.
+
+    Raises SettingsError for anything but margins, and for a canvas that is too large.
+    """
+    margins = margins_of(text, size)
+    sides, starts = [], []
+    for length, before, after in ((size[0], "left", "right"), (size[1], "top", "bottom")):
+        side = length + margins[before] + margins[after]
+        more = -side % multiple
+        margins[before if margins[before] and not margins[after] else after] += more
+        sides.append(side + more)
+        starts.append(margins[before])
+    if max(sides) > LONGEST:
+        raise SettingsError(
+            f"extend={text!r} makes a picture of {sides[0]}x{sides[1]}, but a side has at most {LONGEST}"
+        )
+    said = " ".join(f"{name}={margin}" for name, margin in margins.items() if margin)
+    notes.append(f"extend makes a picture of {sides[0]}x{sides[1]} of the init image of {size[0]}x{size[1]}: {said}")
+    return Placement(sides[0], sides[1], (0.0, 0.0, 1.0, 1.0), starts[0], starts[1], *size)
+
+
+def margins_of(text: str, size: tuple[int, int]) -> dict[str, int]:
+    """The margins that `extend` names, in pixels by side: counts of pixels, or shares of the init image's own side."""
+    margins = dict.fromkeys(OPPOSITE, 0)
+    found = list(MARGIN.finditer(text))
+    if MARGIN.sub("", text).replace(",", " ").strip() or len({each["side"] for each in found}) < len(found):
+        raise SettingsError(
+            f"extend is {text!r}, but must name margins, each once, in pixels or shares: left=64 top=25%"
+        )
+    for each in found:
+        of = size[0] if each["side"] in ("left", "right") else size[1]
+        number = int(each["number"])
+        margins[each["side"]] = number * of // 100 if each["percent"] else number
+    if not any(margins.values()):
+        raise SettingsError(f"extend is {text!r}, which adds nothing; name a margin, such as left=64")
+    return margins

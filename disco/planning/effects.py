@@ -126,6 +126,15 @@ def without_effect(
     if not init.init_image:
         for name in ("init_noise", "init_fit"):
             yield name, ": there is no init_image"
+    if init.extend:
+        yield "init_fit", " with extend, which leaves the init image its size"
+        for name in ("width", "height"):
+            yield name, " with extend, which adds to the init image's own size"
+    if not (init.mask or init.extend):
+        for name in ("mask_blur", "mask_view", "paste"):
+            yield name, " without a mask"
+    if sampler.resamples == 1:
+        yield "resample_jump", " with resamples=1"
     if not init.init_noise:
         yield "init_noise_mode", " with init_noise=0"
     if not settings.model.use_secondary_model:

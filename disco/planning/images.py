@@ -93,6 +93,24 @@ def decoded(data: bytes, given: str) -> Image.Image:
     given: how the user named it, for the SettingsError that is raised where it is too large, damaged or cut short, not
     a picture in one of FORMATS, or one whose reader is not installed.
     """
+    upright, kind = _read_whole(data, given)
+    try:
+        return as_rgb(upright, kind)
+    except ValueError as error:
+        raise SettingsError(f"{given} cannot be shown as RGB ({error}); save it as an RGB picture") from error
+
+
+def alpha_of(data: bytes, given: str) -> Image.Image | None:
+    """How opaque each pixel of a picture file is, upright: mode "L", 0 transparent, 255 opaque.
+
+    None for a picture that says nothing of it. Raises SettingsError where `decoded` does.
+    """
+    upright, _ = _read_whole(data, given)
+    return upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
+
+
+def _read_whole(data: bytes, given: str) -> tuple[Image.Image, tuple[int, int] | None]:
+    """A picture file upright, in whatever mode it has, and its kind, as `_kind` has it."""
     too_large = f"{given} has more than {PIXEL_LIMIT // 10**6} megapixels; scale it down first"
     formats = _formats(data, given)
     try:
@@ -102,8 +120,7 @@ def decoded(data: bytes, given: str) -> Image.Image:
             with Image.open(io.BytesIO(data), formats=formats) as picture:
                 if picture.width * picture.height > PIXEL_LIMIT:
                     raise SettingsError(too_large)
-                kind = _kind(picture)
-                upright = ImageOps.exif_transpose(picture)
+                return ImageOps.exif_transpose(picture), _kind(picture)
     except SettingsError:
         raise
     except Image.DecompressionBombError as error:
@@ -117,10 +134,6 @@ def decoded(data: bytes, given: str) -> Image.Image:
     except Exception as error:  # a damaged file can make a decoder fail in any way it likes
         reason = str(error) or type(error).__name__
         raise SettingsError(f"{given} is damaged ({reason}); save it again as one of {', '.join(FORMATS)}") from error
-    try:
-        return as_rgb(upright, kind)
-    except ValueError as error:
-        raise SettingsError(f"{given} cannot be shown as RGB ({error}); save it as an RGB picture") from error
 
 
 def upright_size(data: bytes, given: str) -> tuple[int, int]:
@@ -132,7 +145,7 @@ def upright_size(data: bytes, given: str) -> tuple[int, int]:
         with Image.open(io.BytesIO(data), formats=_formats(data, given)) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) in LYING
             return picture.size[::-1] if turned else picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # a damaged file can make a decoder fail in any way it likes
         return decoded(data, given).size
 
 
@@ -196,10 +209,10 @@ def _stretched(picture: Image.Image, unsigned: bool) -> Image.Image:
 
 
 def packed(picture: object, given: str) -> bytes:
-    """A picture that is at hand -> the bytes of a PNG of it: RGB, upright, on white, 8 bits.
+    """A picture that is at hand -> the bytes of a PNG of it: RGB, upright, 8 bits; RGBA where parts are transparent.
 
     picture: a Pillow picture, read as `decoded` reads files; or an array [height, width], or [height, width, channels]
-    of 1, 3 or 4 channels, of bytes or of floats from 0 to 1.
+    of 1, 3 or 4 channels, of bytes, of floats from 0 to 1, or of switches, which are black and white.
 
     given: how the user named it, for the SettingsError that anything else raises.
     """
@@ -210,7 +223,9 @@ def packed(picture: object, given: str) -> bytes:
     try:
         # Made of numbers and not read from a file, mode "I" has 32 bits; a PNG that is read as such has 16.
         made = (32, SIGNED) if image.mode == "I" and image.format is None else None
-        as_rgb(ImageOps.exif_transpose(image), _kind(image) or made).save(file, "PNG")
+        upright = ImageOps.exif_transpose(image)
+        clear = upright.has_transparency_data
+        (upright.convert("RGBA") if clear else as_rgb(upright, _kind(image) or made)).save(file, "PNG")
     except Exception as error:  # a file that was opened, and is damaged; pixels without a colour
         raise SettingsError(f"{given} cannot be shown as RGB ({error or type(error).__name__})") from error
     return file.getvalue()
@@ -225,6 +240,8 @@ def _of_array(values: object, given: str) -> Image.Image:
         raise SettingsError(f"{given} is a {type(values).__name__}, but must be {allowed}")
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 3, 4)) or not values.size:
         raise SettingsError(f"{given} is an array of shape {list(values.shape)}, but must be {allowed}")
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * 255
     if np.issubdtype(values.dtype, np.floating):
         if not (values.min() >= 0 and values.max() <= 1):  # nor may it hold what is no number
             raise SettingsError(f"{given} holds {values.min():g} to {values.max():g}, but floats must be from 0 to 1")

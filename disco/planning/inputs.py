@@ -25,7 +25,7 @@ from disco.models.files.download import download
 from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
 from disco.models.folder import models_folder
-from disco.planning.images import decoded, packed, read_file, upright_size
+from disco.planning.images import alpha_of, decoded, packed, read_file, upright_size
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 from disco.settings.paths import expanded
 
@@ -43,6 +43,12 @@ FETCHED_LIMIT = 256 << 20
 #: Which pictures this process has fetched: SHA-256 by address. What one command renders is of one state of them.
 FETCHED: dict[str, str] = {}
 
+#: The settings that name one picture each.
+SINGLE = ("init_image", "mask")
+
+#: What the setting mask has for the transparency of the init image.
+ALPHA = "alpha"
+
 #: The hashes of pictures that this process has decoded once, for the cells of a study name the same ones.
 SOUND: set[str] = set()
 
@@ -51,9 +57,9 @@ SOUND: set[str] = set()
 class InputPicture:
     """A picture that a setting names, as it was when the run was planned.
 
-    setting: init_image or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute;
-    of one that was fetched, where its copy lies; None for one that was handed over in Python. sha256: of `data`, the
-    bytes of its file, in hexadecimal.
+    setting: init_image, mask or image_prompts. given: as the setting has it, without a weight. path: where it lies,
+    absolute; of one that was fetched, where its copy lies; None for one that was handed over in Python. sha256: of
+    `data`, the bytes of its file, in hexadecimal.
     """
 
     setting: str
@@ -65,6 +71,10 @@ class InputPicture:
     def open(self) -> Image.Image:
         """The picture, as `disco.planning.images.decoded` has it."""
         return decoded(self.data, f"{self.setting}={self.given!r}")
+
+    def alpha(self) -> Image.Image | None:
+        """How opaque each pixel is, as `disco.planning.images.alpha_of` has it; None for a picture without a say."""
+        return alpha_of(self.data, f"{self.setting}={self.given!r}")
 
     def size(self) -> tuple[int, int]:
         """Its width and height, upright."""
@@ -111,7 +121,7 @@ def sha256_of(data: bytes) -> str:
 def named(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Settings as they are passed in Python, with names for the pictures that are handed over, and the files of those.
 
-    A picture (see `disco.planning.images.packed`) may stand for a path in init_image and in the list image_prompts,
+    A picture (see `disco.planning.images.packed`) may stand for a path in init_image, mask and the list image_prompts,
     there also as a pair of itself and its weight. Its name is the place at which a run folder keeps it.
 
     Raises SettingsError for what is no picture.
@@ -133,7 +143,7 @@ def named(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
     found = dict(values)
     for name, value in values.items():
         setting = name.rpartition(".")[2]
-        if setting == "init_image" and not (value is None or isinstance(value, str | PurePath)):
+        if setting in SINGLE and not (value is None or isinstance(value, str | PurePath)):
             found[name] = name_of(value, setting)
         elif setting == "image_prompts" and isinstance(value, list | tuple):
             found[name] = [prompt_of(item) for item in value]
@@ -253,7 +263,7 @@ def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> d
     """Settings by full name, the files among them called as `names` has them; they may be anything."""
     found = dict(values)
     prompts = values.get("image_prompts")
-    for name in ("init.init_image", "model.diffusion_model"):
+    for name in (*(f"init.{single}" for single in SINGLE), "model.diffusion_model"):
         given = values.get(name)
         if isinstance(given, str):
             found[name] = names.get((name.rpartition(".")[2], given), given)
@@ -278,9 +288,12 @@ def _prompt_in(text: Any) -> ImagePrompt | None:
 
 def pictures_in(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The pictures that settings, by full name, refer to: setting and path."""
-    init, prompts = values.get("init.init_image"), values.get("image_prompts")
+    prompts = values.get("image_prompts")
     found = map(_prompt_in, prompts if isinstance(prompts, list | tuple) else ())
-    named = [("init_image", init)] if init and isinstance(init, str) else []
+    singles = [(name, values.get(f"init.{name}")) for name in SINGLE]
+    named = [
+        (name, path) for name, path in singles if path and isinstance(path, str) and (name, path) != ("mask", ALPHA)
+    ]
     return named + [("image_prompts", prompt.path) for prompt in found if prompt is not None]
 
 
@@ -336,7 +349,7 @@ def _found(entry: Mapping[str, Any], file: Path) -> str:
             return path
         others[path] = found
     was = f"{setting}={entry['given']!r} was a picture of SHA-256 {sha256[:SHOWN]} when {file} was made"
-    anew = f"{setting}={'...' if setting == 'init_image' else '[...]'}"
+    anew = f"{setting}={'...' if setting in SINGLE else '[...]'}"
     if others:
         path = entry["path"] if entry.get("path") in others else next(iter(others))
         raise SettingsError(

@@ -7,20 +7,25 @@ import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
-from disco.planning.canvas import Placement, notes_on_fit, placement_of
+from disco.planning.canvas import Placement, extended, notes_on_fit, placement_of
 from disco.planning.effects import notes_on_brought_settings, notes_on_film, notes_on_grey_start
 from disco.planning.expansion import with_expanded_prompts
-from disco.planning.inputs import InputPicture, read_input
+from disco.planning.inputs import ALPHA, InputPicture, read_input
+from disco.planning.masks import check_mask, mask_on_canvas
 from disco.planning.prompts import ImagePrompt, Prompt, Stage, parse_image_prompt, parse_share, stages_of
 from disco.planning.steps import steps_of
 from disco.planning.symmetry import check_square, with_order
 from disco.planning.tokens import check_texts
-from disco.planning.values import check_names, metrics_of, skipped_steps
-from disco.settings.config import Settings
+from disco.planning.values import EXTEND_STRENGTH, check_names, metrics_of, skipped_steps
+from disco.settings.config import Settings, is_usual
 from disco.step import Step
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["ImagePrompt", "Plan", "Prompt", "Stage", "build_plan"]
 
@@ -38,8 +43,8 @@ class Plan:
     replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
     steps: from noise to picture. total_steps: N of the respacing. prompts: the stages of each picture, in their order,
-    or those of all, at the same shares of the run. inputs: the pictures of init_image and image_prompts, as they were
-    when this was planned. placement: where the init image lies; None without one. metrics: what to measure,
+    or those of all, at the same shares of the run. inputs: the pictures of init_image, mask and image_prompts, as they
+    were when this was planned. placement: where the init image lies; None without one. metrics: what to measure,
     of METRIC_NAMES. notes: lines to be said to the user.
     """
 
@@ -78,6 +83,17 @@ class Plan:
         number = seed - self.seeds[0]
         return self.prompts[number if 0 <= number < len(self.prompts) else 0]
 
+    @property
+    def mask_view(self) -> str:
+        """What is looked at where there is a mask: "mask", "whole" or "both"."""
+        init = self.settings.init
+        return init.mask_view if init.mask_view != "auto" else "whole" if init.extend else "both"
+
+    @property
+    def mask(self) -> Image.Image | None:
+        """How free each pixel is, mode "L": 0 stays, 255 is drawn anew; None where all of it is."""
+        return None if self.placement is None else mask_on_canvas(self.settings.init, self.inputs, self.placement)
+
     def input(self, setting: str, given: str) -> InputPicture:
         """The picture that a setting names by this path."""
         return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
@@ -111,16 +127,18 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
             f"animation={settings.animation.animation_mode} makes a film: disco animate, or disco.animate in Python"
         )
     settings = with_expanded_prompts(with_seed(settings))
-    width, height = size_of(settings, notes)
     check_names(settings)
+    width, height = size_of(settings, notes)
     notes += notes_on_brought_settings(settings, width, height)
     image_prompts = tuple(parse_image_prompt(text) for text in settings.image_prompts)
     prompts = stages_of(settings, image_prompts, notes)
     steps = steps_of(settings, prompts[0], notes)
-    check_square(settings, steps, width, height)
     init_image = _init_image(settings, notes)
-    inputs = _inputs(init_image, image_prompts, at_hand)
+    inputs = _inputs(settings, init_image, image_prompts, at_hand)
     placement = _placement(settings, inputs, width, height, notes)
+    if placement is not None:
+        width, height = placement.width, placement.height
+    check_square(settings, steps, width, height)
     check_texts(settings, prompts, notes)
     notes += notes_on_grey_start(settings, steps[0])
     notes += notes_on_film(settings)
@@ -153,10 +171,9 @@ def size_of(settings: Settings, notes: list[str]) -> tuple[int, int]:
     spec = catalog.unet(models.diffusion_model)
     if note := catalog.about_unet(spec):
         notes.append(note)
-    multiple = spec.multiple
-    if models.use_secondary_model:
-        multiple = math.lcm(multiple, catalog.secondary(models.secondary_model).multiple)
-    sides = []
+    multiple, sides = multiple_of(settings), []
+    if settings.init.extend:  # which has a size of its own
+        notes = []
     for name, side in (("width", models.width), ("height", models.height)):
         rounded = side // multiple * multiple
         if not rounded:
@@ -170,6 +187,17 @@ def size_of(settings: Settings, notes: list[str]) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def multiple_of(settings: Settings) -> int:
+    """What both sides of a picture are multiples of, as the networks need it."""
+    from disco.models import catalog
+
+    models = settings.model
+    multiple = catalog.unet(models.diffusion_model).multiple
+    if models.use_secondary_model:
+        multiple = math.lcm(multiple, catalog.secondary(models.secondary_model).multiple)
+    return multiple
+
+
 def _init_image(settings: Settings, notes: list[str]) -> str | None:
     """The picture to start from, if any."""
     init = settings.init
@@ -178,7 +206,11 @@ def _init_image(settings: Settings, notes: list[str]) -> str | None:
         if settings.compat == "none":
             raise SettingsError("init_image and perlin_init are both given; only one can be the start")
         init_image = None
-    if (init_image or init.perlin_init) and skipped_steps(settings) == 0:
+    for name in ("mask", "extend"):
+        if getattr(init, name) and not init_image:
+            raise SettingsError(f"{name}={getattr(init, name)} is about a picture to start from; give an init_image")
+    covered = init.mask or init.extend
+    if (init_image or init.perlin_init) and not covered and skipped_steps(settings) == 0:
         said = "skip_steps=0" if init.strength is None else f"strength={init.strength}"
         notes.append(f"the init hardly shows with {said}, under full noise; try skip_steps=40%, or strength=0.6")
     return init_image
@@ -190,22 +222,36 @@ def _placement(
     """Where the init image lies; None without one."""
     for picture in inputs:
         if picture.setting == "init_image":
-            fit, size = settings.init.init_fit, picture.size()
-            notes += notes_on_fit(fit, size, width, height)
-            return placement_of(fit, size, width, height)
+            init, size = settings.init, picture.size()
+            if init.extend:
+                placement = extended(init.extend, size, multiple_of(settings), notes)
+                if init.strength is None and is_usual(settings, "skip_steps"):
+                    notes.append(f"the margins start from its mirror image at strength={EXTEND_STRENGTH}; give another")
+            else:
+                placement = placement_of(init.init_fit, size, width, height)
+                notes += notes_on_fit(init.init_fit, size, width, height)
+            mask = mask_on_canvas(init, inputs, placement)
+            if mask is not None:
+                check_mask(mask, notes)
+            return placement
     return None
 
 
 def inputs_of(settings: Settings) -> tuple[InputPicture, ...]:
     """The pictures that a run of these settings would take in now. Raises SettingsError for one that it could not."""
-    return _inputs(_init_image(settings, []), [parse_image_prompt(text) for text in settings.image_prompts])
+    return _inputs(settings, _init_image(settings, []), [parse_image_prompt(text) for text in settings.image_prompts])
 
 
 def _inputs(
-    init_image: str | None, image_prompts: Sequence[ImagePrompt], at_hand: Mapping[str, bytes] | None = None
+    settings: Settings,
+    init_image: str | None,
+    image_prompts: Sequence[ImagePrompt],
+    at_hand: Mapping[str, bytes] | None = None,
 ) -> tuple[InputPicture, ...]:
     """Every picture that is named, once."""
     named = [("init_image", init_image)] if init_image is not None else []
+    mask = settings.init.mask
+    named += [("mask", mask)] if mask and mask != ALPHA else []
     named += [("image_prompts", prompt.path) for prompt in image_prompts]
     return tuple(read_input(setting, given, at_hand) for setting, given in dict.fromkeys(named))
 

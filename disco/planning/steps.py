@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from disco.errors import SettingsError
@@ -75,8 +76,11 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
                 mirrors=mirrors.get(index, ()),
                 save_partial=number in partials,
                 show_progress=number == number_of_steps - 1 or bool(display_rate and number % display_rate == 0),
+                visit=0,
+                jump=0,
             )
         )
+    steps = walked(steps, sampler.resamples, sampler.resample_jump, notes)
     notes += notes_on_guidance(steps)
     notes += [
         f"{name} is without effect{why}"
@@ -90,6 +94,49 @@ def _said_of_the_start(settings: Settings) -> str:
     """The setting that says where the run starts."""
     strength = settings.init.strength
     return f"skip_steps={settings.sampler.skip_steps}" if strength is None else f"strength={strength}"
+
+
+def walked(steps: list[Step], resamples: int, jump: int, notes: list[str]) -> list[Step]:
+    """The steps in the order in which the run takes them, some of them several times.
+
+    Lugmayr et al. (2022, arXiv:2201.09865): wherever the number of levels left is a multiple of `jump`, and so many are
+    above, x is noised back up by as many levels, `resamples - 1` times. A step that is taken several times is shown and
+    saved at its last.
+    """
+    order = way_of(len(steps), resamples, jump)
+    if resamples > 1:
+        notes.append(
+            f"resamples={resamples} takes {len(order)} steps instead of {len(steps)}"
+            if len(order) > len(steps)
+            else f"resamples is without effect: resample_jump={jump} is as long as the run of {len(steps)} steps"
+        )
+    last = {place: number for number, (place, _, _) in enumerate(order)}
+    return [
+        replace(
+            steps[place],
+            number=number,
+            visit=visit,
+            jump=up,
+            save_partial=steps[place].save_partial and number == last[place],
+            show_progress=steps[place].show_progress and number == last[place],
+        )
+        for number, (place, visit, up) in enumerate(order)
+    ]
+
+
+def way_of(count: int, resamples: int, jump: int) -> list[tuple[int, int, int]]:
+    """The order of so many steps: the place of each, how often it was taken before, and the levels jumped up to it."""
+    left = dict.fromkeys(range(0, count - jump, jump), resamples - 1)
+    order, visits = [], [0] * count
+    place = up = 0
+    while place < count:
+        order.append((place, visits[place], up))
+        visits[place] += 1
+        place, up = place + 1, 0
+        if left.get(count - place, 0):
+            left[count - place] -= 1
+            place, up = place - jump, jump
+    return order
 
 
 def end_of(loss: Loss, settings: Settings, number_of_steps: int) -> int:

@@ -25,7 +25,7 @@ from disco.losses import LOSSES
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
-from disco.pipeline.start import Start
+from disco.pipeline.start import Start, mask_of
 from disco.planning.plan import Plan
 from disco.resources.cost import Cost, bytes_of, cost_of, cost_of_cuts, fake_network
 from disco.resources.ledger import BLOCK, Ledger, Work
@@ -191,7 +191,8 @@ class SimulatedPipeline:
         picture = torch.empty(1, 3, self.plan.height, self.plan.width, device="meta")
         starts = self.plan.init_image is not None or self.plan.settings.init.perlin_init
         prompts = [torch.empty_like(picture[0]) for _ in self.plan.image_prompts]
-        return Start(picture, [ImageStreams(0)], torch.empty_like(picture) if starts else None, prompts)
+        init = torch.empty_like(picture) if starts else None
+        return Start(picture, [ImageStreams(0)], init, prompts, init, mask_of(self.plan, picture))
 
     def _networks(self) -> Networks:
         plan, model, on = self.plan, self.plan.settings.model, self.arrangement.checkpointing

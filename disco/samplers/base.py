@@ -40,6 +40,8 @@ class Level(Protocol):
     def sampler(self) -> str: ...
     @property
     def eta(self) -> float: ...
+    @property
+    def jump(self) -> int: ...
 
 
 S = TypeVar("S", bound=Level)
@@ -53,7 +55,8 @@ State = tuple[Tensor, ...]
 class StepContext(Generic[S]):
     """What a sampler may use at one step.
 
-    x: [B, 3, H, W] at the step's level. now: what is known of it. following: the run's next step; None at its last one.
+    x: [B, 3, H, W] at the step's level. now: what is known of it. following: the run's next step, one level cleaner;
+    None at its last one, and before a jump.
     noise: draws standard normal noise of x's shape. denoise: evaluates a further x, at another level of the run.
     """
 
@@ -112,12 +115,13 @@ def sample(
     """Walk x [B, 3, H, W] from the first step's level to the last's, yielding after every step.
 
     denoise: evaluated once a step; a sampler may evaluate a further x, as PLMS does at its first step.
-    steps: levels falling by one; each names its own sampler, so a run may change from PLMS to DDIM. A sampler that
-        takes over from another begins with an empty state.
+    steps: levels falling by one, but for a step with a jump, before which `transform` takes x so many levels back up;
+        each names its own sampler, so a run may change from PLMS to DDIM. A sampler that takes over from another, or
+        after a jump, begins with an empty state.
     noise: of a step, what draws standard normal noise of x's shape, other numbers at every call.
     samplers: by name; `disco.samplers.registry` has them.
     state: of the `Sampled` to go on from, with its x and the steps after it; None at the beginning.
-    transform: applied to x before a step (symmetry).
+    transform: applied to x before a step (symmetry, and what else holds for pictures).
     denoise_ahead: evaluates further x instead of `denoise`: of the present step, x, and the step that x is at.
 
     Raises ValueError for an unknown sampler.
@@ -129,8 +133,10 @@ def sample(
             x = transform(x, step)
         now = denoise(x, step)
         further = denoise if denoise_ahead is None else partial(denoise_ahead, step)
-        at = StepContext(x, now, step, following, diffusion, noise(step), further)
-        own = state.tensors if state is not None and state.sampler == step.sampler else ()
+        below = None if following is None or following.jump else following
+        at = StepContext(x, now, step, below, diffusion, noise(step), further)
+        goes_on = state is not None and state.sampler == step.sampler and not step.jump
+        own = state.tensors if state is not None and goes_on else ()
         x, own = samplers[step.sampler](at, own)
         state = SamplerState(step.sampler, own)
         yield Sampled(x, now.x0, state)

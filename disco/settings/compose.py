@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from importlib.resources import files
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
+    OmegaConf.register_new_resolver("packaged", lambda name: str(files("disco.conf") / name), replace=True)
     OmegaConf.register_new_resolver("expanduser", lambda path: str(expanded(str(path))), replace=True)
     ConfigStore.instance().store(name="schema", node=structured_schema())
 

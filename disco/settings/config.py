@@ -21,6 +21,7 @@ from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
     CHOICES,
     METRIC_NAMES,
+    InitConfig,
     MachineConfig,
     ModelConfig,
     SamplerConfig,
@@ -36,6 +37,7 @@ from disco.settings.schema import (
 __all__ = [
     "CHOICES",
     "METRIC_NAMES",
+    "InitConfig",
     "MachineConfig",
     "ModelConfig",
     "SamplerConfig",

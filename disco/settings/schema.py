@@ -154,6 +154,13 @@ class SamplerConfig:
     skip_steps: Any = _setting("steps left out at the start: a count, or a share such as 4%")
     skip_end_steps: Any = _setting("steps left out at the end: a count, or a share such as 4%")
     eta: Timed = _setting("fresh noise in every step of DDIM, 0 = none", low=-1, high=1, timed=True)
+    resamples: int = _setting(
+        "how often each part of the way is walked, for what is drawn anew to agree with what stays; 1 = once",
+        low=1,
+        high=100,
+        before=1,
+    )
+    resample_jump: int = _setting("noise levels in such a part", low=1, high=1000, before=4)
     use_horizontal_symmetry: bool = _setting("copy the left half onto the right at transformation_percent")
     use_vertical_symmetry: bool = _setting("copy the upper half onto the lower at transformation_percent")
     use_diagonal_symmetry: bool = _setting(
@@ -197,6 +204,24 @@ class InitConfig:
         before="everywhere",
     )
     perlin_init: bool = _setting("start from Perlin noise; takes effect with skip_steps")
+    mask: str | None = _setting(
+        "a picture whose black stays as it is in the init image and whose white is drawn anew, path or address; alpha: "
+        "what is transparent in the init image is drawn anew",
+        before=None,
+    )
+    mask_blur: int = _setting(
+        "how many pixels a mask's edge reaches softly into what stays", low=0, high=1000, before=0
+    )
+    mask_view: str = _setting(
+        "what the cuts and the losses of single pixels look at: the masked region (mask), the whole picture, or both; "
+        "auto: both, but the whole where there are margins",
+        choices=("auto", "mask", "whole", "both"),
+        before="auto",
+    )
+    paste: bool = _setting("give what is black in the mask the init image's own pixels at the end", before=False)
+    extend: str | None = _setting(
+        "margins that are drawn around the init image, in pixels or shares of its sides: left=64 top=25%", before=None
+    )
     perlin_mode: str = _setting("colours of the Perlin noise", choices=("mixed", "color", "gray"))
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from disco.errors import SettingsError
-from disco.planning.images import PIXEL_LIMIT, decoded, open_image, packed
+from disco.planning.images import PIXEL_LIMIT, alpha_of, decoded, open_image, packed, upright_size
 
 
 def picture(width: int = 5, height: int = 3) -> Image.Image:
@@ -232,10 +232,44 @@ def test_a_damaged_byte_is_a_picture_or_the_one_error(mode, place, value):
     picture(16, 16).convert(mode).save(file, "PNG" if mode == "RGB" else "TIFF")
     damaged = bytearray(file.getvalue())
     damaged[place % len(damaged)] = value
-    try:
-        assert decoded(bytes(damaged), "init_image='p'").mode == "RGB"
-    except SettingsError as error:
-        assert "init_image" in str(error)
+    for read in (decoded, alpha_of, upright_size):
+        try:
+            found = read(bytes(damaged), "init_image='p'")
+        except SettingsError as error:
+            assert "init_image" in str(error)
+        else:
+            assert found is None or isinstance(found, tuple) or found.mode in ("RGB", "L")
+
+
+@pytest.mark.parametrize("turn", [None, 3, 6, 8])
+def test_the_size_of_a_picture_is_known_without_its_pixels(tmp_path, turn):
+    exif = Image.Exif()
+    if turn is not None:
+        exif[0x0112] = turn
+    picture().save(tmp_path / "p.jpg", exif=exif)
+    data = (tmp_path / "p.jpg").read_bytes()
+    assert upright_size(data, "p") == decoded(data, "p").size == ((3, 5) if turn in (6, 8) else (5, 3))
+    assert upright_size(data[:-20], "p") == upright_size(data, "p")
+    with pytest.raises(SettingsError, match="is not a picture"):
+        upright_size(b"a text", "p")
+
+
+def test_transparency_is_read_upright_and_of_any_kind(tmp_path):
+    clear = np.arange(15, dtype=np.uint8).reshape(3, 5) * 17
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgba = Image.fromarray(np.dstack([np.asarray(picture()), clear]))
+    rgba.save(tmp_path / "p.png", exif=exif)
+    read = alpha_of((tmp_path / "p.png").read_bytes(), "p")
+    assert read is not None and np.array_equal(np.asarray(read), np.rot90(clear, k=-1))
+    palette = Image.new("P", (2, 1), 0)
+    palette.putpixel((1, 0), 1)
+    palette.save(tmp_path / "palette.png", transparency=1)
+    assert np.asarray(alpha_of((tmp_path / "palette.png").read_bytes(), "p")).tolist() == [[255, 0]]
+    picture().save(tmp_path / "opaque.png")
+    assert alpha_of((tmp_path / "opaque.png").read_bytes(), "p") is None
+    at_hand = alpha_of(packed(np.asarray(rgba), "init_image"), "p")
+    assert at_hand is not None and np.array_equal(np.asarray(at_hand), clear)
 
 
 # Pictures at hand
@@ -253,11 +287,12 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (3, 5, 4), dtype=np.uint8)
         ((COLOURS[..., :3] / 255).astype(np.float32), COLOURS[..., :3]),
         (COLOURS[..., 0], COLOURS[..., [0, 0, 0]]),
         (COLOURS[..., :1], COLOURS[..., [0, 0, 0]]),
+        (COLOURS[..., 0] > 99, np.where(COLOURS[..., [0, 0, 0]] > 99, 255, 0)),
         (np.dstack([COLOURS[..., :3], np.full((3, 5), 255, np.uint8)]), COLOURS[..., :3]),
         (np.dstack([COLOURS[..., :3], np.zeros((3, 5), np.uint8)]), np.full((3, 5, 3), 255)),
         (COLOURS.transpose(1, 0, 2)[::-1, :, :3], COLOURS.transpose(1, 0, 2)[::-1, :, :3]),
     ],
-    ids=map(str, range(9)),
+    ids=map(str, range(10)),
 )
 def test_pictures_at_hand_become_files_without_loss(given, read):
     assert np.array_equal(np.asarray(decoded(packed(given, "init_image"), "init_image")), read)

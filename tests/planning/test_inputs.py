@@ -227,6 +227,24 @@ def test_the_same_picture_elsewhere_is_the_same_and_another_at_its_place_is_not(
     assert by_content(values("a.png", "b.png:2"), {}) == values("a.png", "b.png:2")
 
 
+def test_a_mask_counts_by_its_content_and_alpha_is_no_picture(tmp_path):
+    draw("m.png", "white")
+    draw("n.png", "white")
+    known = [by_content({"init.mask": path}, hashes_of([read_input("mask", path)])) for path in ("m.png", "n.png")]
+    assert known[0] == known[1] != {"init.mask": "m.png"}
+    assert pictures_in({"init.init_image": "a.png", "init.mask": "m.png"}) == [
+        ("init_image", "a.png"),
+        ("mask", "m.png"),
+    ]
+    assert pictures_in({"init.init_image": "a.png", "init.mask": "alpha"}) == [("init_image", "a.png")]
+    found, files = named({"mask": np.zeros((4, 4), bool), "init.init_image": np.zeros((4, 4))})
+    assert set(files) == {found["mask"], found["init.init_image"]} and found["mask"].startswith("inputs/")
+    entry = read_input("mask", "m.png").record(kept=False)
+    draw("m.png", "black")
+    with pytest.raises(SettingsError, match=r"or take any by mask=\.\.\.$"):
+        found_again({"init.mask": "m.png"}, {"inputs": [entry]}, tmp_path / "run.json")
+
+
 def test_a_picture_is_called_by_its_path_for_people():
     sha256 = draw("a.png")
     inputs = hashes_of([read_input("init_image", "a.png"), read_input("image_prompts", "a.png")])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from disco.errors import SettingsError
-from disco.planning.steps import single_precision_t
+from disco.planning.steps import single_precision_t, way_of
 from support.plans import plan
 
 
@@ -137,3 +137,52 @@ def test_partials_in_compat_are_multiples(saves: Any, numbers: list[int]) -> Non
 def test_progress_pictures() -> None:
     assert [step.number for step in plan(display_rate=20).steps if step.show_progress] == [0, 20, 40, 49]
     assert [step.number for step in plan(display_rate=0).steps if step.show_progress] == [49]
+
+
+def repaint_levels(count: int, resamples: int, jump: int) -> list[int]:
+    """The levels in the order in which RePaint visits them (Lugmayr et al. 2022, appendix): x is at `count` first."""
+    jumps = {level: resamples - 1 for level in range(0, count - jump, jump)}
+    level, levels = count, []
+    while level >= 1:
+        level -= 1
+        levels.append(level)
+        if jumps.get(level, 0) > 0:
+            jumps[level] -= 1
+            for _ in range(jump):
+                level += 1
+                levels.append(level)
+    return levels
+
+
+@pytest.mark.parametrize(("count", "resamples", "jump"), [(6, 3, 1), (10, 2, 3), (50, 10, 10), (7, 1, 2), (3, 4, 5)])
+def test_steps_are_taken_again_in_repaint_s_order(count: int, resamples: int, jump: int) -> None:
+    order, levels = way_of(count, resamples, jump), []
+    for place, _, up in order:
+        levels += [count - place - up + n for n in range(1, up + 1)]  # noised up, level by level
+        levels.append(count - place - 1)
+    assert levels == repaint_levels(count, resamples, jump)
+    assert len(order) == count + (resamples - 1) * jump * len(range(0, count - jump, jump))
+    for n, (place, visit, _) in enumerate(order):
+        assert visit == sum(earlier == place for earlier, _, _ in order[:n])
+
+
+def test_repeated_steps_are_the_same_steps_and_are_told() -> None:
+    given = dict(
+        steps=8, intermediate_saves=[3], display_rate=1, prompts={"0%": ["a red star"], "50%": ["a blue boat"]}
+    )
+    once, again = (plan(prompt=None, resamples=n, resample_jump=2, **given) for n in (1, 3))
+    assert [step.number for step in again.steps] == list(range(len(again.steps))) and len(again.steps) == 8 + 2 * 2 * 3
+    assert again.notes == ("resamples=3 takes 20 steps instead of 8",)
+    like = {step.index: step for step in once.steps}
+    for step in again.steps:
+        assert (step.t, step.share, step.stage, step.cuts) == (
+            like[step.index].t,
+            like[step.index].share,
+            like[step.index].stage,
+            like[step.index].cuts,
+        )
+    last = {step.index: step.number for step in again.steps}
+    assert [step.number for step in again.steps if step.save_partial] == [last[8 - 1 - 3]]
+    assert [step.number for step in again.steps if step.show_progress] == sorted(last.values())
+    (note,) = plan(steps=8, resamples=2, resample_jump=8).notes
+    assert note.startswith("resamples is without effect: resample_jump=8")

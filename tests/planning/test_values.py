@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from disco.errors import SettingsError
 from disco.planning.values import cuts_at_once, memory_limit, skipped_steps
@@ -104,6 +106,19 @@ def test_strength_and_skip_steps_may_agree() -> None:
 def test_strength_is_a_share(strength: Any) -> None:
     with pytest.raises(SettingsError, match=r"strength is .*, but must be null or a share from 0 to 1, such as 0.6"):
         plan(strength=strength, perlin_init=True)
+
+
+def test_margins_start_from_the_mirror_image_unless_another_strength_is_given(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "i.png")
+    given = {"init_image": str(tmp_path / "i.png"), "extend": "left=32", "steps": 10}
+    untold = plan(**given)
+    assert len(untold.steps) == 7 and "mirror image at strength=0.7" in " ".join(untold.notes)
+    for more, steps in (({"strength": 1}, 10), ({"skip_steps": 4}, 6), ({"skip_steps": "20%"}, 8)):
+        assert len(plan(**given, **more).steps) == steps
+    assert plan(**given).mask_view == "whole" and plan(**given, mask_view="both").mask_view == "both"
+    mask = {"init_image": given["init_image"], "mask": given["init_image"], "extend": None}
+    Image.new("RGB", (32, 32), "white").save(tmp_path / "i.png")
+    assert plan(**mask).mask_view == "both"
 
 
 def test_strength_needs_an_init() -> None:

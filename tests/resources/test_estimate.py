@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from disco.arrangement import Arrangement
 from disco.losses import INIT
@@ -125,3 +126,16 @@ def test_half_precision_checkpoints_and_chunks_take_less(plan_of):
     plain = estimate(plan, PLAIN, "cpu").peak
     for arrangement in (Arrangement("bfloat16"), Arrangement("float32", True), Arrangement("float32", False, 2)):
         assert estimate(plan, arrangement, "cpu").peak < plain
+
+
+def test_a_mask_is_estimated_and_steps_taken_again_are_work(plan_of, tmp_path):
+    picture = Image.new("RGB", (64, 64), "red")
+    picture.paste("white", (20, 20, 50, 50))
+    for name, each in (("i.png", picture), ("m.png", picture.getchannel("G"))):
+        each.save(tmp_path / name)
+    given = dict(init_image=str(tmp_path / "i.png"), mask=str(tmp_path / "m.png"), clamp_max=0.1)
+    once, again = (plan_of(resamples=times, resample_jump=2, **given) for times in (1, 3))
+    one, other = (estimate(plan, PLAIN, "cpu") for plan in (once, again))
+    assert len(again.steps) > 2 * len(once.steps)
+    assert other.work.flops * len(again.steps) > 2 * one.work.flops * len(once.steps)
+    assert one.peak < 1.2 * estimate(plan_of(), PLAIN, "cpu").peak

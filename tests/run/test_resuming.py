@@ -27,7 +27,9 @@ from disco.settings.overrides import from_python
 
 SMALL: dict[str, Any] = dict(steps=7, width=32, height=32, cut_overview=1, cut_innercut=1, metrics=False)
 
-#: What has a state of its own: each sampler, the switch between two, batches, mirrors, inits, changing prompts.
+COLOURS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+#: What has a state of its own: each sampler, the switch between two, batches, mirrors, inits, changing prompts, masks.
 RUNS: dict[str, dict[str, Any]] = {
     "ddim": {"eta": 0.8},
     "ddpm": {"diffusion_sampling_mode": "ddpm"},
@@ -38,6 +40,15 @@ RUNS: dict[str, dict[str, Any]] = {
     "mirror": {"use_vertical_symmetry": True, "transformation_percent": [0.6]},
     "secondary": {"use_secondary_model": True, "secondary_model": "embedded_secondary", "cutn_batches": 2},
     "stages": {"prompts": {"0%": ["a red star"], "50%": ["a blue boat"]}},
+    "mask": {"init_image": COLOURS, "mask": COLOURS[..., 0] > 99, "mask_blur": 2, "resamples": 2, "resample_jump": 2},
+    "mask_plms": {
+        "init_image": COLOURS,
+        "extend": "left=8",
+        "diffusion_sampling_mode": "plms",
+        "eta": 0,
+        "resamples": 2,
+        "resample_jump": 1,
+    },
 }
 
 

@@ -311,6 +311,15 @@ def test_a_picture_counts_by_its_content():
         sweep_of("a star", "init_image=a.png,same.png")
 
 
+def test_a_mask_counts_by_its_content():
+    paint("a.png", "red")
+    paint("m.png", "white")
+    words = ("a star", "init_image=a.png", "mask=m.png", "mask_blur=0,2")
+    first = sweep_of(*words)
+    paint("m.png", "grey")
+    assert not {job.key for job in sweep_of(*words).jobs} & {job.key for job in first.jobs}
+
+
 def test_pictures_of_an_axis_that_were_changed_are_not_mixed():
     """The study keeps its folder, for other values may be added to an axis; so it is refused, by name."""
     paint("a.png", "red")

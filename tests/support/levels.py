@@ -12,6 +12,7 @@ class Rung:
     index: int
     sampler: str = "ddim"
     eta: float = 0.0
+    jump: int = 0
 
 
 def ladder(steps: int, sampler: str = "ddim", eta: float = 0.0, skip_steps: int = 0) -> tuple[Rung, ...]:

@@ -7,12 +7,16 @@ cuts depend on its generator alone, whatever else is in the batch. What they mak
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from disco.guidance.cutouts.families import random_cuts, scheduled_cuts
 from disco.step import Cuts
+
+if TYPE_CHECKING:
+    from disco.guidance.region import Region
 
 __all__ = ["Cutouts"]
 
@@ -24,13 +28,17 @@ class Cutouts:
     surrounds a picture, see its other edge, where they see darkness otherwise; scheduled inner cuts lie anywhere.
     compat: `disco57` brings back what the original gets wrong: one grey inner cut too many, dark edges of scheduled
     cuts, and one look for all of a picture's, its four jitters in random order. Random cuts, which the original
-    augments one by one before resizing them, are then augmented so as well, and resized its way.
+    augments one by one before resizing them, are then augmented so as well, and resized its way. region: a part of the
+    pictures that cuts are of, as its view says; None for the whole.
     """
 
-    def __init__(self, resolution: int, compat: bool = False, wrap: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, resolution: int, compat: bool = False, wrap: tuple[int, ...] = (), region: Region | None = None
+    ) -> None:
         self.resolution = resolution
         self.compat = compat
         self.wrap = wrap
+        self.region = region
 
     def __call__(self, pictures: Tensor, cuts: Cuts, generators: Sequence[torch.Generator]) -> Tensor:
         """Draw new cuts of each picture for one perceptor: `together` with a generator a picture, [B, C, 3, r, r]."""
@@ -48,9 +56,13 @@ class Cutouts:
         Returns [B, P, C, 3, r, r], dtype and device of `pictures`; C is overview + inner (in this order) or cutn. The
         gradient flows to `pictures`. Raises ValueError for another number of generators, or an unknown family.
         """
-        seen = [self._see(picture, own, cuts) for picture, own in zip(pictures, generators, strict=True)]
-        one = seen[0][None] if len(seen) == 1 else torch.stack(seen)  # which would copy
-        return one.unflatten(1, (len(generators[0]), -1))
+        parts = []
+        for close, some in [(False, cuts)] if self.region is None else self.region.cuts(cuts):
+            part = self.region.part(pictures) if self.region is not None and close else pictures
+            seen = [self._see(picture, own, some) for picture, own in zip(part, generators, strict=True)]
+            one = seen[0][None] if len(seen) == 1 else torch.stack(seen)  # which would copy
+            parts.append(one.unflatten(1, (len(generators[0]), -1)))
+        return torch.cat(parts, dim=2) if parts[1:] else parts[0]
 
     def _see(self, picture: Tensor, generators: Sequence[torch.Generator], cuts: Cuts) -> Tensor:
         """[P C, 3, r, r]"""

@@ -39,7 +39,7 @@ class View:
 
     def generators(self, step: Step) -> list[torch.Generator]:
         """What the cuts of a step are drawn from, one a picture; a step's batches of cuts are drawn in turn."""
-        return [stream.generator(f"cuts/{self.perceptor.name}", step.t) for stream in self.streams]
+        return [stream.generator(step.stream(f"cuts/{self.perceptor.name}"), step.t) for stream in self.streams]
 
     def pull(self, cuts: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
         """The loss of cuts [B, C, 3, r, r], their share of a step's, [B], and its gradient with respect to them.
