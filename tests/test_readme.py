@@ -47,6 +47,8 @@ def lines(language: str) -> list[str]:
 def desk(tmp_path, monkeypatch) -> Path:
     """A folder with what the commands name: a sketch, a model and a preset of one's own, and the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
+    Image.linear_gradient("L").save(tmp_path / "mask.png")
+    Image.new("RGBA", (64, 64)).save(tmp_path / "cutout.png")
     (tmp_path / "prompts.txt").write_text("a red star\na boat at night\n")
     (tmp_path / "wildcards").mkdir()
     (tmp_path / "wildcards" / "place.txt").write_text("the snow\n")

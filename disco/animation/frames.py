@@ -162,6 +162,11 @@ def _check(settings: Settings) -> None:
             f"n_batches={settings.n_batches} batch_size={settings.batch_size} ask for several pictures, but a film is "
             "one a run; disco -m seed=0,1,2 renders several"
         )
+    for name in ("mask", "extend"):
+        if getattr(settings.init, name):
+            raise SettingsError(
+                f"{name}={getattr(settings.init, name)} edits one picture, and a film is many; leave it out"
+            )
     if film.animation_mode == "2d" and any(value <= 0 for value in values("zoom", film.zoom, film.max_frames)):
         raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
     if film.animation_mode == "video" and film.turbo_mode:

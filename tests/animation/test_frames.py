@@ -34,6 +34,14 @@ def test_frames_after_the_first_skip_steps_and_pull_towards_their_start():
     assert [frame.settings.seed for frame in frames] == [0, 1, 2, 3, 4, 5]
 
 
+def test_strength_is_that_of_the_first_frame_and_masks_are_for_pictures():
+    frames = frames_of(settings_with(**TWO_D, perlin_init=True, strength=0.8))
+    assert numbers(frames, "strength", "init") == [0.8, None, None, None, None, None]
+    for name, value in (("mask", "m.png"), ("extend", "left=8")):
+        with pytest.raises(SettingsError, match=f"{name}={value} edits one picture, and a film is many"):
+            frames_of(settings_with(**TWO_D, init_image="i.png", **{name: value}))
+
+
 def test_a_frame_is_a_single_picture_that_can_be_read_back():
     for frame in frames_of(settings_with(**TWO_D, video="gif", display_rate=5)):
         assert not is_film(frame.settings)
