@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -13,7 +14,6 @@ from disco.animation.colour import matched
 from disco.animation.motion import Motion2D, Motion3D
 from disco.animation.sampling import sample
 from disco.diffusion.images import to_tensor
-from disco.errors import SettingsError
 from disco.planning.inputs import InputPicture, read_input
 from disco.run.folder.pictures import to_image
 from disco.settings.config import Settings
@@ -79,10 +79,9 @@ def depth_of(picture: Image.Image, height: int, width: int, fov: float) -> Tenso
 
 
 def blended(new: Image.Image, old: Image.Image, share: float) -> Image.Image:
-    """`share` of one picture over another of its size, level by level."""
-    if new.size != old.size:
-        raise SettingsError(f"frames of {new.size} and {old.size} pixels cannot be blended")
-    return to_image(torch.lerp(to_tensor(old).double(), to_tensor(new).double(), share))
+    """`share` of one picture over another of its size, level by level; halves are rounded to even, as OpenCV does."""
+    levels = np.asarray(new) * share + np.asarray(old) * (1 - share)
+    return Image.fromarray(np.rint(levels).astype(np.uint8))
 
 
 def with_colours_of(picture: Image.Image, other: Image.Image) -> Image.Image:

@@ -16,16 +16,20 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from scipy.spatial.transform import Rotation
 
 from disco import SettingsError, animate
 from disco.animation.api import resume_film
 from disco.animation.film import CameraLoop
 from disco.animation.frames import frames_of
 from disco.animation.warps import camera_of
+from disco.planning.plan import build_plan
+from disco.run.folder.pictures import to_image
 from disco.run.jobs import Job
+from disco.settings.config import load
+from disco.settings.overrides import from_python
+from support.original import SETTINGS, STEPS, Networks, Original, ours
+from support.original_films import film, moved_in_plane, moved_in_space
 from support.plans import settings_with
 
 SMALL: dict[str, Any] = dict(
@@ -76,22 +80,6 @@ def test_in_the_plane_each_frame_starts_from_the_one_before_as_the_original_warp
         assert away.mean() < 1.5, number
 
 
-def moved_as_the_original(picture: np.ndarray, motion: dict[str, float], fov: float) -> np.ndarray:
-    """transform_image_3d of the original by its formulas, over a plane, and back to bytes."""
-    height, width = picture.shape[:2]
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    focal = 1 / np.tan(np.radians(fov) / 2)
-    points = np.stack([x, y, np.full_like(x, focal)], -1).reshape(-1, 3)
-    turn = Rotation.from_euler("XYZ", [motion["rotation_3d_x"], motion["rotation_3d_y"], 0], degrees=True).as_matrix()
-    after = points @ turn + np.array([-motion["translation_x"], 0, -motion["translation_z"]]) / 200
-    offset = focal * (after[:, :2] / after[:, 2:] - points[:, :2] / points[:, 2:])
-    grid = F.affine_grid(torch.eye(2, 3, dtype=torch.float64)[None], [1, 1, height, width], align_corners=False)
-    grid = grid - torch.from_numpy(offset).reshape(1, height, width, 2)
-    values = torch.from_numpy(picture).double().permute(2, 0, 1)[None] / 255
-    moved = F.grid_sample(values, grid, "bicubic", "border", align_corners=False)[0].clamp(0, 1)
-    return (moved * 255).round().byte().permute(1, 2, 0).numpy()
-
-
 def test_turbo_in_space_blends_as_the_original_does():
     motion = {"translation_x": 3.0, "translation_z": 8.0, "rotation_3d_x": 1.0, "rotation_3d_y": -2.0}
     steps, preroll = 3, 2
@@ -100,25 +88,8 @@ def test_turbo_in_space_blends_as_the_original_does():
         padding_mode="border", sampling_mode="bicubic", compat="disco57", **motion,
     )  # fmt: skip
 
-    def blend(new: np.ndarray, share: float, old: np.ndarray) -> np.ndarray:
-        return cv2.addWeighted(new, share, old, 1 - share, 0.0)
-
-    previous = old = drawn(0, None)
-    for number in range(9):
-        if number == 0:
-            shown = previous
-        else:
-            scaled = moved_as_the_original(previous, motion, 40)
-            if number == preroll:
-                old = scaled
-            elif number > preroll:
-                old = moved_as_the_original(old, motion, 40)
-            if number > preroll and number % steps:
-                shown, previous = blend(scaled, (number % steps + 1) / steps, old), scaled
-            else:
-                old = scaled
-                previous = drawn(number, scaled)
-                shown = blend(previous, 1 / steps, scaled)
+    theirs = film(9, drawn, lambda picture: moved_in_space(picture, motion, 40), (steps, preroll))
+    for number, shown in enumerate(theirs):
         away = np.abs(ours[number].astype(int) - shown)
         assert away.max() <= 1 and away.mean() < 0.01, number
 
@@ -127,6 +98,49 @@ def test_colours_of_frames_are_kept_where_asked():
     values = {"animation_mode": "2d", "max_frames": 4, "zoom": 1}
     first, kept = by_the_loop(**values), by_the_loop(**values, color_coherence="first")
     assert np.array_equal(first[0], kept[0]) and not np.array_equal(first[3], kept[3])
+
+
+def rendered(**values: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A film of compat=disco57 on small networks in float64, by our loop and by the original's."""
+    settings = load(from_python(SETTINGS | {"eta": 0.8, "init_loss": "lpips", "frames_scale": 900} | values))
+    frames, networks, levels = frames_of(settings), Networks(), []
+    loop, chain = CameraLoop(settings.animation, camera_of(settings, 32, 40)), None
+
+    def mine(job: Job) -> Image.Image:
+        return to_image(ours(build_plan(job.settings, job.pictures), networks, True)[-1][0], truncate=True)
+
+    for frame in frames:
+        chain = loop.next(frame, chain, mine)
+        levels.append(np.asarray(chain.shown))
+    plan = build_plan(frames[0].settings)
+
+    def theirs(number: int, start: np.ndarray | None) -> np.ndarray:
+        init = None if start is None else torch.from_numpy(start).double().permute(2, 0, 1)[None] / 127.5 - 1
+        skip, scale = (0, 0.0) if start is None else (STEPS * 6 // 10, 900.0)
+        original = Original(plan, networks, True, 3 + number, init, scale, skip)
+        last = original.ddim(original.noise(), 0.8)[-1][0]
+        return ((last.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
+
+    if settings.animation.animation_mode == "2d":
+        return levels, film(5, theirs, lambda picture: moved_in_plane(picture, 4, 1.05, (1, -2)))
+    motion = {"translation_x": 3.0, "translation_z": 8.0, "rotation_3d_x": 1.0, "rotation_3d_y": -2.0}
+    return levels, film(5, theirs, lambda picture: moved_in_space(picture, motion, 40), (2, 1))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"animation": "2d", "angle": 4, "zoom": 1.05, "translation_x": 1, "translation_y": -2},
+        {"animation": "3d", "translation_x": 3, "translation_z": 8, "rotation_3d_x": 1, "rotation_3d_y": -2,
+         "turbo_mode": True, "turbo_steps": 2, "turbo_preroll": 1},
+    ],
+    ids=["2d", "3d"],
+)  # fmt: skip
+def test_whole_films_are_the_originals(values):
+    levels, theirs = rendered(**values, max_frames=5, use_secondary_model=True)
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(levels, theirs, strict=True))
+    without, _ = rendered(**values, max_frames=5, use_secondary_model=True, compat="none")
+    assert not np.array_equal(without[1], theirs[1])
 
 
 # Whole films
