@@ -4,8 +4,8 @@
 
 Pictures of the embedded models are enlarged, with the words given (by=2, seam=gradient, skip_steps=60%):
 
-- border: the mean step from pixel to pixel across the borders of tiles, by that everywhere else; under lanczos the same
-  of the pictures as Lanczos's filter enlarges them, where nothing has a border.
+- border: the mean step from pixel to pixel across the borders of tiles, by that elsewhere; under lanczos the same of
+  the pictures as Lanczos's filter enlarges them, which have no borders there; under added, of the difference of both.
 - judge, detail: of the enlarged pictures, and less those of Lanczos's. detail is the metric of that name.
 - time: seconds of an enlargement, networks loaded, by those of its tiles' own steps.
 - memory: the most that a process held that enlarged, by one that rendered a tile, start-up included in both (Linux).
@@ -88,20 +88,27 @@ def compare(number: int, picture: Path, words: Sequence[str], folder: Path) -> d
         }
         verdict = assess(image, ["judge", "detail"], prompts, found.settings.model.diffusion_model)
         told |= {f"{name}_{what}": float(verdict[what] or 0) for what in ("judge", "detail")}
+    added = np.asarray(enlarged.convert("L"), dtype=float) - np.asarray(plain.convert("L"), dtype=float)
+    told["added_at"], told["added_off"] = steps_across(added, found.grid(), found.by)
     return told
 
 
-def steps_across(levels: Any, tiles: Any) -> tuple[float, float]:
-    """The mean step of grey levels [H, W] from pixel to pixel, across borders of tiles, and everywhere else."""
+def steps_across(levels: Any, tiles: Any, by: int) -> tuple[float, float]:
+    """The mean step of grey levels [H, W] from pixel to pixel, across borders of tiles, and everywhere else.
+
+    Elsewhere only between pixels that lie alike on those of the picture that was scaled up by so much.
+    """
     import numpy as np
 
     at, off = [], []
     for axis, spans in ((0, tiles.rows), (1, tiles.columns)):
         steps = np.abs(np.diff(levels, axis=axis)).mean(1 - axis)
         borders = {span.start - 1 for span in spans[1:]} | {span.end - 1 for span in spans[:-1]}
-        is_border = np.isin(np.arange(len(steps)), list(borders))
+        places = np.arange(len(steps))
+        is_border = np.isin(places, list(borders))
+        alike = np.isin(places % by, [place % by for place in borders])
         at.append(steps[is_border].mean() if borders else 0.0)
-        off.append(steps[~is_border].mean())
+        off.append(steps[~is_border & (alike if borders else True)].mean())
     return float(np.mean(at)), float(np.mean(off))
 
 
@@ -127,6 +134,7 @@ def in_numbers(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
         "border": {
             "enlarged": with_interval(ratio("enlarged_at", "enlarged_off"), rows),
             "lanczos": with_interval(ratio("lanczos_at", "lanczos_off"), rows),
+            "added": with_interval(ratio("added_at", "added_off"), rows),
         },
         "judge": {"enlarged": with_interval(mean("enlarged_judge"), rows), "gain": with_interval(gain("judge"), rows)},
         "detail": {

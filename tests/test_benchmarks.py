@@ -161,11 +161,13 @@ def test_steps_across_borders_are_told_from_others():
         rows=(SimpleNamespace(start=0, end=8),),
         columns=(SimpleNamespace(start=0, end=8), SimpleNamespace(start=5, end=12)),
     )
-    at, off = enlarge.steps_across(levels, borders)
+    at, off = enlarge.steps_across(levels, borders, 1)
     assert at == 15 / 2 and off == 0  # one of two borders, on one of two axes
     borders.columns = (SimpleNamespace(start=0, end=4), SimpleNamespace(start=2, end=12))
-    at, off = enlarge.steps_across(levels, borders)
+    at, off = enlarge.steps_across(levels, borders, 1)
     assert at == 0 and off == 30 / 9 / 2
+    # Of the places 1 and 3 and those that lie alike, every second one, the seam at 4 is none.
+    assert enlarge.steps_across(levels, borders, 2) == (0, 0)
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from disco.enlarge.enlarging import declare, enlarge, read_back
 from disco.enlarge.stages import Box
 from disco.enlarge.upscaler import by_network, network
 from disco.errors import SettingsError
+from disco.planning.inputs import sha256_of
+from support.toy_runs import TINY, settings_of
 
 spandrel = pytest.importorskip("spandrel")
 
@@ -61,6 +66,19 @@ def test_other_scales_are_reached_by_lanczos(file, by):
 def test_torchs_own_files(weights, wrapped, tmp_path):
     torch.save(weights if wrapped is None else {wrapped: weights}, tmp_path / "tiny.pth")
     assert network(str(tmp_path / "tiny.pth")).scale == 4
+
+
+def test_tiles_start_from_the_networks_picture(file, tmp_path):
+    """One tile; of another file it would be another enlargement."""
+    picture = noise(8, 8)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    settings = settings_of(**{**TINY, "steps": 4, "strength": 0.25, "width": 16, "height": 16, "display_rate": 0})
+    found = declare(str(tmp_path / "picture.png"), settings, by=2, upscaler=file)
+    enlarge(found, tmp_path / "out", quiet=True)
+    (init,) = (tmp_path / "out" / "tiles" / "0-0" / "inputs").iterdir()
+    with Image.open(init) as started:
+        assert np.array_equal(started, by_network(picture, 2, network(file))(Box(0, 0, 16, 16)))
+    assert found.weights["upscaler"] == sha256_of(Path(file).read_bytes()) and read_back(tmp_path / "out") == found
 
 
 class Harmful:
