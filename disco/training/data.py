@@ -29,8 +29,8 @@ class Options:
     """How a training is run.
 
     runs: the folder of all runs; drawn pictures are kept in `runs/cache`. batch: pictures a step. pictures: how many
-    of the world are drawn. steps, minutes, deadline: see `loop.Plan`. held_out: pictures of held-out combinations that
-    the training is measured on. jobs: processes that draw.
+    of the world are drawn. steps, minutes, deadline: see `loop.TrainingPlan`. held_out: pictures of held-out
+    combinations that the training is measured on. jobs: processes that draw.
     """
 
     runs: Path
@@ -49,8 +49,8 @@ class Options:
 
     def plan(
         self, name: str, weight_decay: float = 0.0, emas: tuple[float, ...] = (0.05, 0.1), muon: bool = False
-    ) -> loop.Plan:
-        return loop.Plan(
+    ) -> loop.TrainingPlan:
+        return loop.TrainingPlan(
             self.runs / name, self.steps, self.minutes, self.learning_rate, weight_decay, emas,
             device=self.device, precision=self.precision, save_seconds=self.save_seconds, deadline=self.deadline,
             compile=self.compile, muon=muon,

@@ -168,7 +168,7 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     # Only now: a folder or a file that was not there must not be what the run was started as.
     (run / STARTED).write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
     large = sum(p.numel() for p in model.parameters()) > LARGE
-    plan = loop.Plan(
+    plan = loop.TrainingPlan(
         run, asked.steps, learning_rate=asked.learning_rate or LEARNING_RATES["large" if large else "small"],
         emas=(asked.ema,), seed=asked.seed, device=asked.device, precision=precision(asked),
         warmup=min(100, asked.steps // 10 + 1), report_every=20, save_seconds=asked.save_seconds,

@@ -42,7 +42,7 @@ STATES = ("state.pt", "small.safetensors")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long, how fast and where.
 
     run: the folder of the run's state and curves. steps, minutes: the length; where both are given, what ends first.
@@ -149,7 +149,7 @@ def read_small(run: Path, model: nn.Module) -> tuple[int, float]:
     return int(noted["step"]), float(noted["seconds"])
 
 
-def optimisers_of(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
+def optimisers_of(model: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
     """What moves the parameters: AdamW, and Muon for the matrices when the plan says so."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -165,10 +165,113 @@ def optimisers_of(model: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
     return [adam, Muon(matrices, plan.learning_rate)] if matrices else [adam]
 
 
+class Training:
+    """A run under way: the model, what moves it, its averages, and how far it is.
+
+    It begins where its folder stands: with `state.pt`, or else with `small.safetensors` and a fresh optimiser.
+    """
+
+    def __init__(self, model: nn.Module, plan: TrainingPlan) -> None:
+        plan.run.mkdir(parents=True, exist_ok=True)
+        self.model, self.plan, self.log = model.to(plan.device), plan, Log(plan.run)
+        self.path = plan.run / "state.pt"
+        self.step, self.before = 0, 0.0
+        if not self.path.exists() and (plan.run / "small.safetensors").exists():
+            self.step, self.before = read_small(plan.run, model)
+        self.averages = {length: copy.deepcopy(model).eval().requires_grad_(False) for length in plan.emas}
+        self.optimisers = optimisers_of(model, plan)
+        self.best = plan.emas[0]
+        if self.path.exists():
+            self._read()
+        self.clock, self.first = time.monotonic(), self.step
+
+    def _read(self) -> None:
+        state = torch.load(self.path, map_location=self.plan.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for length, average in self.averages.items():
+            average.load_state_dict(state["averages"][length])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        self.step, self.before, self.best = state["step"], state["seconds"], state["best"]
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, without the time between its parts."""
+        return self.before + time.monotonic() - self.clock
+
+    @property
+    def share(self) -> float:
+        """How much of the run is over."""
+        return self.plan.share(self.step, self.seconds)
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is at its end, or its deadline has passed."""
+        late = self.plan.deadline is not None and time.monotonic() >= self.plan.deadline
+        return late or self.share >= 1
+
+    def trained(self) -> Trained:
+        return Trained(self.averages, self.best, self.step, self.seconds, self.share >= 1)
+
+    def advance(self, network: nn.Module, loss_at: LossAt) -> dict[str, Tensor]:
+        """A step of the model, called through `network`, and of its averages: the loss and its figures."""
+        plan, step = self.plan, self.step
+        for group in (group for optimiser in self.optimisers for group in optimiser.param_groups):
+            group["lr"] = plan.learning_rate_at(step, self.seconds)
+        torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
+        loss, figures = loss_at(network, np.random.default_rng((plan.seed, step)), torch_rng, self.share)
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self._average()
+        self.step += 1
+        return {name: value.detach() for name, value in {"loss": loss, **figures}.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        for length, average in self.averages.items():
+            for mean, weight in zip(average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(weight, 1 - kept_share(self.step, length))
+            for kept, fresh in zip(average.buffers(), self.model.buffers(), strict=True):
+                kept.copy_(fresh)
+
+    def report(self, means: Mapping[str, float]) -> None:
+        """Write the means since the last report. Raises FloatingPointError where the loss is no longer a number."""
+        if not math.isfinite(means["loss"]):
+            raise FloatingPointError(f"the loss is {means['loss']} before step {self.step}; try a lower learning rate")
+        pace = (self.seconds - self.before) / (self.step - self.first)
+        self.log.write(self.step, self.seconds, means)
+        self.log.tell(self.plan, self.step, self.seconds, pace, means)
+
+    def save(self, held_out: HeldOut | None, on_save: Callable[[Trained], None] | None) -> Trained:
+        """Replace `state.pt` and the curves, choosing the best average before."""
+        if held_out is not None:
+            with torch.no_grad(), self.plan.autocast():
+                found = {length: held_out(average) for length, average in self.averages.items()}
+            self.best = min(found, key=lambda length: found[length]["loss"].item())
+            figures = {f"held_out_{name}": value.item() for name, value in found[self.best].items()}
+            self.log.write(self.step, self.seconds, {"best": self.best} | figures)
+        state = {
+            "model": self.model.state_dict(),
+            "averages": {length: average.state_dict() for length, average in self.averages.items()},
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+        }
+        part = self.path.with_suffix(".part")
+        torch.save({**state, "step": self.step, "seconds": self.seconds, "best": self.best}, part)
+        part.replace(self.path)
+        trained = self.trained()
+        draw_curves(self.log.lines, self.plan.run / "losses.png")
+        if on_save is not None:
+            on_save(trained)
+        return trained
+
+
 def train(
     model: nn.Module,
     loss_at: LossAt,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     held_out: HeldOut | None = None,
     on_save: Callable[[Trained], None] | None = None,
@@ -182,90 +285,27 @@ def train(
 
     Raises FloatingPointError when the loss is no longer a number; the state saved before is kept.
     """
-    plan.run.mkdir(parents=True, exist_ok=True)
-    state_path, log = plan.run / "state.pt", Log(plan.run)
-    model.to(plan.device)
-    step, before = 0, 0.0
-    if not state_path.exists() and (plan.run / "small.safetensors").exists():
-        step, before = read_small(plan.run, model)
-    averages = {length: copy.deepcopy(model).eval().requires_grad_(False) for length in plan.emas}
-    optimisers = optimisers_of(model, plan)
-    best = plan.emas[0]
-    if state_path.exists():
-        state = torch.load(state_path, map_location=plan.device, weights_only=True)
-        model.load_state_dict(state["model"])
-        for length, average in averages.items():
-            average.load_state_dict(state["averages"][length])
-        for optimiser, kept in zip(optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(kept)
-        step, before, best = state["step"], state["seconds"], state["best"]
-    over = plan.share(step, before) >= 1
-    if over or (plan.deadline is not None and time.monotonic() >= plan.deadline):
-        return Trained(averages, best, step, before, over)
-    log.forget_after(step)
-    clock = saved = time.monotonic()
-
-    def seconds() -> float:
-        return before + time.monotonic() - clock
-
-    def save() -> Trained:
-        nonlocal best
-        if held_out is not None:
-            with torch.no_grad(), plan.autocast():
-                found = {length: held_out(average) for length, average in averages.items()}
-            best = min(found, key=lambda length: found[length]["loss"].item())
-            log.write(step, seconds(), {"best": best} | {f"held_out_{k}": v.item() for k, v in found[best].items()})
-        state = {
-            "model": model.state_dict(),
-            "averages": {length: average.state_dict() for length, average in averages.items()},
-            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-        }
-        part = state_path.with_suffix(".part")
-        torch.save({**state, "step": step, "seconds": seconds(), "best": best}, part)
-        part.replace(state_path)
-        trained = Trained(averages, best, step, seconds(), plan.share(step, seconds()) >= 1)
-        draw_curves(log.lines, plan.run / "losses.png")
-        if on_save is not None:
-            on_save(trained)
-        return trained
-
+    training = Training(model, plan)
+    if training.stops:
+        return training.trained()
+    training.log.forget_after(training.step)
     model.train()
     network: Any = torch.compile(model) if plan.compile else model
+    saved, reported = time.monotonic(), training.step
     sums: dict[str, Tensor] = {}
-    summed, first = 0, step
-    while plan.share(step, seconds()) < 1 and (plan.deadline is None or time.monotonic() < plan.deadline):
-        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-            group["lr"] = plan.learning_rate_at(step, seconds())
-        torch_rng = torch.Generator(plan.device).manual_seed(plan.seed * 1_000_003 + step)
-        rng = np.random.default_rng((plan.seed, step))
-        loss, figures = loss_at(network, rng, torch_rng, plan.share(step, seconds()))
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-        with torch.no_grad():
-            for length, average in averages.items():
-                for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
-                    mean.lerp_(weight, 1 - kept_share(step, length))
-                for kept, fresh in zip(average.buffers(), model.buffers(), strict=True):
-                    kept.copy_(fresh)
-            for name, value in {"loss": loss, **figures}.items():
-                sums[name] = value.detach() + sums.get(name, 0.0)
-        step, summed = step + 1, summed + 1
-        over = plan.share(step, seconds()) >= 1
+    while not training.stops:
+        for name, value in training.advance(network, loss_at).items():
+            sums[name] = value + sums.get(name, 0.0)
+        over = training.share >= 1
         due = over or time.monotonic() - saved >= plan.save_seconds
-        if due or step % plan.report_every == 0:
-            means = {name: value.item() / summed for name, value in sums.items()}
-            if not math.isfinite(means["loss"]):
-                raise FloatingPointError(f"the loss is {means['loss']} before step {step}; try a lower learning rate")
-            log.write(step, seconds(), means)
-            log.tell(plan, step, seconds(), (seconds() - before) / (step - first), means)
-            sums, summed = {}, 0
+        if due or training.step % plan.report_every == 0:
+            steps, reported = training.step - reported, training.step
+            training.report({name: value.item() / steps for name, value in sums.items()})
+            sums = {}
         if due and not over:
-            save()
+            training.save(held_out, on_save)
             saved = time.monotonic()
-    return save()
+    return training.save(held_out, on_save)
 
 
 class Log:
@@ -288,7 +328,7 @@ class Log:
             file.write(json.dumps(self.lines[-1]) + "\n")
 
     @staticmethod
-    def tell(plan: Plan, step: int, seconds: float, pace: float, means: Mapping[str, float]) -> None:
+    def tell(plan: TrainingPlan, step: int, seconds: float, pace: float, means: Mapping[str, float]) -> None:
         told = " ".join(f"{name} {value:.4f}" for name, value in means.items())
         share = 100 * min(1.0, plan.share(step, seconds))
         print(f"step {step} ({share:.0f} %) {told} {pace:.3f} s/step", flush=True)

@@ -31,7 +31,9 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, muon):
     width = 32 if muon else 8
 
     def plan(name):
-        return loop.Plan(tmp_path / name, 12, emas=(0.05, 0.2), warmup=3, save_seconds=0, report_every=2, muon=muon)
+        return loop.TrainingPlan(
+            tmp_path / name, 12, emas=(0.05, 0.2), warmup=3, save_seconds=0, report_every=2, muon=muon
+        )
 
     def until_seven(model, rng, torch_rng, share, count=[0]):  # noqa: B006
         count[0] += 1
@@ -59,7 +61,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, muon):
 
 def test_matrices_go_to_muon_and_everything_else_to_adam(tmp_path):
     def kinds(**more):
-        found = loop.optimisers_of(perceptron(32), loop.Plan(tmp_path, 1, **more))
+        found = loop.optimisers_of(perceptron(32), loop.TrainingPlan(tmp_path, 1, **more))
         return {type(o).__name__: [tuple(p.shape) for group in o.param_groups for p in group["params"]] for o in found}
 
     others = [(32, 4), (32,), (32,), (32,), (32,), (1, 32), (1,)]
@@ -76,7 +78,7 @@ def test_a_run_of_minutes_fits_itself_to_the_clock(tmp_path, monkeypatch):
         now[0] += 10
         return regression(model, rng, torch_rng, share)
 
-    class Watched(loop.Plan):
+    class Watched(loop.TrainingPlan):
         def learning_rate_at(self, step, seconds):
             rates.append(super().learning_rate_at(step, seconds))
             return rates[-1]
@@ -92,7 +94,7 @@ def test_a_run_of_minutes_fits_itself_to_the_clock(tmp_path, monkeypatch):
     assert rates[:15] == [pytest.approx(1e-3)] * 15
     assert rates[15:] == [pytest.approx(1e-3 * (30 - step) / 15) for step in range(15, 30)]
     with pytest.raises(ValueError, match="steps or in minutes"):
-        loop.Plan(tmp_path)
+        loop.TrainingPlan(tmp_path)
 
 
 @pytest.mark.parametrize("length", [0.05, 0.1, 0.25])
@@ -109,14 +111,14 @@ def test_an_average_is_as_long_as_it_says(length):
 
 def test_in_bfloat16_a_processor_attends_by_parts(tmp_path):
     for precision in ("bfloat16", "float32"):
-        with loop.Plan(tmp_path, steps=1, precision=precision).autocast():
+        with loop.TrainingPlan(tmp_path, steps=1, precision=precision).autocast():
             assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
             assert torch.backends.cuda.flash_sdp_enabled() == (precision == "float32")
     assert torch.backends.cuda.flash_sdp_enabled() and not torch.is_autocast_enabled("cpu")
 
 
 def test_learning_rate_rises_stays_and_falls(tmp_path):
-    plan = loop.Plan(tmp_path, steps=100, learning_rate=2.0, warmup=10, decay_share=0.5)
+    plan = loop.TrainingPlan(tmp_path, steps=100, learning_rate=2.0, warmup=10, decay_share=0.5)
     rates = [plan.learning_rate_at(step, 0) for step in range(100)]
     assert rates[0] == pytest.approx(0.2)
     assert rates[30] == 2
@@ -131,7 +133,7 @@ def test_held_out_figures_are_of_the_average_and_a_lost_loss_stops_the_run(tmp_p
         seen.append(model)
         return {"loss": torch.tensor(2.5)}
 
-    trained = loop.train(perceptron(), regression, loop.Plan(tmp_path / "a", 3), held_out=held_out)
+    trained = loop.train(perceptron(), regression, loop.TrainingPlan(tmp_path / "a", 3), held_out=held_out)
     assert seen == [trained.model]
     last = json.loads((tmp_path / "a" / "losses.jsonl").read_text().splitlines()[-1])
     assert last["held_out_loss"] == 2.5
@@ -140,5 +142,5 @@ def test_held_out_figures_are_of_the_average_and_a_lost_loss_stops_the_run(tmp_p
         return regression(model, rng, torch_rng, share)[0] * torch.nan, {}
 
     with pytest.raises(FloatingPointError, match="lower learning rate"):
-        loop.train(perceptron(), lost, loop.Plan(tmp_path / "b", 3, save_seconds=0))
+        loop.train(perceptron(), lost, loop.TrainingPlan(tmp_path / "b", 3, save_seconds=0))
     assert not (tmp_path / "b" / "state.pt").exists()
