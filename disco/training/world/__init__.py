@@ -4,6 +4,7 @@ A `Scene` says what a picture shows; `draw` paints it, `describe` puts it into w
 scene and of the random numbers they are given: the same scene is the same bits, in any process.
 """
 
+from disco.training.world.captions import Caption, caption, describe, vocabulary
 from disco.training.world.drawing import draw, subject_mask, things_cover
 from disco.training.world.scene import (
     AXES,
@@ -22,7 +23,6 @@ from disco.training.world.scene import (
     Scene,
     holdout,
 )
-from disco.training.world.words import Caption, caption, describe, vocabulary
 
 __all__ = [
     "AXES", "AXIS_VALUES", "COLOURS", "HOLLOW", "LIGHTS", "MAX_SEED", "PLACES", "RELATIONS", "SKIES", "SKIES_AT",

@@ -62,7 +62,7 @@ class Stage:
         return Pose(inner_x, inner_y, 0.82 * min(rx, ry) * around.half, self.facing, 0.5 * angle), around
 
 
-def arrange(scene: Scene, width: int, height: int, rng: random.Random) -> list[Placed]:
+def place_things(scene: Scene, width: int, height: int, rng: random.Random) -> list[Placed]:
     """The things from back to front; the scene's own subject is the last."""
     place, unit = PLACES[scene.place], min(width, height)
     floor = (place.floor + rng.uniform(-0.02, 0.03)) * height

@@ -11,7 +11,7 @@ import numpy as np
 from disco.training.world import light, skies
 from disco.training.world.backdrops import EXTRA, Panorama, gradient
 from disco.training.world.colours import PALETTES, RGB
-from disco.training.world.composition import Placed, arrange
+from disco.training.world.composition import Placed, place_things
 from disco.training.world.places import PLACES, VOLCANIC, layers
 from disco.training.world.scene import Scene
 from disco.training.world.shapes import ellipse
@@ -117,7 +117,7 @@ def foot_of(placed: Placed, scene: Scene, height: int) -> float | None:
 def cast(scene: Scene, width: int, height: int, rng: random.Random) -> list[Thing]:
     """Everything to be drawn on the land, from back to front: an island below what would stand in the sea, the things,
     and the opening between one and the other inside it."""
-    placed = arrange(scene, width, height, rng)
+    placed = place_things(scene, width, height, rng)
     found = []
     for number, one in enumerate(placed):
         foot = foot_of(one, scene, height)
@@ -231,4 +231,4 @@ def subject_mask(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
     width, height = (side, side) if isinstance(side, int) else side
     rng = random.Random(scene.seed)
     seen = look_out(scene, width, height, rng)
-    return hide(tinted_cover(scene.subject, arrange(scene, width, height, rng)[-1].pose, width, height), seen)
+    return hide(tinted_cover(scene.subject, place_things(scene, width, height, rng)[-1].pose, width, height), seen)

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from disco.training.world.composition import arrange
+from disco.training.world.composition import place_things
 from disco.training.world.scene import Scene
 from disco.training.world.things import Pose
 
@@ -13,7 +13,7 @@ from disco.training.world.things import Pose
 def placed(relation: str, seed: int) -> tuple[Pose, Pose]:
     """Where a cat and, in a relation to it, a house are."""
     scene = Scene("cat", "red", "desert", relation=relation, second="house", second_colour="blue", seed=seed)
-    house, cat = arrange(scene, 64, 64, random.Random(seed))
+    house, cat = place_things(scene, 64, 64, random.Random(seed))
     assert (cat.subject, cat.colour, house.subject, house.colour) == ("cat", "red", "house", "blue")
     return cat.pose, house.pose
 
@@ -39,7 +39,7 @@ def test_relations_hold(seed):
 def test_who_stands_stands_on_the_floor_and_who_flies_does_not():
     for seed in range(20):
         (cat,), (boat,), (whale,), (star,) = (
-            arrange(Scene(subject, "red", "sea"), 64, 64, random.Random(seed))
+            place_things(Scene(subject, "red", "sea"), 64, 64, random.Random(seed))
             for subject in ("cat", "boat", "whale", "star")
         )
         floor = cat.pose.y + 0.98 * cat.pose.half
@@ -47,13 +47,13 @@ def test_who_stands_stands_on_the_floor_and_who_flies_does_not():
         assert boat.pose.y + 0.98 * boat.pose.half > floor + 3  # below the waterline
         assert whale.pose.y > 0.5 * 64
         assert star.pose.y + star.pose.half < 0.84 * 64
-        (there,) = arrange(Scene("whale", "red", "desert"), 64, 64, random.Random(seed))
+        (there,) = place_things(Scene("whale", "red", "desert"), 64, 64, random.Random(seed))
         assert there.pose.y < whale.pose.y
 
 
 def test_everything_faces_the_light():
     for light, facing in (("left", 1), ("right", -1)):
-        (cat,) = arrange(Scene("cat", "red", "sea", light=light), 64, 64, random.Random(0))
+        (cat,) = place_things(Scene("cat", "red", "sea", light=light), 64, 64, random.Random(0))
         assert cat.pose.mirror == facing
 
 
@@ -62,7 +62,7 @@ def test_alone_or_not_things_stay_in_the_picture():
         rng = random.Random(seed)
         scene = Scene.sample(rng, second_share=0.7)
         for size in ((64, 64), (64, 128), (192, 128)):
-            for one in arrange(scene, *size, rng):
+            for one in place_things(scene, *size, rng):
                 assert -1 < one.pose.x - 0.98 * one.pose.half
                 assert one.pose.x + 0.98 * one.pose.half < size[0] + 1
                 assert one.pose.y - one.pose.half > -0.02 * size[1]
