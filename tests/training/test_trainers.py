@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from disco.models.files.weights import load_state
 from disco.models.networks import clip
 from disco.models.networks import unet as networks
 from disco.training import __main__ as command
-from disco.training import export, loop, perceptor, pictures, secondary, unet, world
+from disco.training import export, loop, perceptor, pictures, secondary, unet, views, world
 from disco.training.data import Options
 from disco.training.labels import label_heads, label_loss
 
@@ -78,7 +77,7 @@ def test_guides_come_after_the_secondary_model_and_judges_need_none(tmp_path):
 
 def test_the_larger_ones_begin_with_what_the_others_know():
     large = {name: school for name, school in perceptor.SCHOOLS.items() if school.side == 128}
-    assert len(large) == 5 and sum(perceptor.needs_covers(school.view) for school in large.values()) == 3
+    assert len(large) == 5 and sum(views.needs_covers(school.view) for school in large.values()) == 3
     for name, school in large.items():
         shipped = load_state(catalog.EMBEDDED_FOLDER / embedded_networks.perceptor(school.begins_from).weights.name)
         begun = perceptor.begun(name, school).clip.state_dict()
@@ -236,79 +235,6 @@ def test_times_are_as_noisy_at_any_side():
     ratio = torch.tan(at[1:4] * torch.pi / 2) / torch.tan(t[1:4] * torch.pi / 2)
     assert torch.allclose(ratio, torch.full((3,), 2.0), rtol=1e-4)
     assert at[0] == 0 and abs(float(at[4]) - 1) < 1e-5
-
-
-def test_a_perfect_secondary_shows_the_true_picture():
-    x0, noise = torch.rand(2, 3, 8, 8) * 2 - 1, torch.randn(2, 3, 8, 8)
-    t = torch.tensor([0.3, 0.8])
-    alpha, sigma = (f(t * torch.pi / 2)[:, None, None, None] for f in (torch.cos, torch.sin))
-    seen = perceptor.sampler_view(x0, lambda x, t: alpha * noise - sigma * x0, t, noise)
-    x = alpha * x0 + sigma * noise
-    assert torch.allclose(seen, sigma * x0 + (1 - sigma) * x, atol=1e-5)
-
-
-def test_a_view_without_change_is_the_picture():
-    still = perceptor.View(whole=1, smallest=1, grey=0, noisy=0, degrees=0, shift=0, jitter=0)
-    images = torch.rand(6, 3, 32, 32)
-    seen = perceptor.cut(images, 32, still, torch.Generator().manual_seed(0))
-    for picture, view in zip(images, seen, strict=True):
-        assert torch.allclose(view, picture, atol=1e-5) or torch.allclose(view, picture.flip(-1), atol=1e-5)
-
-
-def test_a_small_view_of_a_large_picture_is_sharp_and_a_whole_one_is_its_means():
-    rng = torch.Generator().manual_seed(0)
-    still = dict(degrees=0, shift=0, jitter=0)
-    fine = torch.rand(40, 3, 128, 128)
-    quarter = perceptor.cut(fine, 32, perceptor.View(whole=0, smallest=0.25, **still), rng)
-    whole = perceptor.cut(fine, 32, perceptor.View(whole=1, smallest=1, **still), rng)
-    means = torch.nn.functional.avg_pool2d(fine, 4)
-    for picture, view in zip(means, whole, strict=True):
-        assert torch.allclose(view, picture, atol=1e-5) or torch.allclose(view, picture.flip(-1), atol=1e-5)
-    # Noise of a pixel, 0.29: of 16 in a mean a quarter is left; crops of a quarter keep most of it, less by blending.
-    assert whole.std((2, 3)).mean() < 0.08 < 0.09 < quarter.std((2, 3)).max()
-
-
-def test_what_a_view_leaves_out_is_not_asked_for():
-    cover = torch.zeros(3, 1, 128, 128)
-    cover[..., 48:80, 48:80] = 1
-    seen = torch.zeros(3, 1, 32, 32)
-    seen[0, ..., :16, :16] = 1  # a view that the thing fills in part
-    seen[1, ..., :4, :4] = 1  # one that shows an edge of it
-    assert perceptor.shows(cover, seen).tolist() == [True, False, False]
-
-
-def test_the_covers_are_cut_as_the_pictures_are():
-    view = perceptor.View(whole=0.2, smallest=0.25, degrees=20, jitter=0.5, grey=0.5)
-    ramp = torch.linspace(0, 1, 128).expand(1, 1, 128, 128)
-    images = torch.cat([ramp.expand(16, 3, -1, -1), ramp.expand(16, 1, -1, -1)], 1)
-    plain = perceptor.cut(images[:, :3], 32, replace(view, jitter=0, grey=0), torch.Generator().manual_seed(3))
-    seen = perceptor.cut(images, 32, view, torch.Generator().manual_seed(3))
-    assert seen.shape == (16, 4, 32, 32)
-    torch.testing.assert_close(seen[:, 3], plain[:, 0], atol=1e-5, rtol=1e-5)
-
-
-def test_a_view_that_changes_all_it_may():
-    images = torch.rand(64, 3, 32, 32)
-    grey = perceptor.cut(images, 16, perceptor.View(whole=0, smallest=0.5, grey=1), torch.Generator().manual_seed(0))
-    assert torch.allclose(grey[:, 0], grey[:, 2], atol=1e-6)
-    assert len({round(float(v.mean()), 4) for v in grey}) > 40
-
-
-def test_pictures_that_mislead_are_near_and_climb_the_loss():
-    rng = torch.Generator().manual_seed(0)
-    pixels, slope = (torch.randn(5, 3, 32, 40, generator=rng) for _ in range(2))
-    weight = torch.ones((), requires_grad=True)
-    radius = torch.tensor([0.0, 0.01, 0.03, 0.1, 1.0])
-
-    def rms(x):
-        return x.square().mean((1, 2, 3)).sqrt()
-
-    change = perceptor.misled(pixels, lambda x: (weight * slope * x).sum(), radius, rng) - pixels
-    assert weight.grad is None and not change.requires_grad
-    torch.testing.assert_close(rms(change), radius, rtol=1e-3, atol=1e-6)
-    # Of a linear loss the gradient is the slope, nearly at a right angle to the random start at half the radius.
-    along = (change * slope / rms(slope)[:, None, None, None]).mean((1, 2, 3))
-    torch.testing.assert_close(along, radius / 1.25**0.5, rtol=0.05, atol=1e-6)
 
 
 def test_guides_are_misled_at_the_end_and_judges_never(tmp_path, monkeypatch):
