@@ -124,6 +124,9 @@ def test_what_settings_need_is_what_a_run_loads():
     for overrides in ([], ["use_secondary_model=true"], ["clip_models=[embedded_resnet]"]):
         settings = load(from_arguments([*overrides, "a star"]))
         assert {spec.name for spec in specs_of(build_plan(settings))} == set(module.needed(settings))
+    lpips = {spec.name for spec in module.catalog.BACKBONES}
+    for overrides, asked in (["init_loss=lpips", "init_scale=5"], lpips), (["init_loss=lpips", "init_scale=0"], set()):
+        assert lpips & set(module.needed(load(from_arguments([*overrides, "a star"])))) == asked
 
 
 def test_verify(capsys, mirror, folder):
