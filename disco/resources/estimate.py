@@ -7,7 +7,7 @@ and is named below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.terms.clip import number_of
 from disco.kernels import backend
-from disco.losses import LOSSES
+from disco.losses import CLIP, LOSSES, Loss
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
@@ -47,29 +47,43 @@ MARGIN = 1.15
 class Estimate:
     """What a run takes.
 
-    parts: bytes by what holds them: the weights of each network, and the activations at their peak. peak: their sum.
-    flops: of a guided step, the mean over the run. work: the same with everything that takes time.
+    parts: bytes by what holds them: the weights of each network, and the activations at their peak. count: what counts
+    the work when somebody asks for it, for that takes as long again.
     """
 
-    parts: dict[str, int]
-    peak: int
-    flops: int
-    work: Work
+    parts: Mapping[str, int]
+    count: Callable[[], Work] = Work
+
+    @property
+    def peak(self) -> int:
+        """Bytes, all parts together."""
+        return sum(self.parts.values())
+
+    @cached_property
+    def work(self) -> Work:
+        """The work of a step, the mean over the run."""
+        return self.count()
+
+    @property
+    def flops(self) -> int:
+        """Of a step, the mean over the run."""
+        return round(self.work.flops)
 
 
-@backend.using("reference")  # a kernel computes nothing without contents
 def estimate(plan: Plan, arrangement: Arrangement, device_type: str) -> Estimate:
     """What the plan takes when it is laid out so, on a device of that type ("cpu", "cuda", "mps").
 
     Right within 15 % where it was measured (benchmarks/memory.py, docs/memory.md), which was on the CPU only.
     """
-    # Where torch does an operation for the first time, it leaves tensors in cycles, which would be counted as held.
-    SimulatedPipeline(plan, arrangement, device_type)
+    # The networks first, whose libraries are imported then: torchvision has torch.fx keep the frames that import it in
+    # a cycle, and with them all tensors of a simulation that is under way.
+    fixed = fixed_memory(plan, arrangement.precision, device_type)
     simulated = SimulatedPipeline(plan, arrangement, device_type)
-    parts = fixed_memory(plan, arrangement.precision, device_type) | {"activations": simulated.peak}
-    works = [work_of(step, simulated) for step in plan.steps]
-    work = sum(works, Work()) * (1 / len(works))
-    return Estimate(parts, sum(parts.values()), round(work.flops), work)
+
+    def count() -> Work:
+        return sum((work_of(step, simulated) for step in plan.steps), Work()) * (1 / len(plan.steps))
+
+    return Estimate(fixed | {"activations": simulated.peak}, count)
 
 
 def fixed_memory(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
@@ -105,14 +119,19 @@ def least_needed(plan: Plan, arrangement: Arrangement, device_type: str) -> floa
 
 def work_of(step: Step, simulated: SimulatedPipeline) -> Work:
     """The work of one step of the plan: what it looks at, as a share of what the simulated one looked at."""
-    if not simulated.pipeline.guidance.wants(step):
-        return simulated.unguided
-    works = dict(simulated.works)
-    share = number_of(step.cuts) / number_of(simulated.step.cuts) if looks(step) else 0.0
-    work = works.pop("unet") + works.pop(REST) * share + simulated.init * bool(step.init_scale)
+    pulls = simulated.pipeline.guidance.wants(step)
+    pulling = frozenset(loss for loss in LOSSES if pulls and getattr(step, loss.scale))
+    blind = simulated.works(pulling - {CLIP})
+    work = sum(blind.values(), Work())
+    if not looks(step):
+        return work
+    share = number_of(step.cuts) / number_of(simulated.step.cuts)
+    shares = {REST: share}
     for name, weight in zip(simulated.plan.perceptors, step.perceptor_weights, strict=True):
-        work += works.pop(name, Work()) * (share if weight else 0)
-    return sum(works.values(), work)
+        shares[name] = share if weight else 0
+    for name, both in simulated.works(pulling).items():
+        work += (both + blind.get(name, Work()) * -1) * shares.get(name, 1)
+    return work
 
 
 def heaviest(plan: Plan) -> Step:
@@ -157,7 +176,7 @@ class SimulatedPipeline:
     """The plan's pipeline on one picture without contents, with stand-ins for its networks.
 
     step: the heaviest of the plan, which was simulated. peak: bytes that it held at most, what was built for it
-    included. works: its work by what had it, without what init_scale takes; init: that.
+    included.
     """
 
     def __init__(self, plan: Plan, arrangement: Arrangement, device_type: str) -> None:
@@ -169,22 +188,29 @@ class SimulatedPipeline:
         self._counted: dict[str, Work] = {}
         with self.ledger:
             self.pipeline = build(plan, self._networks(), self._start())
-        whole = self.works_of(self.step)
+        self.step_without_contents(self.step)  # makes the constants that are kept, before anything is counted
+        self.ledger.peak = self.ledger.live
+        everything = self.simulate(self.step)
         self.peak = self.ledger.peak
-        self.works = self.works_of(replace(self.step, init_scale=0.0)) if self.step.init_scale else whole
-        self.init = sum(whole.values(), Work()) + sum(self.works.values(), Work()) * -1
+        self._works = {frozenset(loss for loss in LOSSES if getattr(self.step, loss.scale)): everything}
 
-    def works_of(self, step: Step) -> dict[str, Work]:
-        """Simulate a step: its work, by the networks that had it and the rest."""
+    def works(self, pulling: frozenset[Loss]) -> dict[str, Work]:
+        """The work of the step, were these the losses that pull, by the networks that have it and the rest."""
+        if pulling not in self._works:
+            off: dict[str, Any] = {loss.scale: 0.0 for loss in LOSSES if loss not in pulling}
+            self._works[pulling] = self.simulate(replace(self.step, **off))
+        return self._works[pulling]
+
+    def simulate(self, step: Step) -> dict[str, Work]:
+        """Do a step: its work, by the networks that had it and the rest."""
         self._counted, self.ledger.work = {}, Work()
         with self.ledger:
-            self.pipeline.denoiser(self.pipeline.x, step)
+            self.step_without_contents(step)
         return self._counted | {REST: self.ledger.work}
 
-    @cached_property
-    def unguided(self) -> Work:
-        """The work of a step at which nothing guides."""
-        return sum(self.works_of(replace(self.step, clamp_grad=True, clamp_max=0.0)).values(), Work())
+    @backend.using("reference")  # a kernel computes nothing without contents
+    def step_without_contents(self, step: Step) -> None:
+        self.pipeline.denoiser(self.pipeline.x, step)
 
     def _start(self) -> Start:
         """The pictures of a batch are computed one by one; how large an image prompt is changes little."""

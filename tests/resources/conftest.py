@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from disco.planning.plan import Plan, build_plan
-from disco.settings.config import load
-from disco.settings.overrides import from_python
+from disco.planning.plan import Plan
+from support import plans
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -23,7 +22,7 @@ def plan_of():
     """A function: settings by their bare names -> the plan of a short run."""
 
     def plan(**given) -> Plan:
-        return build_plan(load(from_python({"prompt": "a red star", "steps": 20, **given})))
+        return plans.plan(**{"steps": 20, **given})
 
     return plan
 

@@ -1,24 +1,28 @@
 """What is made of the plan of memory: the layout that is taken, and what is refused."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
 
 from disco.arrangement import Arrangement
 from disco.errors import SettingsError
+from disco.planning.plan import build_plan
 from disco.planning.values import memory_limit
 from disco.resources import arrange as module
 from disco.resources import estimate as estimates
 from disco.resources.arrange import SMALL, arrange, needs_no_estimate
 from disco.resources.candidates import candidates
 from disco.resources.estimate import MARGIN, Estimate, estimate, least_needed, needed
-from disco.resources.ledger import Work
 from disco.run.api import render
+from disco.settings.config import load
+from disco.settings.overrides import from_python
 
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
 REAL = dict(preset="disco57", width=128, height=128)
+LARGE = dict(width=320, height=256)  # for the shipped models
 
 
 def test_what_is_small_is_small(plan_of):
@@ -54,22 +58,22 @@ def test_the_fastest_that_fits_is_taken(plan_of):
 @pytest.mark.parametrize(
     "given",
     [
-        {"use_secondary_model": False, "memory_limit": "5GiB"},
-        {"use_secondary_model": False, "memory_limit": "5GiB", "checkpointing": "off"},
-        {"precision": "float32", "memory_limit": "3.5GiB"},
+        {**LARGE, "use_secondary_model": False, "memory_limit": "130MiB"},
+        {**LARGE, "use_secondary_model": False, "memory_limit": "200MiB", "checkpointing": "off"},
+        {**LARGE, "precision": "float32", "memory_limit": "120MiB"},
     ],
     ids=str,
 )
 def test_a_plan_that_cannot_fit_is_refused_with_one_that_would(given, plan_of):
-    given = {"preset": "disco57", **given}
-    with pytest.raises(SettingsError, match="memory_limit is .*GiB; this would fit: ") as refused:
+    with pytest.raises(SettingsError, match="memory_limit is .*iB; this would fit: ") as refused:
         arrange(plan_of(**given), CPU)
     words = str(refused.value).partition("this would fit: ")[2].partition(" (")[0].split()
-    change = dict(word.split("=") for word in words)
+    change: dict[str, Any] = dict(word.split("=") for word in words)
     if "clip_models" in change:
         change["clip_models"] = change["clip_models"].strip("[]").split(",")
-    arrangement, found = arrange(plan_of(**given | change), CPU)
-    assert found.peak * MARGIN <= memory_limit(plan_of(**given).settings)
+    settings = load(from_python({"prompt": "a red star", "steps": 20, **given, **change}))  # texts, as they are typed
+    arrangement, found = arrange(build_plan(settings), CPU)
+    assert found.peak * MARGIN <= memory_limit(settings)
 
 
 def test_where_the_weights_alone_are_too_many_nothing_is_counted(monkeypatch, plan_of):
@@ -90,7 +94,7 @@ def test_what_the_weights_rule_out_is_not_counted(monkeypatch, plan_of):
 
     def stand_in(plan, arrangement, device_type):
         counted.append(arrangement)
-        return Estimate({}, 0 if arrangement == choices[-1] else 2**40, 0, Work())
+        return Estimate({"all": 0 if arrangement == choices[-1] else 2**40})
 
     choices = list(candidates(plan, "cpu"))
     room = least_needed(plan, choices[-1], "cpu") * 1.01

@@ -1,4 +1,4 @@
-"""What a run takes, planned: against what torch's allocator hands out, and the operations that are done."""
+"""What a run takes, planned: against the weights that are loaded, and the operations that are done."""
 
 from dataclasses import replace
 
@@ -8,9 +8,7 @@ from PIL import Image
 
 from disco.arrangement import Arrangement
 from disco.losses import INIT
-from disco.resources import cost
 from disco.resources import estimate as estimates
-from disco.resources import ledger as ledgers
 from disco.resources.estimate import estimate, fixed_memory, weights_of
 from disco.resources.ledger import Ledger
 from disco.run.session import SESSION
@@ -19,39 +17,6 @@ from disco.run.steps import render_batch
 CPU = torch.device("cpu")
 PLAIN = Arrangement("float32")
 REAL = dict(preset="disco57", width=128, height=128)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "given",
-    [
-        {},
-        {"use_secondary_model": True, "tile": "x"},
-        {"width": 128, "height": 96, "cut_overview": 12, "cut_innercut": 8, "tile": "both"},
-        {"cutouts": "random", "tv_scale": 10, "sat_scale": 10, "symmetry_loss_scale": 10},
-        {"compat": "disco57"},
-        {"clip_guidance_scale": 0},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("cuts_at_once", [0, 3])
-def test_activations_are_what_the_allocator_hands_out(
-    monkeypatch, given, checkpointing, cuts_at_once, plan_of, allocator_peak
-):
-    monkeypatch.setattr(ledgers, "HEAP_SLACK", 1)  # the allocator does not know of malloc's holes
-    cost.cost_of.cache_clear()
-    plan, arrangement = plan_of(**given), Arrangement("float32", checkpointing, cuts_at_once)
-    planned = estimate(plan, arrangement, "cpu").parts["activations"]
-    cost.cost_of.cache_clear()
-
-    networks = SESSION.networks(plan, CPU, arrangement)
-    heaviest = max(plan.steps, key=lambda step: step.cuts.overview + step.cuts.inner)
-    results = render_batch(replace(plan, steps=(heaviest,) * 2), networks, plan.seeds, CPU)
-    next(results)
-    peak = allocator_peak(lambda: next(results))
-    networks.unet.set_checkpointing(False)
-    assert 0.99 * peak < planned < 1.15 * peak
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -122,7 +87,7 @@ def test_cutn_batches_take_time_and_the_memory_that_they_are_given(plan_of):
 
 
 def test_half_precision_checkpoints_and_chunks_take_less(plan_of):
-    plan = plan_of(**REAL, use_secondary_model=False)
+    plan = plan_of(**REAL, use_secondary_model=False, clip_models=["RN50"])
     plain = estimate(plan, PLAIN, "cpu").peak
     for arrangement in (Arrangement("bfloat16"), Arrangement("float32", True), Arrangement("float32", False, 2)):
         assert estimate(plan, arrangement, "cpu").peak < plain

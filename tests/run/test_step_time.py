@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -42,8 +41,8 @@ def test_long_steps_and_missing_files_are_counted(monkeypatch):
     slow = Speed(flops=1e6, moved=1e6, calls=1e6)
     monkeypatch.setattr(speed, "measure_speed", lambda device, dtype: slow)
     work = Work(flops=10**7)
-    found = Estimate(parts={}, peak=1, flops=1, work=work)
+    found = Estimate({}, lambda: work)
     assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
     monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
-    quick = replace(found, work=Work(flops=10**6))
+    quick = Estimate({}, lambda: Work(flops=10**6))
     assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")

@@ -14,8 +14,7 @@ from disco.planning.plan import build_plan
 from disco.run.api import render
 from disco.run.session import SESSION
 from disco.run.steps import render_batch
-from disco.settings.config import load
-from disco.settings.overrides import from_python
+from support.plans import settings_with
 
 QUICK = dict(steps=6, width=32, height=32, cut_overview=2, cut_innercut=2)
 
@@ -25,7 +24,7 @@ def pixels(run):
 
 
 def settings_of(**given):
-    return load(from_python({"prompt": "a red star", **QUICK, **given}))
+    return settings_with(**{**QUICK, **given})
 
 
 def predictions(call_all=one_by_one, **given):
