@@ -194,14 +194,11 @@ def test_a_damaged_state_costs_the_steps_since_the_one_before(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
-    words = ["a red star", *(f"{name}={value}" for name, value in SMALL.items()), "state_rate=1", "steps=30"]
-
-    def start(folder: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "disco", *words, f"hydra.run.dir={folder}"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    assert start(tmp_path / "whole").wait() == 0
-    victim = start(tmp_path / "run")
+    given = {**SMALL, "state_rate": 1, "steps": 30}
+    render("a red star", folder=tmp_path / "whole", **given)
+    words = ["a red star", *(f"{name}={value}" for name, value in given.items()), f"hydra.run.dir={tmp_path / 'run'}"]
+    command = [sys.executable, "-m", "disco", *words]
+    victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 120
     while len(states_in(tmp_path / "run")) < 2 and time.monotonic() < until and victim.poll() is None:
         time.sleep(0.01)

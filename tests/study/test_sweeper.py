@@ -129,7 +129,7 @@ def wait_for_the_middle(folder: Path, known: int, is_alive: Callable[[], bool]) 
         if sum('"finished"' in text for text in records) > known and any('"running"' in text for text in records):
             return
         assert is_alive() and time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disco.settings.compose import load
@@ -54,7 +54,9 @@ def test_a_preset_is_read_back_by_its_name_and_by_its_path(folder, by_path):
     assert settings.sampler.steps == 250 and settings.model.width == 1280  # of the preset that it builds upon
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=3))
+# Many texts a file: to have Hydra read one takes longer than all that is in it.
+@settings(max_examples=settings().max_examples // 5)
+@given(st.lists(TEXTS, min_size=5, max_size=25))
 def test_any_text_is_read_back(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "texts.yaml"
     path.write_text(preset_text({"prompts": texts}, "default", ["a comment"]), encoding="utf-8", newline="")
