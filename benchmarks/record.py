@@ -40,6 +40,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "precision": [["--jobs", "2"]],
     "drafts": [["--size", "full"]],
     "edits": [["--size", "full"]],
+    "guards": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }
 FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"

@@ -19,7 +19,7 @@ class SettingsError(ValueError):
 
 
 class RenderError(RuntimeError):
-    """A run that came to its end with pictures that show nothing: not finite, or of one colour.
+    """A run that ended with pictures that show nothing (not finite, or of one colour), or that its guard ended.
 
     The message says which, and why, in one line. Its records and pictures are complete, with the status "failed"; what
     `disco.render` would have returned is under `run`, for other pictures of the run may be as they should.

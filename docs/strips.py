@@ -88,6 +88,7 @@ STRIPS: dict[str, Strip] = {
     "symmetry_switch": Strip(("0%", "25%", "50%", "100%"), {**SMOOTH_PROMPT, **MIRRORED}),
     "symmetry_axis": Strip(("horizontal", "vertical", "both", "diagonal", "radial"), {**SMOOTH_PROMPT, **MIRRORED}),
     "clamp_grad": Strip((True, False)),
+    "guard": Strip(("warn", "back"), {"clamp_grad": False, "clip_guidance_scale": 200000}),
     "clamp_max": Strip((0.02, 0.1, 0.3, 1)),
     "fuzzy_prompt": _switch(rand_mag=0.2),
     "rand_mag": Strip((0, 0.05, 0.2, 1), {"fuzzy_prompt": True}),

@@ -26,6 +26,7 @@ QUICK = {
     "norm": ["--repeats", "1", "--cases", "embedded"],
     "memory": ["--cases", "smallest"],
     "precision": ["--prompts", "2", "--steps", "2"],
+    "guards": ["--size", "smoke"],
     "record": ["--only", "sphere"],
 }
 

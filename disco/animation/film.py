@@ -33,8 +33,8 @@ from disco.animation.warps import Camera, blended, camera_of, with_colours_of
 from disco.planning.plan import Plan
 from disco.run.folder.files import plain, replace_file
 from disco.run.folder.video import Mp4
+from disco.run.followers import StepCallback
 from disco.run.jobs import Job, Sequence, opened
-from disco.run.loop import StepCallback
 from disco.settings.config import Settings
 from disco.settings.schema import AnimationConfig
 from disco.version import version

@@ -107,10 +107,13 @@ def plan_of(enlargement: Enlargement) -> Plan:
 def settings_of_tile(
     enlargement: Enlargement, row: int, column: int, init: np.ndarray
 ) -> tuple[Settings, dict[str, bytes]]:
-    """The settings of a tile's run, and the file of the picture that it starts from. init: uint8 [H, W, 3]."""
+    """The settings of a tile's run, and the file of the picture that it starts from. init: uint8 [H, W, 3].
+
+    The guard is off, for a part of a picture may well be grey or dark.
+    """
     values, files = named({"init_image": Image.fromarray(init)})
     seed = seed_of_tile(enlargement.settings.seed, row, column)
-    return with_values(enlargement.settings, {**values, "seed": seed}), files
+    return with_values(enlargement.settings, {**values, "seed": seed, "guard": "off"}), files
 
 
 def seed_of_tile(seed: int, row: int, column: int) -> int:

@@ -15,7 +15,8 @@ from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import RunFolder
-from disco.run.loop import Listeners, RunLoop, StepCallback, batches_of, truncates
+from disco.run.followers import Listeners, StepCallback
+from disco.run.loop import RunLoop, batches_of, truncates
 from disco.run.results import Picture, Run
 from disco.run.resuming import Resumed, changed, pinned, where_it_stands
 from disco.run.setup import set_up

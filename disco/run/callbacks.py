@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,8 @@ NO_SCHEDULE = (
     "gradient_rms",
     "skipped",
     "finite",
+    "measures",
+    "guard",
     "seconds",
 )
 
@@ -78,6 +80,8 @@ class TensorBoard:
             for name, losses in line["losses"].items():
                 log.add_scalar(f"losses/{name}", losses[place], number)
             log.add_scalar("gradient/rms", line["gradient_rms"][place], number)
+            for name, values in line.get("measures", {}).items():
+                log.add_scalar(f"measures/{name}", values[place], number)
             schedules = {name: value for name, value in line.items() if name not in NO_SCHEDULE}
             schedules["perceptor_weights"] = dict(zip(self._plan.perceptors, line["perceptor_weights"], strict=True))
             for name, value in scalars("schedules", schedules):
@@ -92,6 +96,13 @@ class TensorBoard:
         for name, value in scalars("metrics", metrics):
             log.add_scalar(name, value, len(self._plan.steps))
         log.close()
+
+    def go_back(self, pictures: Sequence[int], done: int) -> None:
+        """The steps of these pictures from the one after `done` on are computed anew; what is logged of them goes."""
+        for picture in pictures:
+            self._log(picture).close()
+            del self._logs[picture]
+            self._going_on = {**self._going_on, picture: done}
 
     def close(self) -> None:
         """Complete all files."""

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from disco.errors import RenderError, SettingsError
-from disco.pipeline.build import Networks
+from disco.errors import RenderError
+from disco.pipeline.build import Networks, Position
 from disco.planning.plan import Plan
-from disco.planning.values import state_rate
 from disco.resources.watch import memory_record
-from disco.run.callbacks import StepEvent, TensorBoard
+from disco.run.callbacks import StepEvent
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
-from disco.run.folder.earlier import Earlier
 from disco.run.folder.pictures import to_image
 from disco.run.folder.run_folder import RunFolder
+from disco.run.followers import Listeners, keeper_of, tensorboard_of
+from disco.run.guards.watch import (
+    STOPPED,
+    WENT_BACK,
+    Finding,
+    Watch,
+    findings_in,
+    in_json,
+    notes_on,
+    told,
+)
 from disco.run.progress import Progress, weight_of
 from disco.run.record import record_of
 from disco.run.results import Picture, Run, measured, read_picture
 from disco.run.resuming import Resumed
 from disco.run.setup import Setup
-from disco.run.state import SavedState, StateKeeper, on_device, remove_states
+from disco.run.state import SavedState, on_device, remove_states
 from disco.run.steps import StepResult, render_batch
 from disco.settings.paths import in_one_line
 from disco.step import Step
-
-#: What `disco.render` calls after every step.
-StepCallback = Callable[[StepEvent], object]
-
-
-@dataclass(frozen=True)
-class Listeners:
-    """Who hears of a run while it lasts.
-
-    quiet: no progress bar. on_step: called after every step. on_note: called, however the run ends, with each note
-    that its plan did not have yet.
-    """
-
-    quiet: bool = False
-    on_step: StepCallback | None = None
-    on_note: Callable[[str], object] | None = None
 
 
 def truncates(plan: Plan) -> bool:
@@ -56,24 +47,6 @@ def batches_of(plan: Plan) -> list[range]:
     """The numbers of the pictures, batch by batch."""
     size = plan.settings.batch_size
     return [range(first, first + size) for first in range(0, len(plan.seeds), size)]
-
-
-def keeper_of(plan: Plan, out: RunFolder | None) -> StateKeeper | None:
-    """Who writes where a run stands; None for one that leaves nothing on disk, or is never to be gone on with."""
-    every = state_rate(plan.settings)
-    return None if out is None or every == 0 else StateKeeper(out.path, every)
-
-
-def tensorboard_of(plan: Plan, folder: Path | None, earlier: Earlier | None = None) -> TensorBoard | None:
-    """Who writes the event files, where the settings ask for them. Raises SettingsError where there is no folder.
-
-    earlier: what the run goes on from, of which the event files stay.
-    """
-    if not plan.settings.output.tensorboard:
-        return None
-    if folder is None:
-        raise SettingsError("tensorboard=true needs a run folder to write into; name one with folder=...")
-    return TensorBoard(folder / "tensorboard", plan, dict.fromkeys(earlier.middle, earlier.done) if earlier else {})
 
 
 class RunLoop:
@@ -107,13 +80,17 @@ class RunLoop:
         self.pictures: dict[int, Picture] = {}
         self.faults: dict[int, str] = {}
         self.complete = False
+        self.watch = Watch(plan)
+        self.stopped: str | None = None
+        self.told: set[str] = set()
+        self.said: set[str] = set(plan.notes)
 
     def run(self) -> Run:
         """Render all pictures. However that ends, what there is of them is kept, and the records say how it ended.
 
         A KeyboardInterrupt goes on with the place of the last picture as its message; other errors go on as they are.
 
-        Raises RenderError, with the run, for pictures that show nothing.
+        Raises RenderError, with the run, for pictures that show nothing, and where the guard ends it.
         """
         try:
             batches = self.open_folder()
@@ -131,8 +108,8 @@ class RunLoop:
         made = tuple(self.pictures[number] for number in sorted(self.pictures))
         folder = None if self.out is None else self.out.path
         run = Run(made, self.plan.settings, tuple(notes), tuple(self.lines), self.seconds(), folder)
-        if self.faults:
-            raise RenderError(in_a_line(self.faults), run)
+        if fault := self.fault():
+            raise RenderError(fault, run)
         return run
 
     # Rendering
@@ -154,7 +131,7 @@ class RunLoop:
 
     def render(self, networks: Networks, batches: Sequence[range]) -> None:
         """Render these batches."""
-        plan, device = self.plan, self.setup.device
+        plan = self.plan
         state = self.resumed.state if self.resumed else None
         weights = [weight_of(step) for step in plan.steps] * len(batches)
         with Progress(weights[state.done if state else 0 :], self.listeners.quiet) as bar:
@@ -162,22 +139,102 @@ class RunLoop:
                 bar.begin("compiling, once for each shape")
             for numbers in batches:
                 goes_on = state is not None and state.pictures == tuple(numbers)
-                positions = on_device(state, device) if state is not None and goes_on else ()
-                seeds = [plan.seeds[number] for number in numbers]
-                for result in render_batch(plan, networks, seeds, device, positions):
-                    self.take(result, numbers)
-                    bar.step(result.line["loss"])
-                    self.tell(result)
-                    self.position = SavedState(tuple(numbers), result.positions)
-                    self.save_when_due()
+                self.render_batch(networks, numbers, state if goes_on else None, bar)
                 self.keep()
+                if self.stopped:
+                    self.save_state()
+                    return
                 self.forget_state()
         self.complete = True
 
-    def take(self, result: StepResult, numbers: Sequence[int]) -> None:
-        """A step of the batch of these pictures is done."""
+    def render_batch(self, networks: Networks, numbers: range, state: SavedState | None, bar: Progress) -> None:
+        """Render the pictures of a batch, from a state or the beginning, and again from where they go back to."""
+        if state is None:
+            self.watch.begin()
+        else:
+            self.watch.begin(self.lines_of(numbers), state.kept)
+        found = self.walk(networks, numbers, () if state is None else state.positions, bar)
+        while found:
+            pending = self.go_back(numbers, min(finding.back_to or 0 for finding in found), bar)
+            found = self.walk(networks, numbers, self.position.positions if self.position else (), bar, pending)
+
+    def walk(
+        self,
+        networks: Networks,
+        numbers: range,
+        positions: Sequence[Position],
+        bar: Progress,
+        pending: Sequence[Finding] = (),
+    ) -> list[Finding]:
+        """Render a batch until it is done, or the guard ends it; what it is to go back for, if anything.
+
+        pending: what it went back for, to stand in the next line.
+        """
+        seeds = [self.plan.seeds[number] for number in numbers]
+        at = on_device(positions, self.setup.device)
+        for result in render_batch(self.plan, networks, seeds, self.setup.device, at, self.watch.plans(numbers)):
+            self.take(result, numbers, pending)
+            pending = ()
+            bar.step(result.line["loss"])
+            if back := self.look():
+                return back
+            self.tell(result)
+            if self.stopped:
+                return []
+            self.watch.keep(result.step.number + 1, result.positions)
+            self.position = SavedState(tuple(numbers), result.positions, dict(self.watch.kept))
+            self.save_when_due()
+        return []
+
+    def take(self, result: StepResult, numbers: Sequence[int], pending: Sequence[Finding] = ()) -> None:
+        """A step of the batch of these pictures is done. pending: findings of steps that it takes the place of."""
         self.latest = dict(zip(numbers, result.x0, strict=True))
-        self.lines.append({"pictures": list(numbers), **result.line})
+        guard = {"guard": in_json(pending)} if pending else {}
+        self.lines.append({"pictures": list(numbers), **result.line, **guard})
+
+    def look(self) -> list[Finding]:
+        """What the guard finds at the step that was taken last is told and recorded; what is to be gone back for."""
+        found = self.watch.hear(self.lines[-1])
+        for finding in found:
+            if finding.did == STOPPED:  # which is told as the run's error
+                self.said.add(finding.said)
+            elif finding.did == WENT_BACK or finding.fault not in self.told:
+                self.say(told(finding))
+            self.told.add(finding.fault)
+        if any(finding.did == WENT_BACK for finding in found):
+            return found
+        if found:
+            self.lines[-1]["guard"] = [*self.lines[-1].get("guard", ()), *in_json(found)]
+        self.stopped = next((finding.said for finding in found if finding.did == STOPPED), None)
+        return []
+
+    def say(self, note: str) -> None:
+        """Tell the user, unless that was told already."""
+        if self.listeners.on_note is not None and note not in self.said:
+            self.listeners.on_note(note)
+        self.said.add(note)
+
+    def go_back(self, numbers: range, to: int, bar: Progress) -> list[Finding]:
+        """Forget the steps of the present batch from step `to` on; findings that are to stand in the line of that step.
+
+        position is then where the batch goes on; None for the beginning.
+        """
+        own = self.lines_of(numbers)
+        pending = self.watch.go_back(to, own)
+        del self.lines[len(self.lines) - len(own) + to :]
+        positions = self.watch.kept.get(to)
+        self.position = None if positions is None else SavedState(tuple(numbers), positions, dict(self.watch.kept))
+        bar.go_back(len(own) - to)
+        if self.out is not None:
+            remove_states(self.out.path, after=to)
+            self.out.go_back(numbers, to, self.lines)
+        if self.board is not None:
+            self.board.go_back(numbers, to)
+        return pending
+
+    def lines_of(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The lines of a batch, which are the last ones while it is rendered."""
+        return [line for line in self.lines if line["pictures"] == list(numbers)]
 
     def tell(self, result: StepResult) -> None:
         """Show the step that was taken last, in the run folder and to all who follow."""
@@ -235,6 +292,8 @@ class RunLoop:
         """The present batch is finished, so where it stood need not be known any more."""
         self.position = None
         if self.out is not None:
+            if self.plan.settings.output.video != "none":
+                self.out.wait()  # for the frames, which are kept there
             remove_states(self.out.path)
 
     # Its end
@@ -248,7 +307,15 @@ class RunLoop:
         if self.out is not None and self.resumed is not None:
             self.lines.sort(key=lambda line: line["pictures"])  # and by step, as they were
             self.out.rewrite_steps(self.lines)
-        return self.finish("failed", error=in_a_line(self.faults)) if self.faults else self.finish("finished")
+        fault = self.fault()
+        return self.finish("finished") if fault is None else self.finish("failed", error=fault)
+
+    def fault(self) -> str | None:
+        """Why the run failed, in a line; None where it did not."""
+        if self.stopped is None:
+            return in_a_line(self.faults) if self.faults else None
+        resume = "" if self.out is None else f"; disco resume {self.out.path} guard=warn goes on all the same"
+        return f"guard=stop ended the run: {self.stopped}{resume}"
 
     def finish_interrupted(self, interrupt: KeyboardInterrupt) -> None:
         """Complete the records, and let the interrupt say where the last picture is."""
@@ -270,15 +337,14 @@ class RunLoop:
     def finish(self, status: str, **more: Any) -> list[str]:
         """Complete event files and run folder; the notes of the run, of which new ones are told."""
         faults = self.faults.values() if status == "interrupted" else ()
-        notes = [*self.plan.notes, *notes_on_gradients(self.lines), *faults]
+        notes = [*self.plan.notes, *notes_on(findings_in(self.lines)), *notes_on_gradients(self.lines), *faults]
         if self.board is not None:
             self.board.close()
         if self.out is not None:
             self.out.finish(status, seconds=self.seconds(), notes=notes, **self.facts(), **more)
             notes += self.out.notes
-        if self.listeners.on_note is not None:
-            for note in notes[len(self.plan.notes) :]:
-                self.listeners.on_note(note)
+        for note in notes:
+            self.say(note)
         return notes
 
     def facts(self) -> dict[str, Any]:
@@ -290,6 +356,8 @@ class RunLoop:
         if self.plan.metrics:
             there = range(1 + max(pictures, default=-1))
             found["metrics"] = [pictures[number].metrics if number in pictures else {} for number in there]
+        if findings := findings_in(self.lines):
+            found["guard"] = in_json(findings)
         if setup.compiling and self.lines:
             found["warm_up"] = self.lines[0]["seconds"]
         return found

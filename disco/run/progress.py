@@ -56,6 +56,12 @@ class Pace:
             self.recent.popleft()
         self.recent.append((self.clock(), self.passed))
 
+    def go_back(self, steps: int) -> None:
+        """The last so many steps are to be done once more."""
+        again = list(self.weights[max(self.done - steps, 0) : self.done])
+        self.weights = [*self.weights[: self.done], *again, *self.weights[self.done :]]
+        self.left += sum(again)
+
     @property
     def seconds_left(self) -> float | None:
         """Seconds that the rest takes; None before the first step is done."""
@@ -104,6 +110,12 @@ class Progress:
         if loss is not None:
             self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
         self._bar.update()
+
+    def go_back(self, steps: int) -> None:
+        """The last so many steps are to be done once more."""
+        self.pace.go_back(steps)
+        self._bar.total = (self._bar.total or 0) + steps
+        self._bar.refresh()
 
     def close(self) -> None:
         self._bar.close()

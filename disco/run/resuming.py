@@ -21,11 +21,14 @@ from disco.settings.overrides import from_python
 CHANGEABLE = (
     *(
         f"output.{name}"
-        for name in ("display_rate", "fps", "metrics", "keep_inputs", "state_rate", "intermediate_saves")
+        for name in ("display_rate", "fps", "metrics", "keep_inputs", "state_rate", "intermediate_saves", "guard")
     ),
     "machine.memory_limit",
     "n_batches",
 )
+
+#: Only between values that leave the picture as it is.
+GUARD = "output.guard"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def changed(settings: Settings, overrides: Sequence[str], record: str) -> Settin
     recorded = {path: value for path, value in then.items() if value != defaults()[path]}
     now = load([*from_python(recorded), *overrides])
     for path, value in by_path(now).items():
-        if value == then[path] or path in CHANGEABLE:
+        if value == then[path] or (path in CHANGEABLE and not (path == GUARD and "back" in (value, then[path]))):
             continue
         name = path.rpartition(".")[2]
         why = "the steps so far were laid out for the number that it has" if name == "steps" else "it makes the picture"

@@ -16,8 +16,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -48,10 +48,15 @@ NAME = re.compile(r"(?P<first>\d{4,})-(?P<done>\d{4,})-(?P<hash>[0-9a-f]{16})\.s
 
 @dataclass(frozen=True)
 class SavedState:
-    """Where a batch stood. pictures: their numbers. positions: one a picture, all after as many steps."""
+    """Where a batch stood.
+
+    pictures: their numbers. positions: one a picture, all after as many steps. kept: where it stood before, by how many
+    steps, to which the guard may go back.
+    """
 
     pictures: tuple[int, ...]
     positions: tuple[Position, ...]
+    kept: Mapping[int, tuple[Position, ...]] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -63,14 +68,14 @@ def write_state(folder: Path, state: SavedState) -> Path:
 
     Raises OSError where it cannot be written.
     """
-    tensors: dict[str, Tensor] = {}
-    for place, position in enumerate(state.positions):
-        for name, tensor in (("x", position.x), *((str(n), each) for n, each in enumerate(position.state.tensors))):
-            tensors[f"{place}.{name}"] = tensor.detach().cpu().contiguous()
+    tensors = _tensors_of("", state.positions)
+    for done, positions in state.kept.items():
+        tensors |= _tensors_of(_prefix(done), positions)
     about = {
         "pictures": list(state.pictures),
         "done": state.done,
-        "samplers": [position.state.sampler for position in state.positions],
+        "samplers": _samplers_of(state.positions),
+        "kept": {str(done): _samplers_of(positions) for done, positions in state.kept.items()},
     }
     content = bytes_of(tensors, {"state": json.dumps(about)})
     own = folder / FOLDER
@@ -115,9 +120,14 @@ def states_in(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: (_first(path), int(_named(path)["done"])), reverse=True)
 
 
-def remove_states(folder: Path) -> None:
-    """Take all states out of a run's folder, and the frames beside them."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+def remove_states(folder: Path, after: int = 0) -> None:
+    """Take all states out of a run's folder, and the frames beside them. after: only those after more steps than so."""
+    if not after:
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+        return
+    for path in states_in(folder):
+        if int(_named(path)["done"]) > after:
+            path.unlink()
 
 
 class StateKeeper:
@@ -153,25 +163,57 @@ def _parsed(path: Path) -> SavedState:
     size = int.from_bytes(content[:8], "little")
     about = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["state"])
     tensors = tensors_of(content)
-    positions = []
-    for place, sampler in enumerate(about["samplers"]):
-        own = [name for name in tensors if name.startswith(f"{place}.") and not name.endswith(".x")]
-        remembered = tuple(tensors[f"{place}.{n}"] for n in range(len(own)))
-        positions.append(Position(int(about["done"]), tensors[f"{place}.x"], SamplerState(str(sampler), remembered)))
+    done, samplers = int(about["done"]), about["samplers"]
+    positions = _positions_of("", done, samplers, tensors)
+    kept = {
+        int(then): _positions_of(_prefix(then), int(then), own, tensors)
+        for then, own in sorted(about.get("kept", {}).items(), key=lambda item: int(item[0]))
+    }
     if len(positions) != len(about["pictures"]) or not positions:
         raise ValueError("it has not one position a picture")
-    return SavedState(tuple(map(int, about["pictures"])), tuple(positions))
+    return SavedState(tuple(map(int, about["pictures"])), positions, kept)
 
 
-def on_device(state: SavedState, device: torch.device) -> tuple[Position, ...]:
-    """The positions of a state with their tensors on a device."""
+def _prefix(done: int | str) -> str:
+    """What stands before the names of tensors of where a batch stood before."""
+    return f"after {done}."
+
+
+def _tensors_of(prefix: str, positions: Sequence[Position]) -> dict[str, Tensor]:
+    """The tensors of positions by the names that they have in a file."""
+    found = {}
+    for place, position in enumerate(positions):
+        for name, tensor in (("x", position.x), *((str(n), each) for n, each in enumerate(position.state.tensors))):
+            found[f"{prefix}{place}.{name}"] = tensor.detach().cpu().contiguous().clone()
+    return found
+
+
+def _samplers_of(positions: Sequence[Position]) -> list[str]:
+    return [position.state.sampler for position in positions]
+
+
+def _positions_of(
+    prefix: str, done: int, samplers: Sequence[str], tensors: Mapping[str, Tensor]
+) -> tuple[Position, ...]:
+    """The positions whose tensors have these names."""
+    positions = []
+    for place, sampler in enumerate(samplers):
+        name = f"{prefix}{place}."
+        count = sum(each.startswith(name) for each in tensors) - 1
+        remembered = tuple(tensors[f"{name}{n}"] for n in range(count))
+        positions.append(Position(done, tensors[f"{name}x"], SamplerState(str(sampler), remembered)))
+    return tuple(positions)
+
+
+def on_device(positions: Sequence[Position], device: torch.device) -> tuple[Position, ...]:
+    """The positions with their tensors on a device."""
     return tuple(
         Position(
             each.done,
             each.x.to(device),
             SamplerState(each.state.sampler, tuple(tensor.to(device) for tensor in each.state.tensors)),
         )
-        for each in state.positions
+        for each in positions
     )
 
 

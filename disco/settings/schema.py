@@ -327,6 +327,12 @@ class OutputConfig:
         "of the time, 0 = never",
         before=0,
     )
+    guard: str = _setting(
+        "what to do when a picture turns black, grey, blank, too bright to be one, into noise or into copies: say so "
+        "(warn), end the run (stop), go back some steps with gentler settings (back), or nothing (off)",
+        choices=("warn", "stop", "back", "off"),
+        before="warn",
+    )
 
 
 @dataclass(frozen=True)

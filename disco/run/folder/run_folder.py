@@ -136,7 +136,7 @@ class RunFolder:
                 )
             self.notes.append(f"resumed although {others}, so the pictures are others than those of an undisturbed run")
         resumed = [*then.get("resumed", ()), time.strftime("%Y-%m-%dT%H:%M:%S%z")]
-        self._record = {key: value for key, value in then.items() if key not in ("error", "metrics")}
+        self._record = {key: value for key, value in then.items() if key not in ("error", "metrics", "guard")}
         self._record |= {"status": "running", "resumed": resumed, "seeds": now["seeds"]}
         for part in self.path.glob(".*.part"):
             part.unlink()
@@ -148,6 +148,18 @@ class RunFolder:
         write_record(self.path, self._record)
         for number in earlier.middle:
             self._take_frames(number, earlier.done)
+
+    def go_back(self, numbers: Sequence[int], done: int, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Steps of these images are rendered anew from the one after `done` on; lines: those of steps.jsonl that stay.
+
+        Their films begin anew with the frames that were kept.
+        """
+        self.wait()
+        self.rewrite_steps(lines)
+        for number in numbers:
+            if number in self._videos:
+                self._videos.pop(number).discard()
+                self._take_frames(number, done)
 
     def claim(self) -> None:
         """Keep the folder to this process, until `release` or its death. Raises SettingsError where another has it."""

@@ -31,6 +31,9 @@ class Video(Protocol):
     def close(self) -> None:
         """Complete the file. Raises OSError or ValueError where that fails."""
 
+    def discard(self) -> None:
+        """Leave no file."""
+
 
 class Gif(Video):
     """Frames are held, a byte a pixel, until the end."""
@@ -50,6 +53,9 @@ class Gif(Video):
                 first.save(part, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
         except OverflowError as error:  # Pillow makes one frame of several that are the same
             raise ValueError("frames that are all the same stand longer than the 655 seconds of a GIF") from error
+
+    def discard(self) -> None:
+        self._frames = []
 
 
 def delays(frames: int, rate: int) -> list[int]:
@@ -116,6 +122,11 @@ class Mp4(Video):
             self._part.unlink(missing_ok=True)
             raise OSError(str(error)) from None
         os.replace(self._part, self.path)
+
+    def discard(self) -> None:
+        if self._film is not None:
+            self._film.close()
+        self._part.unlink(missing_ok=True)
 
 
 def even(image: Image.Image) -> Image.Image:
