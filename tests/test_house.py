@@ -43,6 +43,7 @@ LIGHT = (
     ),
     *("run.again", "cli.commands.promote", "cli.commands.scan", "study.drafts", "study.live", "study.pairs"),
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
+    "resources.disk",
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
     *(

@@ -19,6 +19,7 @@ from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
 from disco.planning.expansion import note_on_expansion
 from disco.planning.plan import build_plan
+from disco.resources.disk import check_disk, disk_use
 from disco.settings.config import (
     compose,
     hydra_at_hand,
@@ -117,10 +118,11 @@ def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bo
     check_folder(_folder_in(config, "sweep" if multirun else "run"))
     settings = without_hydra(config)
     plan = check_frames(frames_of(settings)) if is_film(settings) else build_plan(settings)
+    on_disk = check_disk([disk_use(plan)], _folder_in(config, "sweep" if multirun else "run"))
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         check_machine(plan)
     drawn = None if multirun or settings.seed == "random" else note_on_expansion(plan.settings)
-    return [*plan.notes, *([] if drawn is None else [drawn])]
+    return [*plan.notes, *on_disk, *([] if drawn is None else [drawn])]
 
 
 def _folder_in(config: DictConfig, kind: str) -> Path:
@@ -152,7 +154,7 @@ def render_study(
     """
     from disco.study import search, sweeper
     from disco.study.declare import axes_of, declare
-    from disco.study.outlook import outlook
+    from disco.study.outlook import disk_uses, outlook
 
     overrides = axes_of(config, typed)
     plain = [override for override in overrides if not is_sweep(override)]
@@ -168,9 +170,12 @@ def render_study(
     for note in sweep.notes:
         say(note)
     check_folder(sweep.folder)
+    on_disk = [] if searches else check_disk(disk_uses(sweep), sweep.folder, workers)
     if line.dry:
         print(search.search_outlook(sweep, space, goal) if searches else outlook(sweep, workers))
         return 0
+    for note in on_disk:
+        say(note)
     if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
         for plan in sweep.kinds():
             check_machine(plan)

@@ -11,6 +11,7 @@ from typing import Any
 from disco.planning.inputs import files_of, forget_fetched, named
 from disco.planning.plan import Plan, build_plan
 from disco.planning.values import state_rate
+from disco.resources.disk import check_disk, disk_use
 from disco.resources.threads import side_by_side
 from disco.resources.torch_context import torch_context
 from disco.run.folder.reading import read_record
@@ -77,6 +78,8 @@ def render_settings(
     """
     started = time.perf_counter()
     plan = build_plan(settings, pictures)
+    if folder is not None:
+        check_disk([disk_use(plan)], folder)
     out = None if folder is None else run_folder(plan, folder)
     return _run(plan, out, Listeners(quiet, on_step, on_note), started)
 

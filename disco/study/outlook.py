@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
 from disco.planning.plan import Plan, build_plan
+from disco.resources.disk import DiskUse, disk_use
 from disco.run.folder.reading import read_record
 from disco.run.step_time import seconds_of_step
 from disco.step import Step
 from disco.study.cells import Job, is_done
 from disco.study.declare import Sweep
-from disco.units import format_bytes, format_seconds
+from disco.units import format_bytes, format_file_size, format_seconds
 
 if TYPE_CHECKING:
     from disco.arrangement import Arrangement
@@ -46,11 +47,30 @@ def outlook(sweep: Sweep, workers: int) -> str:
         lines.append(f"  {job.key}  {job.words()}".rstrip() + ("  (done)" if job.key in keys else ""))
     if len(sweep.jobs) > LISTED:
         lines.append(f"  ... and {len(sweep.jobs) - LISTED} more")
+    if left:
+        uses = disk_uses(sweep, left)
+        lines.append(f"disk: at most {format_file_size(sum(use.most for use in uses))} more")
     try:
         costs = list(_costs(sweep, done, left, workers)) if left else []
     except SettingsError as error:  # which another machine's workers need not mind
         costs = [f"time and memory: not known, for here it would not run: {error}"]
     return "\n".join([*lines, *costs])
+
+
+def disk_uses(sweep: Sweep, left: Sequence[Job] | None = None) -> list[DiskUse]:
+    """What cells write, each: those that are given, else all that are not done."""
+    if left is None:
+        left = [job for job in sweep.jobs if not is_done(sweep.folder, job)]
+    known: dict[str, DiskUse] = {}
+    return [known.get(kind) or known.setdefault(kind, disk_use(build_plan(job.settings))) for job, kind in _kinds(left)]
+
+
+def _kinds(jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
+    """Each job with what its files depend on, as a text."""
+    for job in jobs:
+        given = job.settings
+        counts = given.n_batches, given.batch_size, given.image_prompts
+        yield job, repr((given.model, given.sampler, given.output, given.init, counts))
 
 
 def shape_of(plan: Plan) -> tuple[Any, ...]:
