@@ -64,6 +64,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 # Bad input
 
 
+#: More than any disk has room for: 10,000 pictures, each with 99 on the way.
+TOO_LARGE = ["width=16384", "height=16384", "n_batches=10000", "steps=100", "intermediate_saves=99"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -116,6 +120,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["a star", "--config-dir", "nowhere"], "--config-dir is 'nowhere', which is no folder"),
         (["E=mc2 on a board"], "write prompt=E=..."),
         (["a \udc80 star"], "not valid UTF-8"),
+        (["a star", *TOO_LARGE], "GiB at the very least, most of it for partials (intermediate_saves); free some"),
+        (["a star", "-m", "seed=0,90000", *TOO_LARGE], "but 2 runs write"),
         (["replay"], "replay needs a file"),
         (["replay", "nowhere.png"], "nowhere.png"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.pipeline.build import Position
-from disco.run.state import SavedState, StateKeeper, read_state, states_in, write_state
+from disco.run.state import SavedState, StateKeeper, read_state, remove_states, states_in, write_state
 from disco.samplers.base import SamplerState
 
 
@@ -42,6 +42,20 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path, remembered: int) -> N
     assert same(read_state(tmp_path, (2, 3), notes), written) and not notes
     assert re.fullmatch(r"0002-0025-[0-9a-f]{16}\.safetensors", path.name)
     assert read_state(tmp_path, (0, 1), notes) is None and read_state(tmp_path, (2,), notes) is None
+
+
+def test_where_it_stood_before_is_kept_with_a_state(tmp_path: Path) -> None:
+    """What the guard may go back to; states after that go when it does."""
+    before = {done: state(done).positions for done in (4, 8)}
+    write_state(tmp_path, SavedState((2, 3), state(9).positions, before))
+    write_state(tmp_path, SavedState((2, 3), state(10).positions, before))
+    found = read_state(tmp_path, (2, 3), [])
+    assert found is not None and same(found, state(10)) and list(found.kept) == [4, 8]
+    assert all(same(SavedState((2, 3), found.kept[done]), state(done)) for done in before)
+    remove_states(tmp_path, after=9)
+    assert [path.name[:9] for path in states_in(tmp_path)] == ["0002-0009"]
+    remove_states(tmp_path)
+    assert not (tmp_path / "state").exists()
 
 
 def test_the_two_newest_states_of_the_batch_are_kept(tmp_path: Path) -> None:

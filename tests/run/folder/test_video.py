@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from disco.run.folder.pictures import to_image
+from disco.run.folder.run_folder import RunFolder
 from disco.run.folder.video import Mp4, delays, even
 from support.run_folders import picture, started
 
@@ -118,3 +119,19 @@ def test_an_mp4_that_cannot_be_written_is_an_error_at_its_end(tmp_path):
         film.add(to_image(picture(size=(64, 64))))
     with pytest.raises(OSError, match="No such file or directory"):
         film.close()
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_a_film_that_goes_back_begins_anew_with_the_frames_that_were_kept(tmp_path, kind):
+    frames = tmp_path / "run" / "state" / "frames"
+    folder = RunFolder(tmp_path / "run", kind, 10, frames=frames)
+    folder.start({"version": "1", "settings": {}, "seeds": [0]})
+    for step in (0, 1, 2, 3):
+        folder.frame(0, picture(-step / 4), step)
+    folder.go_back([0], 2, [])
+    for step in (2, 3, 4):
+        folder.frame(0, picture(step / 4), step)
+    folder.finish("finished")
+    assert folder.notes == [] and not list((tmp_path / "run").glob(".*part"))
+    with av.open(str(tmp_path / "run" / f"image_0.{kind}")) as made:
+        assert len(list(made.decode(video=0))) == 5

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.critics.metrics import motifs
-from disco.run.guards.measures import MEASURES, WAY, copies, measures
+from disco.run.guards.measures import MEASURES, SIDE, WAY, copies, measures
 
 
 def told(x0: torch.Tensor) -> list[dict[str, float]]:
@@ -104,6 +104,6 @@ def test_copies_in_a_row(count: int) -> None:
 
 
 def test_a_large_picture_is_looked_at_shrunk() -> None:
-    small = noise(1, 32, 48)
+    small = noise(1, SIDE, SIDE + 16)
     large = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
     assert float(copies(large)) == pytest.approx(float(copies(small)), abs=1e-5)
