@@ -1,11 +1,12 @@
-"""What a run would take, said without rendering it: seconds, memory."""
+"""What a run would take, said without rendering it: seconds, memory, room on the disk."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from disco.planning.plan import Plan
-from disco.units import format_bytes, format_seconds
+from disco.resources.disk import disk_use
+from disco.units import format_bytes, format_file_size, format_seconds
 
 
 class Costs(NamedTuple):
@@ -56,4 +57,5 @@ def outlook(plan: Plan) -> str:
     seeds = f"seed {plan.seeds[0]}" if pictures == 1 else f"seeds {plan.seeds[0]} to {plan.seeds[-1]}"
     what = "1 picture" if pictures == 1 else f"{pictures} pictures"
     first = f"{what} of {plan.width} x {plan.height} pixels in {steps} steps, {seeds}"
-    return "\n".join([first, *costs_of(plan).lines(pictures * steps)])
+    disk = f"disk: at most {format_file_size(disk_use(plan).most)}"
+    return "\n".join([first, *costs_of(plan).lines(pictures * steps), disk])

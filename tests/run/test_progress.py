@@ -107,3 +107,27 @@ def test_before_the_first_step_nothing_is_foretold(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress(2):
         assert "<?" in sys.stderr.getvalue()
+
+
+def test_steps_that_are_done_once_more_are_counted_once_more(monkeypatch):
+    """Three of a second each and one of three; the last two are done again, and the rest takes what it weighs."""
+    now = [0.0]
+    pace = Pace([1.0, 1.0, 3.0, 1.0], lambda: now[0])
+    pace.begin()
+    for weight in (1.0, 1.0, 3.0):
+        now[0] += weight
+        pace.step()
+    pace.go_back(2)
+    assert pace.seconds_left == pytest.approx(1 + 3 + 1)
+    for left, weight in ((4, 1.0), (1, 3.0), (0, 1.0)):
+        now[0] += weight
+        pace.step()
+        assert pace.seconds_left == pytest.approx(left)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress(2) as progress:
+        progress.step()
+        progress.go_back(1)
+        progress.step()
+        progress.step()
+    assert "3/3" in terminal.getvalue()
