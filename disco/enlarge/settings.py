@@ -40,6 +40,8 @@ STRENGTH = 0.1
 REFUSED = {
     "init_image": "the tiles start from the picture",
     "perlin_init": "the tiles start from the picture",
+    "mask": "the whole picture is rendered again",
+    "extend": "the picture keeps its frame",
     "animation_mode": "one picture is made",
     "n_batches": "one picture is made",
     "batch_size": "one picture is made",

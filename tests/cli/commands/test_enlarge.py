@@ -33,6 +33,7 @@ OWN = {
     "clamp_max": 0.2,
     "video": "gif",
     "animation_mode": "2d",
+    "mask_blur": 3,
 }
 
 
@@ -57,7 +58,12 @@ def test_settings_come_from_the_picture_and_are_those_of_a_tile(ours):
     assert found.sampler.eta == 0.5 and found.sampler.steps == 20 and found.model.height == 24
     assert found.n_batches == 1 and found.sampler.skip_end_steps == 0 and found.model.tile == "none"
     assert not found.sampler.use_horizontal_symmetry and found.guidance.symmetry_loss_scale == 0
-    assert not found.init.perlin_init and found.sampler.skip_steps == 0 and 0 < found.init.strength < 0.5
+    assert (
+        not found.init.perlin_init
+        and found.init.mask_blur == 0
+        and found.sampler.skip_steps == 0
+        and 0 < found.init.strength < 0.5
+    )
     assert found.animation.animation_mode == "none" and found.output.video == "none" and found.output.metrics is False
 
 
@@ -99,6 +105,8 @@ def test_the_folder_is_the_same_for_the_same(ours, tmp_path):
         (["OURS", "by=2", "seam=tape"], "seam is 'tape', but must be one of weights, gradient"),
         (["OURS", "by=2", "upscaler=esrgan"], "upscaler='esrgan': there is no such file; give lanczos, none, or"),
         (["OURS", "by=2", "init_image=a.png"], "but the tiles start from the picture; leave it out"),
+        (["OURS", "by=2", "mask=a.png"], "but the whole picture is rendered again; leave it out"),
+        (["OURS", "by=2", "extend=left=8"], "but the picture keeps its frame; leave it out"),
         (["OURS", "by=2", "n_batches=2"], "but one picture is made; leave it out"),
         (["OURS", "by=2", "seed=1,2"], "holds several values, but one picture is made; give one"),
         (["OURS", "by=2", "clamp=1"], "there is no setting 'clamp'; did you mean clamp_max"),
