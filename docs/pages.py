@@ -33,7 +33,8 @@ SHARED = frozenset(
     "clamp_grad clamp_max fuzzy_prompt rand_mag diffusion_sampling_mode steps skip_steps eta use_horizontal_symmetry "
     "use_vertical_symmetry transformation_percent init_image init_scale perlin_init perlin_mode display_rate "
     "intermediate_saves angle zoom translation_x translation_y translation_z rotation_3d_x rotation_3d_y rotation_3d_z "
-    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll extract_nth_frame blend "
+    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll extract_nth_frame blend vr_mode "
+    "vr_eye_angle vr_ipd "
     "video_init_seed_continuity video_init_flow_warp video_init_flow_blend video_init_check_consistency".split()
 )
 

@@ -1,7 +1,7 @@
 """A film at work: frame after frame, each a run that starts from the frame before.
 
     animation.mp4         the film
-    frames/0000.png ...   its frames
+    frames/0000.png ...   its frames; with vr_mode, 0000_l.png and 0000_r.png for the left and the right eye
     animation.json        the settings of the film, and how it ended
     jobs/0007/ ...        the run of each frame that was rendered
     flow/                 of a film that follows a video: optical flow between its pictures
@@ -203,6 +203,10 @@ def _render(loop: CameraLoop | VideoLoop, frames: tuple[Frame, ...], sequence: S
         chain = loop.next(frame, chain, sequence.render)
         paths.append(folder / FRAMES / f"{frame.number:04}.png")
         replace_file(paths[-1], png_of(chain.shown))
+        if isinstance(loop, CameraLoop) and loop.film.vr_mode:
+            for side in ("left", "right"):
+                seen = loop.camera.seen_by(side, chain.shown)
+                replace_file(folder / FRAMES / f"{frame.number:04}_{side[0]}.png", png_of(seen))
     return paths
 
 

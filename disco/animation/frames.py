@@ -171,6 +171,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
     if film.animation_mode == "video" and film.turbo_mode:
         raise SettingsError("turbo_mode blends frames by the camera, of which animation=video has none; leave it false")
+    if film.animation_mode != "3d" and film.vr_mode:
+        raise SettingsError(
+            f"vr_mode needs depth, of which animation={film.animation_mode} has none; take animation=3d"
+        )
     steps = settings.sampler.steps
     if count_of_steps("frames_skip_steps", film.frames_skip_steps, steps) >= steps:
         raise SettingsError(f"frames_skip_steps={film.frames_skip_steps} leaves none of {steps} steps")

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from disco.animation.camera import Origin, moved_2d, moved_3d, plane
+from disco.animation.camera import Origin, fisheye, moved_2d, moved_3d, plane
 from disco.animation.colour import matched
-from disco.animation.motion import Motion2D, Motion3D
+from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import sample
 from disco.diffusion.images import to_tensor
 from disco.planning.inputs import InputPicture, read_input
@@ -47,6 +47,15 @@ class Camera:
         origin = self.origin(motion, picture.height, picture.width)
         values = to_tensor(picture)[None].double()
         return to_image(sample(values, origin.where, self.film.sampling_mode, self.film.padding_mode)[0])
+
+    def seen_by(self, side: str, picture: Image.Image) -> Image.Image:
+        """What one eye sees of a picture, "left" or "right", bent as lenses of a headset take it; black beyond it."""
+        motion = eye(side, self.film.vr_eye_angle, self.film.vr_ipd)
+        origin = self.origin(motion, picture.height, picture.width)
+        values = to_tensor(picture)[None].double() + 1  # black is nothing
+        turned = sample(values, origin.where, self.film.sampling_mode, self.film.padding_mode)
+        bent = sample(turned, fisheye(picture.height, picture.width), border="zeros")
+        return to_image(bent[0] - 1)
 
 
 def camera_of(settings: Settings, height: int, width: int) -> Camera:
