@@ -1,5 +1,6 @@
 # make demo    an environment in .venv, the engine in it, and a first picture
 # make test    the same environment, editable, and every test
+# make coverage  the same, and the lines and branches that no test takes
 # make docs    the site, in build/docs
 # make clean   all of it away again
 
@@ -11,13 +12,17 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')
 
-.PHONY: demo test docs clean
+.PHONY: demo test coverage docs clean
 
 demo: $(VENV)/plain
 	$(VENV)/bin/disco "$(PROMPT)"
 
 test: $(VENV)/editable
 	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE)
+
+coverage: $(VENV)/editable
+	$(PIP) install -q pytest-cov
+	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered
 
 docs: $(VENV)/editable
 	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs build/docs
