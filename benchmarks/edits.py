@@ -4,13 +4,14 @@
 
 An edit takes a picture of the embedded models' world, drawn by the program that draws what they learn from, with a
 rectangle around its subject as the mask, MARGIN pixels wider at every side, mask_blur=BLUR, and another subject in
-another colour in the prompt: "a cat" becomes "a red star in the snow". Every second one has paste=true. Of N edits:
+another colour in the prompt: "a cat" becomes "a red star in the snow". Every second one has a hard edge and paste=true.
+Of N edits:
 
 - new, old: the share in which the judge names the new subject, and the old one.
 - kept: the largest change, in levels of 255, of a pixel that is black in the mask and farther than mask_blur from
   what is not; pasted: of any black pixel where paste=true.
 - seam: the mean difference of neighbours on the two sides of the mask's edge, divided by that of all other neighbours
-  in the same picture; seam_pasted: the same where paste=true; original: the same of the pictures before.
+  in the same picture; seam_pasted: the same of the hard edges; original: the same of the pictures before.
 
 Of N pictures, one after another drawn anew with strength 0, 0.25 ... 1 and the same seed: distance, the mean absolute
 difference to the init in levels; rises, how much it is larger than at the strength before.
@@ -91,7 +92,7 @@ def edited(number: int, steps: int, folder: Path) -> np.ndarray:
             prompt_of(new),
             init_image=draw(old, SIDE),
             mask=mask_of(old),
-            mask_blur=BLUR,
+            mask_blur=0 if number % 2 else BLUR,
             paste=bool(number % 2),
             **{"steps": steps, "seed": number, "threads": 1, "metrics": False, "display_rate": 0},
         )
