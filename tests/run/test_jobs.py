@@ -108,3 +108,13 @@ def test_how_it_ended_is_written(tmp_path, raised, status):
         with sequence(tmp_path):
             raise raised
     assert read_jobs(tmp_path)["status"] == status and not (tmp_path / ".lock").exists()
+
+
+def test_what_is_wrong_with_several_runs_is_told_once(tmp_path):
+    notes = []
+    with opened(tmp_path, "test", WHAT, 8, quiet=True, on_note=notes.append) as found:
+        for number in range(2):
+            found.render(job(number, clamp_grad=False, clip_guidance_scale=200000))
+    assert [note for note in notes if "(exploding, after " in note] == notes[-1:]
+    records = [json.loads((tmp_path / f"job_{number}" / "run.json").read_text()) for number in range(2)]
+    assert all(record["guard"][0]["fault"] == "exploding" for record in records)
