@@ -133,7 +133,7 @@ WITHOUT: frozenset[str] = frozenset(
     "extract_nth_frame folder fov fps frames_scale frames_skip_steps init_loss intermediate_saves "
     "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches padding_mode paste "
     "precision randomize_class rotation_3d_x rotation_3d_y rotation_3d_z sampling_mode secondary_model "
-    "seed_behavior state_rate tensorboard threads translation_x translation_y translation_z truncate_prompts "
+    "seed_behavior state_rate threads track translation_x translation_y translation_z truncate_prompts "
     "turbo_mode turbo_preroll turbo_steps video video_init_blend_mode video_init_check_consistency "
     "video_init_flow_blend video_init_flow_warp video_init_path video_init_seed_continuity vr_eye_angle "
     "vr_ipd vr_mode wildcards zoom".split()

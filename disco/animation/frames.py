@@ -38,7 +38,7 @@ CAMERA: dict[str, tuple[str, ...]] = {
 #: Groups of settings that no frame can have for itself.
 NOT_BY_FRAME = ("animation", "model", "output", "machine")
 #: Settings that a film has for itself, so that they are no business of a single frame.
-OF_THE_FILM: dict[str, Any] = {"video": "none", "intermediate_saves": 0, "tensorboard": False, "display_rate": 0}
+OF_THE_FILM: dict[str, Any] = {"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ TILES: dict[str, Any] = {
     "output.intermediate_saves": 0,
     "output.video": "none",
     "output.metrics": False,
-    "output.tensorboard": False,
+    "output.track": [],
 }
 
 #: How much of a tile is drawn anew, where neither strength nor skip_steps is given.

@@ -11,7 +11,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.planning.prompts import parse_share
 from disco.settings.config import METRIC_NAMES, Settings, is_usual
-from disco.settings.extras import check_tensorboard
+from disco.settings.extras import check_trackers
 
 #: The share of the run that is walked where margins are drawn and nobody says another: drawn from noise alone, of 64
 #: pixels by the embedded models, they were at another time of day; at 0.6 and 0.7 they had the colours of their edge.
@@ -113,7 +113,7 @@ def skipped_steps(settings: Settings) -> int:
 
 
 def check_names(settings: Settings) -> None:
-    """Refuse a model, perceptor, device, film or metric that does not exist."""
+    """Refuse a model, perceptor, device, film, metric or tracker that does not exist."""
     from disco.models import catalog
 
     models = settings.model
@@ -142,5 +142,4 @@ def check_names(settings: Settings) -> None:
     batch_name = settings.output.batch_name
     if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
         raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
-    if settings.output.tensorboard:
-        check_tensorboard()
+    check_trackers(settings.output.track)

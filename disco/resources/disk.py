@@ -27,8 +27,9 @@ FILM_MOST, FILM_LEAST = 0.4, 0.005
 #: a batch adds; of the record in a picture. Measured of runs of the embedded models, with a half more at most.
 RECORD, LINE, LINE_OF_PICTURE, MAKING = 15_000, 1_000, 500, 4_000
 
-#: Bytes that TensorBoard writes of a picture at a step, beside pictures.
-EVENTS = 5_000
+#: Bytes that TensorBoard writes of a picture at a step, beside pictures; the same of any other tracker, and of its
+#: store before the first step.
+EVENTS, EVENTS_OF_OTHERS, STORE = 5_000, 10_000, 1_500_000
 
 #: Pictures of float32 that a state holds for each picture: x, and at most four predictions that PLMS remembers.
 STATE_PICTURES = 5
@@ -74,7 +75,7 @@ def disk_use(plan: Plan) -> DiskUse:
         "films": round(frames * raw * FILM_MOST),
         "records": RECORD + steps * (pictures // batch) * (LINE + LINE_OF_PICTURE * batch),
         "inputs": sum(kept),
-        "tensorboard": pictures * (steps * EVENTS + shown * _packed(raw)) if output.tensorboard else 0,
+        "trackers": sum(_tracked(name, pictures * steps, pictures * shown * _packed(raw)) for name in output.track),
     }
     least = round((pictures + partials) * raw * PACKED_LEAST + frames * raw * FILM_LEAST) + sum(kept)
     passing = 0
@@ -82,6 +83,11 @@ def disk_use(plan: Plan) -> DiskUse:
         kept_for_guard = 4 if output.guard == "back" else 1
         passing = STATES * kept_for_guard * batch * STATE_PICTURES * 4 * raw + round(frames * raw * PACKED_MOST)
     return DiskUse({name: size for name, size in parts.items() if size}, passing, least)
+
+
+def _tracked(name: str, steps: int, shown: int) -> int:
+    """Bytes that a tracker writes of so many steps and bytes of pictures."""
+    return shown + (steps * EVENTS if name == "tensorboard" else steps * EVENTS_OF_OTHERS + STORE)
 
 
 def _packed(raw: int) -> int:
@@ -141,5 +147,5 @@ FEWER = {
     "films": "video",
     "records": "steps and n_batches",
     "inputs": "keep_inputs",
-    "tensorboard": "tensorboard",
+    "trackers": "track",
 }

@@ -16,7 +16,7 @@ from disco.run.callbacks import StepEvent
 from disco.run.faults import fault_of, in_a_line, notes_on_gradients
 from disco.run.folder.pictures import to_image
 from disco.run.folder.run_folder import RunFolder
-from disco.run.followers import Listeners, keeper_of, tensorboard_of
+from disco.run.followers import Listeners, keeper_of
 from disco.run.guards.watch import (
     STOPPED,
     WENT_BACK,
@@ -34,6 +34,7 @@ from disco.run.resuming import Resumed
 from disco.run.setup import Setup
 from disco.run.state import SavedState, on_device, remove_states
 from disco.run.steps import StepResult, render_batch
+from disco.run.tracking.following import Tracking
 from disco.settings.paths import in_one_line
 from disco.step import Step
 
@@ -71,7 +72,7 @@ class RunLoop:
     ) -> None:
         self.plan, self.out, self.setup, self.listeners = plan, out, setup, listeners
         self.started, self.resumed = started, resumed
-        self.board = tensorboard_of(plan, None if out is None else out.path, resumed.earlier if resumed else None)
+        self.tracking = Tracking(plan, None if out is None else out.path)
         self.truncate = truncates(plan)
         self.states = keeper_of(plan, out)
         self.position: SavedState | None = None
@@ -124,9 +125,12 @@ class RunLoop:
             out.start(record)
             keeps = plan.settings.output.keep_inputs
             out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
+            self.tracking.start(record["started"])
             return batches
         out.go_on(record, self.resumed.earlier, self.resumed.anyway)
         self.pictures |= {number: read_picture(plan, out.path, number) for number in self.resumed.earlier.numbers}
+        metrics = {number: picture.metrics for number, picture in self.pictures.items()}
+        self.tracking.start(self.resumed.earlier.record.get("started", ""), self.resumed.earlier, metrics)
         return [numbers for numbers in batches if numbers[0] not in self.pictures]
 
     def render(self, networks: Networks, batches: Sequence[range]) -> None:
@@ -228,8 +232,7 @@ class RunLoop:
         if self.out is not None:
             remove_states(self.out.path, after=to)
             self.out.go_back(numbers, to, self.lines)
-        if self.board is not None:
-            self.board.go_back(numbers, to)
+        self.tracking.go_back(numbers, to)
         return pending
 
     def lines_of(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -240,9 +243,10 @@ class RunLoop:
         """Show the step that was taken last, in the run folder and to all who follow."""
         if self.out is not None:
             self.show(self.out, result.step)
-        for follower in (self.listeners.on_step, self.board):
-            if follower is not None:
-                follower(StepEvent(result.step, self.lines[-1], result.x0, self.truncate))
+        event = StepEvent(result.step, self.lines[-1], result.x0, self.truncate)
+        if self.listeners.on_step is not None:
+            self.listeners.on_step(event)
+        self.tracking.step(event)
 
     def show(self, out: RunFolder, step: Step) -> None:
         """Write what the run folder wants of a step."""
@@ -266,8 +270,8 @@ class RunLoop:
             fault = fault_of(number, x0, picture.image, self.lines)
             self.faults.update({} if fault is None else {number: fault})
             self.pictures[number] = measured(self.plan, picture)
-            if self.board is not None:
-                self.board.measured(number, self.pictures[number].metrics)
+            if self.lines[-1]["number"] == self.plan.steps[-1].number:  # not where the run was interrupted
+                self.tracking.measured(number, self.pictures[number].metrics)
 
     # Where it stands, on disk
 
@@ -335,11 +339,10 @@ class RunLoop:
             raise error from unwritten
 
     def finish(self, status: str, **more: Any) -> list[str]:
-        """Complete event files and run folder; the notes of the run, of which new ones are told."""
+        """Complete trackers and run folder; the notes of the run, of which new ones are told."""
         faults = self.faults.values() if status == "interrupted" else ()
         notes = [*self.plan.notes, *notes_on(findings_in(self.lines)), *notes_on_gradients(self.lines), *faults]
-        if self.board is not None:
-            self.board.close()
+        notes += self.tracking.finish(status)
         if self.out is not None:
             self.out.finish(status, seconds=self.seconds(), notes=notes, **self.facts(), **more)
             notes += self.out.notes

@@ -21,7 +21,10 @@ from disco.settings.overrides import from_python
 CHANGEABLE = (
     *(
         f"output.{name}"
-        for name in ("display_rate", "fps", "metrics", "keep_inputs", "state_rate", "intermediate_saves", "guard")
+        for name in (
+            *("display_rate", "fps", "metrics", "track", "keep_inputs", "state_rate", "intermediate_saves"),
+            "guard",
+        )
     ),
     "machine.memory_limit",
     "n_batches",

@@ -23,8 +23,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from disco.errors import SettingsError
-from disco.settings.convert import regrouped
+from disco.settings.convert import regrouped, with_trackers
 from disco.settings.hydra_private import FileConfigSource
+from disco.settings.legacy import FORMER
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded
 from disco.settings.schema import CHOICES, full_name, groups, mappings, spec_of, specs, unknown_setting
 from disco.settings.text_files import read_text
@@ -145,6 +146,8 @@ def read_settings_file(path: Path, text: str, scope: str | None = "") -> dict[st
         if isinstance(error, SettingsError):
             raise
         raise SettingsError(f"{path} cannot be read as YAML: {error}") from error
+    if scope == "output":
+        return with_trackers(tree)
     return _in_groups(path, tree) if scope == "" else tree
 
 
@@ -234,14 +237,15 @@ def _check_names(path: Path, top: yaml.MappingNode, scope: str) -> None:
             _check_hydra(path, node)
         elif name in groups():
             _check_group(path, name, node)
-        elif spec_of(name) is None:
+        elif spec_of(name) is None and name not in FORMER:
             raise _wrong(path, key, str(unknown_setting(name)))
 
 
 def _check_group(path: Path, group: str, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, _ in node.value:
-            if key.tag != MERGE and spec_of(f"{group}.{key.value}") is None:
+            named = f"{group}.{key.value}"
+            if key.tag != MERGE and spec_of(named) is None and named not in FORMER:
                 raise _wrong(path, key, str(unknown_setting(f"{group}.{key.value}")))
     elif not (isinstance(node, yaml.ScalarNode) and "${" in node.value):
         chosen = node.value if isinstance(node, yaml.ScalarNode) and node.value else "NAME"
@@ -255,7 +259,7 @@ def _check_group(path: Path, group: str, node: yaml.Node) -> None:
 
 def _check_name(path: Path, key: yaml.ScalarNode, group: str) -> None:
     spec = specs().get(key.value)
-    if spec is None or spec.group != group:
+    if (spec is None or spec.group != group) and f"{group}.{key.value}" not in FORMER:
         raise _wrong(path, key, str(unknown_setting(f"{group}.{key.value}")))
 
 
@@ -301,8 +305,14 @@ def _check_defaults(path: Path, node: yaml.Node) -> None:
 def _in_groups(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     """The tree with settings that stand at its top by their bare or full names put into their groups.
 
-    So are those that an older version had in another group.
+    So are those that an older version had in another group, or under another name.
     """
+    for name in FORMER & tree.keys():
+        group = tree.get("output", {})
+        if not isinstance(group, dict) or "tensorboard" in group:
+            raise SettingsError(f"{path} gives tensorboard twice, bare and in its group; give it once")
+        tree = {**tree, "output": {**group, "tensorboard": tree[name]}}
+        del tree[name]
     tree = regrouped(tree)
     loose = [name for name in tree if name.rpartition(".")[2] in specs()]
     placed = {name: value for name, value in tree.items() if name not in loose}

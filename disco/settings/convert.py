@@ -15,7 +15,7 @@ from disco.settings.schema import SPLIT_OFF, Settings, Spec, groups, specs, unkn
 
 
 def regrouped(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as nested dictionaries of any version, those that have another group by now put into it.
+    """Settings as nested dictionaries of any version, those that have another group or name by now put there.
 
     A setting that is in both groups stays in both, where `from_dict` refuses the older one.
     """
@@ -28,7 +28,18 @@ def regrouped(tree: Mapping[str, Any]) -> dict[str, Any]:
         if moved:
             found[older] = {name: value for name, value in inner.items() if name not in moved}
             found[group] = {**own, **{name: value for name, value in inner.items() if name in moved}}
-    return found
+    return found | {"output": with_trackers(found["output"])} if isinstance(found.get("output"), Mapping) else found
+
+
+def with_trackers(output: Mapping[str, Any]) -> dict[str, Any]:
+    """The group output with the switch tensorboard, which older versions had, as one of the trackers of `track`.
+
+    Where both are given, both stay, and `from_dict` refuses the older one.
+    """
+    if "track" in output or not isinstance(output.get("tensorboard"), bool):
+        return dict(output)
+    rest = {name: value for name, value in output.items() if name != "tensorboard"}
+    return {**rest, "track": ["tensorboard"] if output["tensorboard"] else []}
 
 
 def from_dict(tree: Mapping[str, Any]) -> Settings:

@@ -1,4 +1,5 @@
-"""Disco Diffusion's own names for what other settings say here, as its notebook and its settings files have them.
+"""Other names for what settings say here: Disco Diffusion's own, as its notebook and its settings files have them, and
+those of older versions of disco.
 
 Most of its names are ours. The others come out as our settings: `translated` takes values as Python has them, whether
 they were typed, passed, or read from a file.
@@ -102,6 +103,11 @@ def _checkpointing(name: str, value: Any) -> dict[str, Any]:
     return {"checkpointing": "on" if _switch(name, value) else "off"}
 
 
+def _tensorboard(name: str, value: Any) -> dict[str, Any]:
+    """tensorboard: what was a switch of its own before there was track."""
+    return {"track": ["tensorboard"] if _switch(name, value) else []}
+
+
 def _always(name: str, value: Any) -> dict[str, Any]:
     """A switch of what is done in any case."""
     _switch(name, value)
@@ -127,15 +133,20 @@ def _of_video(name: str, value: Any) -> dict[str, Any]:
     return {name.removeprefix("video_init_"): value}
 
 
-#: Disco's other names but for its switches, and what makes our settings of (name, value).
+#: Other names but for Disco's switches, and what makes our settings of (name, value).
 OTHER_NAMES: dict[str, Callable[[str, Any], dict[str, Any]]] = {
     "text_prompts": _prompts,
     "set_seed": _seed,
     "width_height": _size,
     "use_checkpoint": _checkpointing,
+    "tensorboard": _tensorboard,
+    "output.tensorboard": _tensorboard,
     "check_model_SHA": _always,  # files are held against their hashes whenever they are new
     **{f"video_init_{name}": _of_video for name in OF_VIDEOS},
 }
+
+#: Of those, what older versions of disco had as settings of their own, so that files of settings may hold them.
+FORMER = frozenset({"tensorboard", "output.tensorboard"})
 
 
 def is_legacy(name: str) -> bool:

@@ -323,7 +323,11 @@ class OutputConfig:
     video: str = _setting("a film of the run", choices=("none", "gif", "mp4"))
     fps: int = _setting("pictures a second of the film; a GIF has 50 at most", low=1, high=120)
     metrics: Any = _setting("what to measure of finished pictures: true, false, or a list such as [detail, judge]")
-    tensorboard: bool = _setting("write TensorBoard's event files: losses, gradients, schedules, pictures")
+    track: tuple[str, ...] = _setting(
+        "trackers that are told of losses, gradients, schedules, pictures and metrics: a list of tensorboard, mlflow, "
+        "wandb, comet and aim",
+        before=[],
+    )
     keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)
     state_rate: Any = _setting(
         "steps from one saved state to the next, which disco resume goes on from; auto: as often as takes a hundredth "

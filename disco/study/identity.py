@@ -16,7 +16,7 @@ from disco.study.results import Value
 NOT_IN_KEY = (
     *(
         f"output.{name}"
-        for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
+        for name in ("folder", "batch_name", "display_rate", "metrics", "track", "keep_inputs", "state_rate")
     ),
     "wildcards",
 )

@@ -31,7 +31,7 @@ def size_of(folder: Path) -> int:
     "given",
     [
         {"n_batches": 2, "display_rate": 1, "intermediate_saves": 2},
-        {"batch_size": 2, "video": "gif", "tensorboard": True, "state_rate": 1},
+        {"batch_size": 2, "video": "gif", "track": ["tensorboard"], "state_rate": 1},
     ],
 )
 def test_a_run_writes_what_was_said(tmp_path: Path, given: dict[str, Any]) -> None:
@@ -54,13 +54,13 @@ def test_what_is_asked_for_adds_what_it_takes() -> None:
     for name, given in {
         "partials": {"intermediate_saves": 2},
         "films": {"video": "gif"},
-        "tensorboard": {"tensorboard": True},
+        "trackers": {"track": ["tensorboard"]},
     }.items():
         more = use_of(**given)
         assert set(more.parts) - set(plain.parts) == {name} and more.most > plain.most
     assert use_of(n_batches=3).parts["pictures"] == 3 * plain.parts["pictures"]
     assert use_of(state_rate=0).passing == 0 < plain.passing < use_of(guard="back").passing
-    assert set(FEWER) >= {"pictures", "partials", "progress", "films", "records", "inputs", "tensorboard"}
+    assert set(FEWER) >= {"pictures", "partials", "progress", "films", "records", "inputs", "trackers"}
 
 
 def test_room_is_that_of_the_disk_where_the_folder_will_be(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def films(folder: Path) -> list[bytes]:
 
 
 def test_the_film_of_a_run_that_went_back_shows_each_step_once(tmp_path: Path) -> None:
-    render(folder=tmp_path, **LATE, guard="back", video="gif", tensorboard=True)
+    render(folder=tmp_path, **LATE, guard="back", video="gif", track=["tensorboard"])
     plan = build_plan(load(from_python(LATE)))
     durations = []
     with Image.open(tmp_path / "image_0.gif") as film:

@@ -84,7 +84,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, name: str) -> None:
 
 
 def test_a_film_and_event_files_go_on_too(tmp_path: Path) -> None:
-    given = prompted({"video": "gif", "tensorboard": True, "display_rate": 1})
+    given = prompted({"video": "gif", "track": ["tensorboard"], "display_rate": 1})
     render(folder=tmp_path / "whole", **given)
     with pytest.raises(KeyboardInterrupt):
         render(folder=tmp_path / "run", on_step=stop_at(3), **given)

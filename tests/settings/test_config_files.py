@@ -123,6 +123,18 @@ def test_settings_in_the_group_of_older_versions():
     assert "steps is sampler.steps in full" in refused("model: {steps: 2}")
 
 
+@pytest.mark.parametrize(("switch", "trackers"), [("true", ["tensorboard"]), ("false", [])])
+def test_the_switch_that_older_versions_had_for_tensorboard(switch, trackers):
+    now = {"output": {"track": trackers}}
+    for text in (f"tensorboard: {switch}", f"output.tensorboard: {switch}", f"output: {{tensorboard: {switch}}}"):
+        assert read_settings_file(PATH, text) == now
+    both = read_settings_file(PATH, f"tensorboard: {switch}\noutput: {{fps: 5}}")
+    assert both == {"output": {"fps": 5, "track": trackers}}
+    assert read_settings_file(PATH, f"tensorboard: {switch}", "output") == now["output"]
+    assert "gives tensorboard twice" in refused(f"tensorboard: true\noutput: {{tensorboard: {switch}}}")
+    assert "no setting 'sampler.tensorboard'" in refused("tensorboard: true", "sampler")
+
+
 def test_a_file_of_one_group():
     assert read_settings_file(PATH, "steps: 5", "sampler") == {"steps": 5}
     assert "clamp_max is guidance.clamp_max in full" in refused("clamp_max: 1", "sampler")

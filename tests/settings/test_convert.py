@@ -115,6 +115,20 @@ def test_settings_are_found_in_the_group_that_older_versions_had_them_in(older: 
     assert regrouped(regrouped(tree)) == regrouped(tree)
 
 
+@pytest.mark.parametrize(("switch", "trackers"), [(True, ("tensorboard",)), (False, ())])
+def test_the_switch_that_older_versions_had_for_tensorboard(switch: bool, trackers: tuple[str, ...]) -> None:
+    tree = json.loads(json.dumps(TREE))
+    del tree["output"]["track"]
+    tree["output"]["tensorboard"] = switch
+    assert from_dict(tree) == with_values(from_dict(TREE), {"track": trackers})
+    tree["output"]["track"] = []
+    with pytest.raises(SettingsError, match="no setting 'output.tensorboard'"):
+        from_dict(tree)
+    for foreign in ("yes", 1, None):
+        with pytest.raises(SettingsError, match="no setting 'output.tensorboard'"):
+            from_dict(changed("output.tensorboard", foreign))
+
+
 def test_a_setting_in_both_of_its_groups_is_refused() -> None:
     with pytest.raises(SettingsError, match="no setting 'model.threads'; threads is machine.threads in full"):
         from_dict(changed("model.threads", 2))

@@ -30,6 +30,8 @@ from disco.settings.overrides import from_python
         ({"use_checkpoint": False}, {"checkpointing": "off"}),
         ({"check_model_SHA": False}, {}),
         ({"video_init_steps": 60, "video_init_frames_skip_steps": "80%"}, {"steps": 60, "frames_skip_steps": "80%"}),
+        ({"tensorboard": True}, {"track": ["tensorboard"]}),
+        ({"output.tensorboard": False}, {"track": []}),
     ],
 )
 def test_values_of_other_names(given: dict[str, Any], ours: dict[str, Any]) -> None:
@@ -47,6 +49,7 @@ def test_values_of_other_names(given: dict[str, Any], ours: dict[str, Any]) -> N
         ({"width_height": [1280]}, r"width_height is \[1280\], but must be width and height, such as"),
         ({"width_height": 64}, "width_height is 64"),
         ({"check_model_SHA": "yes"}, "check_model_SHA is 'yes', but must be true or false"),
+        ({"tensorboard": "runs"}, "tensorboard is 'runs', but must be true or false"),
         ({"use_checkpoint": 1}, "use_checkpoint is 1, but must be true or false"),
         ({"RN50": "true,false"}, r"RN50 is 'true,false', but .*; to compare several sets, write clip_models="),
     ],

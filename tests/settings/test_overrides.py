@@ -337,6 +337,15 @@ def test_switches_start_from_the_perceptors_they_are_told() -> None:
     assert from_arguments(["RN50=true"], clip_models=["RN101"]) == ['perceptors.clip_models=["RN101","RN50"]']
 
 
+def test_the_switch_for_tensorboard_is_one_of_the_trackers() -> None:
+    for name in ("tensorboard", "output.tensorboard"):
+        assert from_arguments([f"{name}=true"]) == ['output.track=["tensorboard"]']
+        assert load(from_arguments([f"{name}=false"])).output.track == ()
+    assert load(from_arguments(["track=[mlflow,aim]"])).output.track == ("mlflow", "aim")
+    with pytest.raises(SettingsError, match="track is given, and said by tensorboard too"):
+        from_arguments(["track=[aim]", "tensorboard=true"])
+
+
 def test_seeds_by_discos_name_may_be_a_sweep() -> None:
     assert from_arguments(["set_seed=1,random_seed"], multirun=True) == ["seed=1,random"]
 

@@ -226,7 +226,7 @@ def test_the_key_is_of_the_settings_alone():
 
 def test_the_key_is_that_of_versions_without_what_came_later():
     """Written again: a hash of all that the first version had, but for where a run goes."""
-    watched = {f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "tensorboard")}
+    watched = {f"output.{name}" for name in ("folder", "batch_name", "display_rate", "metrics", "track")}
     later = {spec.path for spec in specs().values() if spec.before is not dataclasses.MISSING}
     first = {name: value for name, value in by_path(USUAL).items() if name not in watched | later}
     whole = {
@@ -280,7 +280,7 @@ def test_every_other_setting_is_in_the_key(path, value):
     group, _, name = path.rpartition(".")
     tree = to_dict(USUAL)
     place = tree[group] if group else tree
-    watched = ("folder", "batch_name", "display_rate", "metrics", "tensorboard", "keep_inputs", "state_rate")
+    watched = ("folder", "batch_name", "display_rate", "metrics", "track", "keep_inputs", "state_rate")
     not_in_key = ["wildcards", *(f"output.{name}" for name in watched)]
     if path in not_in_key or place[name] == value:
         return

@@ -7,7 +7,7 @@
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
     inputs/                 the init image and the image prompts, on request
-    tensorboard/            TensorBoard's event files, on request
+    tensorboard/ ...        what trackers were told, a folder each, on request (`disco.run.tracking`)
     state/                  where the run stands, until it is finished (`disco.run.state`)
 
 Every PNG has the record of its making inside: the settings, its seed, the version, and the hashes of the weights and

@@ -22,6 +22,7 @@ from disco.run.folder.files import json_line, plain, replace_file, write_record
 from disco.run.folder.pictures import is_whole, png_of, record_of_picture, to_image
 from disco.run.folder.reading import STATUSES, read_record
 from disco.run.folder.video import Gif, Mp4, Video
+from disco.settings.extras import TRACKERS
 from disco.settings.paths import writing
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ LEFT_BY_A_RUN = (
     "progress.png",
     "partials",
     "inputs",
-    "tensorboard",
+    *TRACKERS,
     "state",
     "traceback.txt",
     ".*.part",

@@ -6,16 +6,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import disco
 from disco.errors import SettingsError
-from disco.planning.plan import build_plan
-from disco.run.callbacks import StepEvent, TensorBoard, scalars
-from disco.settings import extras
-from disco.settings.config import load
-from disco.settings.overrides import from_python
+from disco.run.tracking.base import Tracked
+from disco.run.tracking.tensorboard import TensorBoard
 
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
@@ -34,7 +30,8 @@ def values(log: EventAccumulator, tag: str) -> list[tuple[int, float]]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    given = dict(batch_size=2, tensorboard=True, clamp_max="[0.1]*500+[0.2]*500", perceptor_weights={"embedded_vit": 2})
+    given = dict(batch_size=2, clamp_max="[0.1]*500+[0.2]*500", perceptor_weights={"embedded_vit": 2})
+    given["track"] = ["tensorboard"]
     return disco.render("a red star", folder=tmp_path_factory.mktemp("run"), **QUICK, **given)
 
 
@@ -73,7 +70,7 @@ def test_a_run_that_fails_leaves_whole_logs(tmp_path):
             raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        disco.render("a red star", folder=tmp_path, on_step=fail, tensorboard=True, **QUICK)
+        disco.render("a red star", folder=tmp_path, on_step=fail, track=["tensorboard"], **QUICK)
     assert [number for number, _ in values(read(tmp_path / "tensorboard" / "image_0"), "gradient/rms")] == [0, 1]
 
 
@@ -82,32 +79,30 @@ def test_without_a_request_there_is_none(tmp_path):
     assert not (tmp_path / "tensorboard").exists()
 
 
-def test_no_folder_and_no_package_are_refused_before_models(monkeypatch, tmp_path):
-    with pytest.raises(SettingsError, match="tensorboard=true needs a run folder"):
-        disco.render("a red star", tensorboard=True, **QUICK)
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"needs the package tensorboard.*disco-engine\[tensorboard\]"):
-        disco.render("a red star", tensorboard=True, folder=tmp_path, **QUICK)
-    assert list(tmp_path.iterdir()) == []
+def test_a_run_without_a_folder_is_refused():
+    with pytest.raises(SettingsError, match=r"track=\[tensorboard\] needs a run folder"):
+        disco.render("a red star", track=["tensorboard"], **QUICK)
+
+
+def test_a_run_that_was_interrupted_has_no_metrics_yet(tmp_path):
+    def stop(event):
+        if event.step.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        disco.render("a red star", folder=tmp_path, on_step=stop, track=["tensorboard"], **QUICK)
+    assert not [tag for tag in read(tmp_path / "tensorboard" / "image_0").Tags()["scalars"] if "metrics" in tag]
+    disco.resume(tmp_path)
+    [(at, _)] = values(read(tmp_path / "tensorboard" / "image_0"), "metrics/contrast")
+    assert at == 4
 
 
 def test_steps_without_guidance_are_logged_too(tmp_path):
     """No loss, and a loss that is no number."""
-    plan = build_plan(load(from_python({"prompt": "a red star", **QUICK})))
-    board = TensorBoard(tmp_path, plan)
-    for step, losses in zip(plan.steps, [{}, {"clip/a": [float("nan")]}], strict=False):
-        line = {
-            "pictures": [0],
-            "losses": losses,
-            "gradient_rms": [0.0],
-            "seconds": 0.1,
-            "perceptor_weights": (1, 1, 1),
-        }
-        board(StepEvent(step, line, torch.zeros(1, 3, 32, 32)))
-    board.close()
-    assert np.isnan(values(read(tmp_path / "image_0"), "losses/clip/a")[0][1])
-
-
-def test_scalars_of_nested_values():
-    nested = {"a": 1, "b": {"c": True, "d": [0.5, "text", None]}, "e": None}
-    assert dict(scalars("x", nested)) == {"x/a": 1.0, "x/b/c": 1.0, "x/b/d/0": 0.5}
+    board = TensorBoard(Tracked(tmp_path, {}, "", 1, "disco"))
+    board.step(0, 0, {"gradient/rms": 0.0}, None)
+    board.step(0, 1, {"gradient/rms": 0.0, "losses/clip/a": float("nan")}, None)
+    board.finish("finished")
+    log = read(tmp_path / "tensorboard" / "image_0")
+    assert np.isnan(values(log, "losses/clip/a")[0][1])
+    assert values(log, "gradient/rms") == [(0, 0.0), (1, 0.0)]
