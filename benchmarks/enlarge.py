@@ -84,7 +84,7 @@ def compare(number: int, picture: Path, words: Sequence[str], folder: Path) -> d
         levels = np.asarray(image.convert("L"), dtype=float)
         told |= {
             f"{name}_{part}": value
-            for part, value in zip(("at", "off"), steps_across(levels, found.grid()), strict=True)
+            for part, value in zip(("at", "off"), steps_across(levels, found.grid(), found.by), strict=True)
         }
         verdict = assess(image, ["judge", "detail"], prompts, found.settings.model.diffusion_model)
         told |= {f"{name}_{what}": float(verdict[what] or 0) for what in ("judge", "detail")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from disco.animation.frames import CAMERA, Frame, check_frames, frames_of
-from disco.run.outlook import costs_of
+from disco.run.outlook import cost_lines
 from disco.settings.config import Settings
 from disco.units import format_seconds
 
@@ -16,7 +16,7 @@ SHOWN = 7
 def film_outlook(settings: Settings) -> str:
     """The outlook of a film, in lines: its frames, the camera, prompts, seconds and memory.
 
-    Raises `SettingsError` for settings that no film can be made of, and where this machine could not render it.
+    Raises `SettingsError` for settings that no film can be made of.
     """
     frames = frames_of(settings)
     plan, rendered = check_frames(frames), [frame for frame in frames if frame.rendered]
@@ -31,8 +31,7 @@ def film_outlook(settings: Settings) -> str:
         *(f"  from frame {number}: {texts}" for number, texts in prompts_of(frames)),
     ]
     first = len(check_frames(frames[:1]).steps)
-    costs = costs_of(plan)
-    return "\n".join([*lines, *costs.lines(first + (len(rendered) - 1) * len(plan.steps))])
+    return "\n".join([*lines, *cost_lines(plan, first + (len(rendered) - 1) * len(plan.steps))])
 
 
 def in_short(name: str, frames: Sequence[Frame]) -> str:

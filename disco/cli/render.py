@@ -119,7 +119,8 @@ def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bo
     settings = without_hydra(config)
     plan = check_frames(frames_of(settings)) if is_film(settings) else build_plan(settings)
     on_disk = check_disk([disk_use(plan)], _folder_in(config, "sweep" if multirun else "run"))
-    if config.hydra.launcher._target_.endswith(".BasicLauncher"):  # any other may render on another machine
+    elsewhere = not config.hydra.launcher._target_.endswith(".BasicLauncher")
+    if not (line.dry or elsewhere):  # another machine may render it, and a dry run says what it would lack here
         check_machine(plan)
     drawn = None if multirun or settings.seed == "random" else note_on_expansion(plan.settings)
     return [*plan.notes, *on_disk, *([] if drawn is None else [drawn])]

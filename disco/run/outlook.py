@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from disco.errors import SettingsError
 from disco.planning.plan import Plan
 from disco.resources.disk import disk_use
 from disco.units import format_bytes, format_file_size, format_seconds
@@ -51,6 +52,14 @@ def costs_of(plan: Plan) -> Costs:
     return Costs(step.seconds, step.loading, step.way, found.peak)
 
 
+def cost_lines(plan: Plan, steps: int) -> list[str]:
+    """What so many steps of a plan take, for a reader; or why that is not known here."""
+    try:
+        return costs_of(plan).lines(steps)
+    except SettingsError as error:  # which another machine need not mind
+        return [f"time and memory: not known, for here it would not run: {error}"]
+
+
 def outlook(plan: Plan) -> str:
     """What a run would be and take, in lines."""
     pictures, steps = len(plan.seeds), len(plan.steps)
@@ -58,4 +67,4 @@ def outlook(plan: Plan) -> str:
     what = "1 picture" if pictures == 1 else f"{pictures} pictures"
     first = f"{what} of {plan.width} x {plan.height} pixels in {steps} steps, {seeds}"
     disk = f"disk: at most {format_file_size(disk_use(plan).most)}"
-    return "\n".join([first, *costs_of(plan).lines(pictures * steps), disk])
+    return "\n".join([first, *cost_lines(plan, pictures * steps), disk])

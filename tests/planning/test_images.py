@@ -263,6 +263,7 @@ def test_transparency_is_read_upright_and_of_any_kind(tmp_path):
     read = alpha_of((tmp_path / "p.png").read_bytes(), "p")
     assert read is not None and np.array_equal(np.asarray(read), np.rot90(clear, k=-1))
     palette = Image.new("P", (2, 1), 0)
+    palette.putpalette([0, 0, 0, 255, 255, 255])
     palette.putpixel((1, 0), 1)
     palette.save(tmp_path / "palette.png", transparency=1)
     assert np.asarray(alpha_of((tmp_path / "palette.png").read_bytes(), "p")).tolist() == [[255, 0]]

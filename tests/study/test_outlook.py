@@ -71,8 +71,9 @@ def test_cells_differences_and_the_median(capsys):
     assert lines[3] == f"  {sweep.jobs[0].key}  clamp_max=0.1 seed=0  (done)"
     assert lines[6] == f"  {sweep.jobs[3].key}  clamp_max=0.2 seed=0"
     assert lines[11] == "  ... and 4 more"
-    assert lines[12] == "time: about 54 s on 2 workers, as those that are done took"  # 9 cells of 12 s
-    assert lines[13].startswith("memory: at most ") and lines[13].endswith("MiB a worker, beside the program itself")
+    assert lines[12].startswith("disk: at most ")
+    assert lines[13] == "time: about 54 s on 2 workers, as those that are done took"  # 9 cells of 12 s
+    assert lines[14].startswith("memory: at most ") and lines[14].endswith("MiB a worker, beside the program itself")
 
 
 def test_cells_of_another_shape_are_counted():
@@ -100,7 +101,7 @@ def test_a_dry_run_leaves_nothing(capsys):
     for line, said in (
         (["-m", "a red star", "steps=3", "seed=0,1"], "2 cells, 0 done, in "),
         (["study=eta", "seed=0"], "14 cells, 0 done, in "),
-        (["a red star", "steps=3"], "1 cell, 0 done\n"),
+        (["a red star", "steps=3"], "1 picture of 64 x 64 pixels in 3 steps, seed 0\ntime: about "),
         (["a red star", "steps=3", "memory_limit=1MiB"], "time and memory: not known, for here it would not run: "),
     ):
         assert main([*line, "--dry-run", "device=cpu"]) == 0

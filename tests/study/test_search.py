@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -151,17 +151,19 @@ def test_two_trials_of_one_cell(rendered, capsys):
     (cell,) = read_study(folder).cells
     aside = folder.with_name("aside")
     cell.folder.rename(aside)
-    lock = FileLock(folder / WORK / f"{cell.key}.lock", thread_local=False)  # another thread is to let go of it
+    lock, locked = FileLock(folder / WORK / f"{cell.key}.lock"), Event()
 
     def other_worker() -> None:
+        lock.acquire()
+        locked.set()
         while not (folder / WORK / "trial-1.lock").exists():
             time.sleep(0.01)
         aside.rename(cell.folder)
         lock.release()
 
-    lock.acquire()
     working = Thread(target=other_worker)
     working.start()
+    locked.wait()
     assert main([*line, "hydra.sweeper.trials=2"]) == 0
     working.join()
     study = open_search(folder, Goal("contrast", "maximize", 2, 0))
