@@ -107,10 +107,10 @@ class CameraLoop:
             picture = render(job_of(frame, None))
             return Chain(picture, picture, picture)
         film, number = self.film, frame.number
-        new = self.camera.moved(chain.new, frame.motion)
-        old = chain.old
+        origin = self.camera.origin(frame.motion, chain.new.height, chain.new.width)
+        new, old = self.camera.read(chain.new, origin), chain.old
         if film.turbo_mode and number > film.turbo_preroll:
-            old = self.camera.moved(old, frame.motion)
+            old = self.camera.read(old, origin)
         if not frame.rendered:
             share = (number % film.turbo_steps + 1) / film.turbo_steps
             return Chain(blended(new, old, share), new, old)

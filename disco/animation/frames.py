@@ -36,7 +36,7 @@ CAMERA: dict[str, tuple[str, ...]] = {
     "3d": tuple(field.name for field in dataclasses.fields(Motion3D)),
 }
 #: Groups of settings that no frame can have for itself.
-NOT_BY_FRAME = ("animation", "model", "output", "machine")
+NOT_BY_FRAME = ("animation", "output", "machine")
 #: Settings that a film has for itself, so that they are no business of a single frame.
 OF_THE_FILM: dict[str, Any] = {"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0}
 
@@ -79,7 +79,7 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
     }
     changes = _changes(settings, count)
     prompts = _prompts(film.animation_prompts)
-    frames = []
+    no_film, frames = _no_film(), []
     for number in range(count):
         motion = None
         if number and camera:
@@ -88,7 +88,7 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
         # What is drawn from prompts is drawn by the film's seed, or every frame would have words of its own.
         said = with_expanded_prompts(with_values(settings, prompts_at(prompts, number)))
         single = with_values(said, {**_of_frame(settings, number), **changes[number]})
-        single = dataclasses.replace(single, animation=_no_film())
+        single = dataclasses.replace(single, animation=no_film)
         starts = number > 0 or video is not None
         frames.append(Frame(number, single, motion, is_rendered(film, number), starts))
     return tuple(frames)
@@ -239,11 +239,7 @@ def _changes(settings: Settings, count: int) -> list[dict[str, Any]]:
     series = {}
     for name, given in film.by_frame.items():
         spec = specs().get(name.rpartition(".")[2])
-        if (
-            spec is None
-            or spec.group in ("animation", "output", "machine")
-            or not (spec.timed or spec.type in (int, float))
-        ):
+        if spec is None or spec.group in NOT_BY_FRAME or not (spec.timed or spec.type in (int, float)):
             raise SettingsError(
                 f"by_frame names {name!r}, but takes settings of a frame that are numbers, such as tv_scale"
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,19 @@ def read_video(given: str | None, every: int) -> Video:
     """
     if not given:
         raise SettingsError("animation=video needs a video: video_init_path=clip.mp4")
+    try:
+        at = os.stat(expanded(given))
+    except OSError:  # which opening it says better
+        return _looked_through(given, every, 0, 0)
+    return _looked_through(given, every, at.st_size, at.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _looked_through(given: str, every: int, size: int, changed: int) -> Video:
+    """The video, all of which is decoded for that: once for the check, the plan and the film.
+
+    size, changed: of the file, by which another under the same name is told.
+    """
     with _opened(given) as video:
         stream = video.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or USUAL_RATE

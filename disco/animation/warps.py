@@ -42,9 +42,8 @@ class Camera:
         assert self.depth is not None
         return moved_3d(motion, self.depth, self.film.fov, original=self.original)
 
-    def moved(self, picture: Image.Image, motion: Motion2D | Motion3D) -> Image.Image:
+    def read(self, picture: Image.Image, origin: Origin) -> Image.Image:
         """A picture after a move of the camera."""
-        origin = self.origin(motion, picture.height, picture.width)
         values = to_tensor(picture)[None].double()
         return to_image(sample(values, origin.where, self.film.sampling_mode, self.film.padding_mode)[0])
 
