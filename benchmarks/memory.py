@@ -118,12 +118,11 @@ def inside(arguments: list[str], limited: bool) -> dict[str, Any]:
 
 def render_a_step(plan: Any, device: Any, arrangement: Any) -> float:
     """Load the networks and render the step with the most cuts three times; the last one's seconds."""
-    from disco.guidance.terms.clip import number_of
     from disco.resources.estimate import heaviest
     from disco.run.session import SESSION
     from disco.run.steps import render_batch
 
-    most = max(plan.steps, key=lambda step: number_of(step.cuts))
+    most = max(plan.steps, key=lambda step: step.cuts.number)
     step = dataclasses.replace(heaviest(plan), cuts=most.cuts)
     networks = SESSION.networks(plan, device, arrangement)
     # What a step frees, malloc hands out again with holes: the first one is no measure.

@@ -39,7 +39,7 @@ from neighbours import compare, serve
 from torch import Tensor, nn
 
 from disco.guidance.calls import one_by_one
-from disco.guidance.terms.clip import View, number_of
+from disco.guidance.terms.clip import View
 from disco.models import catalog
 from disco.models.files import store, weights
 from disco.models.networks import clip, secondary, unet
@@ -205,7 +205,7 @@ class Bench:
 
     def pull(self, view: View) -> None:
         side = view.perceptor.resolution
-        cuts = torch.full((1, number_of(self.step.cuts), 3, side, side), 0.5, device=self.device)
+        cuts = torch.full((1, self.step.cuts.number, 3, side, side), 0.5, device=self.device)
         view.pull(cuts, self.step, 1.0, self.networks.cuts_at_once)
 
 

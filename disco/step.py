@@ -22,6 +22,11 @@ class Cuts:
     batches: int
     skip_augs: bool
 
+    @property
+    def number(self) -> int:
+        """How many cuts a picture is seen in at the step, all batches of them."""
+        return self.batches * (self.overview + self.inner if self.family == "scheduled" else self.cutn)
+
 
 @dataclass(frozen=True)
 class Step:

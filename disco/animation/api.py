@@ -11,8 +11,7 @@ from disco.animation.film import Film, render_film
 from disco.animation.frames import RECORD, is_film
 from disco.errors import SettingsError
 from disco.settings.config import by_path, from_dict, load
-from disco.settings.defaults import defaults
-from disco.settings.overrides import from_python
+from disco.settings.overrides import anew, from_python
 from disco.settings.paths import expanded
 
 
@@ -48,8 +47,7 @@ def resume_film(
     place = expanded(folder)
     settings = from_dict(read_film(place)["settings"])
     if overrides:
-        own = {path: value for path, value in by_path(settings).items() if value != defaults()[path]}
-        settings = load([*from_python(own), *overrides])
+        settings = anew(by_path(settings), overrides)
     return render_film(settings, place, quiet=quiet, on_note=on_note)
 
 

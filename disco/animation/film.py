@@ -16,8 +16,6 @@ frame: `new`, which starts at the last rendered frame, and `old`, which is the `
 
 from __future__ import annotations
 
-import io
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,8 +28,9 @@ from disco.animation.following import Following
 from disco.animation.frames import RECORD, Frame, check_frames, frames_of, video_of, with_start
 from disco.animation.video import Video, pictures_of, with_sound
 from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.planning.images import packed
 from disco.planning.plan import Plan
-from disco.run.folder.files import plain, replace_file
+from disco.run.folder.files import replace_file, write_json
 from disco.run.folder.video import Mp4
 from disco.run.followers import StepCallback
 from disco.run.jobs import Job, Sequence, opened
@@ -77,7 +76,7 @@ class FilmRecord:
         """Write it with a status of `disco.run.folder.reading.STATUSES`. Raises OSError where it cannot be."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = {"version": version(), "settings": self.settings, "frames": self.frames, "status": status}
-        replace_file(self.folder / RECORD, json.dumps(plain(record), indent=2).encode())
+        write_json(self.folder / RECORD, record)
 
 
 class Colours:
@@ -202,11 +201,11 @@ def _render(loop: CameraLoop | VideoLoop, frames: tuple[Frame, ...], sequence: S
     for frame in frames:
         chain = loop.next(frame, chain, sequence.render)
         paths.append(folder / FRAMES / f"{frame.number:04}.png")
-        replace_file(paths[-1], png_of(chain.shown))
+        replace_file(paths[-1], packed(chain.shown, "frame"))
         if isinstance(loop, CameraLoop) and loop.film.vr_mode:
             for side in ("left", "right"):
                 seen = loop.camera.seen_by(side, chain.shown)
-                replace_file(folder / FRAMES / f"{frame.number:04}_{side[0]}.png", png_of(seen))
+                replace_file(folder / FRAMES / f"{frame.number:04}_{side[0]}.png", packed(seen, "frame"))
     return paths
 
 
@@ -228,9 +227,3 @@ def job_of(frame: Frame, start: Image.Image | None) -> Job:
     """The run of a frame."""
     settings, pictures = with_start(frame.settings, start)
     return Job(f"{frame.number:04}", settings, pictures)
-
-
-def png_of(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()

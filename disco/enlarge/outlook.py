@@ -8,7 +8,7 @@ from pathlib import Path
 from disco.enlarge.enlarging import Enlargement, done_in, plan_of
 from disco.errors import SettingsError
 from disco.planning.plan import Plan
-from disco.run.outlook import costs_of
+from disco.run.outlook import costs_of, not_known
 from disco.units import format_bytes, format_seconds
 
 
@@ -24,8 +24,8 @@ def outlook(enlargement: Enlargement, folder: Path) -> str:
     ]
     try:
         return "\n".join([*lines, *_costs(enlargement, plan, len(tiles) - done)])
-    except SettingsError as error:  # which another machine need not mind
-        return "\n".join([*lines, f"time and memory: not known, for here it would not run: {error}"])
+    except SettingsError as error:
+        return "\n".join([*lines, not_known(error)])
 
 
 def _costs(enlargement: Enlargement, plan: Plan, left: int) -> Iterator[str]:

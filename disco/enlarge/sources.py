@@ -6,7 +6,6 @@ them; they are worked on in files of plain levels.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from disco.errors import SettingsError
+from disco.models.files.store import sha256_of
 from disco.planning.images import FORMATS, PIXEL_LIMIT, open_image
 from disco.run.folder.files import beside, plain
 from disco.run.folder.pictures import CHUNK, png_of
@@ -47,7 +47,7 @@ def examine(path: str, limit: int = PIXEL_LIMIT) -> Source:
     else:
         image = open_image(path, "picture")
         size = (image.height, image.width)
-    return Source(str(place.absolute()), _sha256(place), size)
+    return Source(str(place.absolute()), sha256_of(place), size)
 
 
 def read_levels(source: Source, scratch: Path, limit: int = PIXEL_LIMIT) -> np.ndarray:
@@ -113,11 +113,3 @@ def _vips(what: str) -> Any:
     import pyvips
 
     return pyvips
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

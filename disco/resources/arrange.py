@@ -8,7 +8,6 @@ import torch
 
 from disco.arrangement import Arrangement
 from disco.errors import SettingsError
-from disco.guidance.terms.clip import number_of
 from disco.models import catalog
 from disco.planning.plan import Plan
 from disco.planning.values import memory_limit
@@ -59,6 +58,6 @@ def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple
 def needs_no_estimate(plan: Plan) -> bool:
     """Whether the shipped models do something so small that counting would take longer than it is worth."""
     pixels = plan.width * plan.height * plan.settings.batch_size
-    cuts = max(number_of(step.cuts) for step in plan.steps)
+    cuts = max(step.cuts.number for step in plan.steps)
     shipped = catalog.all_shipped(plan.settings.model, plan.perceptors) and plan.settings.init.init_loss != "lpips"
     return shipped and pixels <= SMALL_PIXELS and cuts * plan.settings.batch_size <= SMALL_CUTS

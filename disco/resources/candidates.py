@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from disco.arrangement import Arrangement
-from disco.guidance.terms.clip import number_of
 from disco.planning.plan import Plan
 from disco.planning.values import cuts_at_once
 from disco.resources.estimate import heaviest
@@ -19,7 +18,7 @@ def candidates(plan: Plan, device_type: str) -> Iterator[Arrangement]:
     machine = plan.settings.machine
     precisions = auto_precisions(device_type) if machine.precision == "auto" else (machine.precision,)
     switch = {"auto": (False, True), "on": (True,), "off": (False,)}[machine.checkpointing]
-    cuts = number_of(heaviest(plan).cuts)
+    cuts = heaviest(plan).cuts.number
     given = cuts_at_once(plan.settings)
     chunks = [0] if given is None else [given if given < cuts else 0]
     while given is None and cuts > 1:

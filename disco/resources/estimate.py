@@ -19,7 +19,6 @@ from disco.arrangement import Arrangement
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
-from disco.guidance.terms.clip import number_of
 from disco.kernels import backend
 from disco.losses import CLIP, LOSSES, Loss
 from disco.models import catalog
@@ -125,7 +124,7 @@ def work_of(step: Step, simulated: SimulatedPipeline) -> Work:
     work = sum(blind.values(), Work())
     if not looks(step):
         return work
-    share = number_of(step.cuts) / number_of(simulated.step.cuts)
+    share = step.cuts.number / simulated.step.cuts.number
     shares = {REST: share}
     for name, weight in zip(simulated.plan.perceptors, step.perceptor_weights, strict=True):
         shares[name] = share if weight else 0
@@ -136,7 +135,7 @@ def work_of(step: Step, simulated: SimulatedPipeline) -> Work:
 
 def heaviest(plan: Plan) -> Step:
     """A step with all that any step of the plan does, with the most cuts."""
-    most = max(plan.steps, key=lambda step: number_of(step.cuts) if looks(step) else -1)
+    most = max(plan.steps, key=lambda step: step.cuts.number if looks(step) else -1)
     clamps = any(step.clamp_max or not step.clamp_grad for step in plan.steps)
     return replace(
         most,
@@ -182,7 +181,7 @@ class SimulatedPipeline:
     def __init__(self, plan: Plan, arrangement: Arrangement, device_type: str) -> None:
         self.plan, self.arrangement, self.device_type = plan, arrangement, device_type
         self.step, at_once = heaviest(plan), arrangement.cuts_at_once
-        if 0 < at_once * self.step.cuts.batches <= number_of(self.step.cuts):  # batches in turn: one is as heavy as all
+        if 0 < at_once * self.step.cuts.batches <= self.step.cuts.number:  # batches in turn: one is as heavy as all
             self.step = replace(self.step, cuts=replace(self.step.cuts, batches=1))
         self.ledger = Ledger("meta", BLOCK.get(device_type, 64), malloc=device_type == "cpu")
         self._counted: dict[str, Work] = {}
@@ -250,7 +249,7 @@ class SimulatedPipeline:
     def _stand_in(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool) -> Callable[..., Tensor]:
         """The stand-in for a network; those that draw the picture see it tile, if it does."""
         wrap = self.plan.wrap if isinstance(spec, catalog.UNetSpec | catalog.SecondarySpec) else ()
-        precision, most = self.arrangement.precision, number_of(self.step.cuts)
+        precision, most = self.arrangement.precision, self.step.cuts.number
 
         def call(x: Tensor, *_: Tensor) -> Tensor:
             gradient = torch.is_grad_enabled() and x.requires_grad

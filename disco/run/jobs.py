@@ -24,7 +24,7 @@ from PIL import Image
 from disco.errors import RenderError, SettingsError
 from disco.planning.inputs import hashes_in, sha256_of
 from disco.planning.plan import build_plan
-from disco.run.folder.files import plain, replace_file
+from disco.run.folder.files import plain, write_json
 from disco.run.folder.pictures import is_whole
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import LOCK, clear_run
@@ -144,7 +144,7 @@ def opened(
     record = {"kind": kind, "declared": declared, "status": "running"}
     status = "failed"
     try:
-        _write(folder, record | {"seconds": before})
+        write_json(folder / JOBS_FILE, record | {"seconds": before})
         with Progress(steps, quiet) as bar:
             yield Sequence(folder, bar, on_note, on_step)
         status = "finished"
@@ -153,7 +153,8 @@ def opened(
         raise
     finally:
         with suppress(OSError):  # a full disk takes no record either; what filled it is to be told
-            _write(folder, record | {"status": status, "seconds": before + time.perf_counter() - started})
+            ended = {"status": status, "seconds": before + time.perf_counter() - started}
+            write_json(folder / JOBS_FILE, record | ended)
             (folder / LOCK).unlink(missing_ok=True)
         lock.release()
 
@@ -165,10 +166,6 @@ def read_jobs(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _write(folder: Path, record: Mapping[str, Any]) -> None:
-    replace_file(folder / JOBS_FILE, json.dumps(plain(record), indent=2).encode())
 
 
 def go_on_or_render(

@@ -56,8 +56,13 @@ def cost_lines(plan: Plan, steps: int) -> list[str]:
     """What so many steps of a plan take, for a reader; or why that is not known here."""
     try:
         return costs_of(plan).lines(steps)
-    except SettingsError as error:  # which another machine need not mind
-        return [f"time and memory: not known, for here it would not run: {error}"]
+    except SettingsError as error:
+        return [not_known(error)]
+
+
+def not_known(error: SettingsError) -> str:
+    """The line in the place of time and memory where this machine could not render it, which another need not mind."""
+    return f"time and memory: not known, for here it would not run: {error}"
 
 
 def outlook(plan: Plan) -> str:

@@ -23,11 +23,10 @@ RECENT, FEWEST = 0.1, 10
 def weight_of(step: Step) -> float:
     """What a step takes, in passes through the UNet forward and back: 0.5 where nothing guides."""
     from disco.guidance.gradient import looks
-    from disco.guidance.terms.clip import number_of
     from disco.losses import LOSSES
 
     if looks(step):
-        return 1 + LOOK * number_of(step.cuts)
+        return 1 + LOOK * step.cuts.number
     return 1.0 if any(getattr(step, loss.scale) for loss in LOSSES) and step.clamp_max else 0.5
 
 

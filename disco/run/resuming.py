@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.guidance.terms.clip import number_of
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.plan import Plan
 from disco.run.folder.earlier import Earlier, read_steps
 from disco.run.state import SavedState, read_state
-from disco.settings.config import Settings, by_path, from_dict, load, to_dict
-from disco.settings.defaults import defaults
-from disco.settings.overrides import from_python
+from disco.settings.config import Settings, by_path, from_dict, to_dict
+from disco.settings.overrides import anew
 
 #: What a run that goes on may have otherwise than it began: how it is followed and measured, and what it may take.
 CHANGEABLE = (
@@ -51,8 +49,7 @@ def changed(settings: Settings, overrides: Sequence[str], record: str) -> Settin
     if not overrides:
         return settings
     then = by_path(settings)
-    recorded = {path: value for path, value in then.items() if value != defaults()[path]}
-    now = load([*from_python(recorded), *overrides])
+    now = anew(then, overrides)
     for path, value in by_path(now).items():
         if value == then[path] or (path in CHANGEABLE and not (path == GUARD and "back" in (value, then[path]))):
             continue
@@ -93,7 +90,7 @@ def pinned(plan: Plan, record: Mapping[str, Any]) -> Plan:
     """
     try:
         memory, machine = record["memory"], plan.settings.machine
-        most = max(number_of(step.cuts) for step in plan.steps)
+        most = max(step.cuts.number for step in plan.steps)
         machine = replace(
             machine,
             precision=memory["precision"],

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.config import CHOICES, Spec, full_name, groups, load, specs
+from disco.settings.config import CHOICES, Settings, Spec, defaults, full_name, groups, load, specs
 from disco.settings.legacy import is_legacy, translated
 from disco.settings.paths import expanded
 
@@ -54,6 +54,15 @@ def from_python(values: Mapping[str, Any]) -> list[str]:
     overrides = [f"{full_name(name)}={quoted(value, name)}" for name, value in ours.items()]
     legacy = {name: value for name, value in values.items() if name not in ours}
     return _with_one_prompt(overrides + _translated(legacy, overrides))
+
+
+def anew(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> Settings:
+    """Settings composed again, some of them given anew.
+
+    values: all of them, by full name. overrides: what takes the place of some, in Hydra's grammar.
+    """
+    own = {path: value for path, value in values.items() if path not in defaults() or value != defaults()[path]}
+    return load([*from_python(own), *overrides])
 
 
 def from_arguments(

@@ -15,8 +15,8 @@ from disco.errors import SettingsError
 from disco.planning.plan import Plan, build_plan
 from disco.resources.disk import DiskUse, disk_use
 from disco.run.folder.reading import read_record
+from disco.run.outlook import not_known
 from disco.run.step_time import seconds_of_step
-from disco.step import Step
 from disco.study.cells import Job, is_done
 from disco.study.declare import Sweep
 from disco.units import format_bytes, format_file_size, format_seconds
@@ -53,7 +53,7 @@ def outlook(sweep: Sweep, workers: int) -> str:
     try:
         costs = list(_costs(sweep, done, left, workers)) if left else []
     except SettingsError as error:  # which another machine's workers need not mind
-        costs = [f"time and memory: not known, for here it would not run: {error}"]
+        costs = [not_known(error)]
     return "\n".join([*lines, *costs])
 
 
@@ -78,25 +78,19 @@ def shape_of(plan: Plan) -> tuple[Any, ...]:
     model, machine = plan.settings.model, plan.settings.machine
     networks = (model.diffusion_model, model.use_secondary_model and model.secondary_model, plan.perceptors)
     how = (machine.device, machine.precision, machine.threads)
-    looks = sum(map(looks_of, plan.steps))
+    looks = sum(step.cuts.number for step in plan.steps)
     return networks, how, plan.width, plan.height, len(plan.seeds), len(plan.steps), looks
 
 
 def layout_of(plan: Plan) -> tuple[Any, ...]:
     """What the memory of a run depends on, and the work of its mean step: all of its shape but the number of steps."""
     *others, count, looks = shape_of(plan)
-    return *others, max(map(looks_of, plan.steps)), round(looks / count)
+    return *others, max(step.cuts.number for step in plan.steps), round(looks / count)
 
 
 def weight_of(plan: Plan) -> tuple[int, int]:
     """What sorts runs by how much a step of theirs takes: pixels, then looks."""
-    return plan.width * plan.height, sum(map(looks_of, plan.steps)) // len(plan.steps)
-
-
-def looks_of(step: Step) -> int:
-    """How many cuts the perceptors look at in a step."""
-    cuts = step.cuts
-    return (cuts.cutn if cuts.family == "random" else cuts.overview + cuts.inner) * cuts.batches
+    return plan.width * plan.height, sum(step.cuts.number for step in plan.steps) // len(plan.steps)
 
 
 def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int) -> Iterator[str]:

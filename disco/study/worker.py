@@ -6,7 +6,6 @@ that belongs to (`disco.study.locks`).
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import RenderError, SettingsError
-from disco.run.folder.files import replace_file
+from disco.run.folder.files import write_record
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import RunFolder
 from disco.run.interrupts import Stopped
@@ -148,13 +147,12 @@ def mark_interrupted(study: Path) -> None:
 
 def mark_dead(folder: Path, reason: str, status: str = "failed") -> None:
     """Mark a run that its process did not live to finish."""
-    path = folder / "run.json"
     try:
-        record = read_record(path)
+        record = read_record(folder / "run.json")
     except SettingsError:
         return  # it did not come so far
     if record.get("status") == "running":
-        replace_file(path, json.dumps(record | {"status": status, "error": reason}, indent=2).encode())
+        write_record(folder, record | {"status": status, "error": reason})
 
 
 def one_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from disco.cli.line import read_line
 from disco.errors import SettingsError
-from disco.settings.overrides import ASSIGNMENT, from_arguments, from_python, is_sweep, quoted
+from disco.settings.overrides import ASSIGNMENT, anew, from_arguments, is_sweep, quoted
 from disco.settings.paths import check_working_directory, expanded
 
 if TYPE_CHECKING:
@@ -106,13 +106,11 @@ def _record_of(scan: Study) -> str:
 def _scaled(record: str, scan: Study, given: list[str]) -> dict[str, Any]:
     """What goes along with another number of steps, of the full run's settings; by full name."""
     from disco.run.folder.reading import read_settings
-    from disco.settings.config import by_path, from_dict, load
-    from disco.settings.defaults import defaults
+    from disco.settings.config import by_path, from_dict
     from disco.study.drafts import scaled
 
     counts = [match[1] for word in given if (match := re.fullmatch(r"(?:sampler\.)?steps=(\d{1,9})", word, re.ASCII))]
     if not counts or not int(counts[-1]):
         return {}
-    full, usual = by_path(from_dict(read_settings(record))) | dict(scan.purpose.full), defaults()
-    unusual = {name: value for name, value in full.items() if name not in usual or usual[name] != value}
-    return scaled(load(from_python(unusual)), int(counts[-1]))
+    full = by_path(from_dict(read_settings(record))) | dict(scan.purpose.full)
+    return scaled(anew(full), int(counts[-1]))

@@ -17,7 +17,7 @@ from disco.guidance.perceptor import Perceptor
 from disco.guidance.terms.base import Pull, Seen
 from disco.kernels.sphere import spherical_pull
 from disco.losses import CLIP, Loss
-from disco.step import Cuts, Step
+from disco.step import Step
 
 #: One for each perceptor that looks together, of each picture.
 Generators = Sequence[Sequence[torch.Generator]]
@@ -50,7 +50,7 @@ class View:
         loss, pulls = torch.zeros(len(cuts), dtype=cuts.dtype, device=cuts.device), []
         for some in cuts.detach().split(at_once or cuts.shape[1], dim=1):
             some.requires_grad_()
-            share = self.distance(some, step).sum(-1) * (scale / number_of(step.cuts))
+            share = self.distance(some, step).sum(-1) * (scale / step.cuts.number)
             pulls += torch.autograd.grad(share.sum(), some)
             loss += share.detach()
         return loss, torch.cat(pulls, dim=1)
@@ -104,7 +104,7 @@ class Clip:
         groups: the perceptors of one resolution together, for their cuts are drawn together. As many batches of cuts
         are seen at once as cuts_at_once allows.
         """
-        batches, every = step.cuts.batches, number_of(step.cuts)
+        batches, every = step.cuts.batches, step.cuts.number
         some = max(1, self.cuts_at_once * batches // every) if self.cuts_at_once else batches
         pull = torch.zeros_like(leaf)
 
@@ -142,12 +142,7 @@ class Clip:
 
 def clip_wants(step: Step) -> bool:
     """Whether perceptors are asked at this step."""
-    return bool(step.clip_guidance_scale and number_of(step.cuts) and any(step.perceptor_weights))
-
-
-def number_of(cuts: Cuts) -> int:
-    """How many cuts a picture is seen in at a step, all batches of them."""
-    return cuts.batches * (cuts.overview + cuts.inner if cuts.family == "scheduled" else cuts.cutn)
+    return bool(step.clip_guidance_scale and step.cuts.number and any(step.perceptor_weights))
 
 
 def spherical_distance(u: Tensor, v: Tensor) -> Tensor:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write run.json into a run folder, whole, in place of the one that is there. Raises OSError where it cannot be."""
-    replace_file(folder / "run.json", json.dumps(plain(record), indent=2).encode())
+    write_json(folder / "run.json", record)
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record whole, in place of the one that is there. Raises OSError where it cannot be."""
+    replace_file(path, json.dumps(plain(record), indent=2).encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from disco.pipeline.build import Position
@@ -106,13 +106,13 @@ class Watch:
         )
         finding = Finding(picture, fault.name, number, said)
         if self.choice == "stop":
-            return _with(finding, did=STOPPED)
+            return replace(finding, did=STOPPED)
         times = sum(earlier.did == WENT_BACK for earlier in self._findings[picture])
         if self.choice != "back" or cause.ease is None or times >= MOST_BACK:
             return finding
         name, most = cause.ease(scene)
         healthy = self._since[picture, fault.name]  # steps before the signs
-        return _with(finding, did=WENT_BACK, back_to=self._target(healthy / 2 ** (times + 1)), eased={name: most})
+        return replace(finding, did=WENT_BACK, back_to=self._target(healthy / 2 ** (times + 1)), eased={name: most})
 
     def keep(self, done: int, positions: tuple[Position, ...]) -> None:
         """Keep where the batch stands, if a run may go back to there: after 1, 2, 4, 8 ... steps, the last three."""
@@ -213,10 +213,6 @@ def told(finding: Finding) -> str:
     lowered = ", ".join(f"{name} of at most {most:.3g}" for name, most in finding.eased.items())
     where = f"to where {finding.back_to} steps were done" if finding.back_to else "to the beginning"
     return f"{finding.said}; guard=back goes {where}, and on with {lowered}"
-
-
-def _with(finding: Finding, **changed: Any) -> Finding:
-    return Finding(**(asdict(finding) | changed))
 
 
 def _rank(fault: str) -> int:
