@@ -25,12 +25,21 @@ def to_settings(config: DictConfig) -> Settings:
 
     Raises `SettingsError` for a value that the schema refuses.
     """
+    return _settings_of(config, [str(key) for key in config])
+
+
+def _settings_of(config: DictConfig, keys: Sequence[str]) -> Settings:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    tree: dict[str, Any] = {}
     try:
-        # A text of three question marks is OmegaConf's sign for a missing value; here it is a text like any other.
-        tree: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        for key in keys:
+            # A text of three question marks is OmegaConf's sign for a missing value; here it is a text like any other.
+            value = "???" if OmegaConf.is_missing(config, key) else config[key]
+            if OmegaConf.is_config(value):
+                value = OmegaConf.to_container(value, resolve=True, throw_on_missing=False)
+            tree[key] = value
     except OmegaConfBaseException as error:
         raise settings_error(error) from error
     return from_dict(tree)
@@ -68,6 +77,18 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     overrides: in Hydra's grammar, as `disco.settings.overrides` writes them. Raises `SettingsError` for what Hydra
     refuses, and for a Python object that is named in its part.
     """
+    from disco.settings.recompose import recomposed
+
+    config = recomposed(overrides, _packaged, config_name)
+    return _composed(overrides, config_name) if config is None else config
+
+
+@cache
+def _packaged(choices: tuple[str, ...]) -> DictConfig:
+    return _composed(choices, "config")
+
+
+def _composed(overrides: Sequence[str], config_name: str) -> DictConfig:
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -160,9 +181,7 @@ def load(overrides: Sequence[str] = ()) -> Settings:
 
 def without_hydra(config: DictConfig) -> Settings:
     """`to_settings` of a config that still carries Hydra's own part."""
-    from omegaconf import OmegaConf
-
-    return to_settings(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    return _settings_of(config, [str(key) for key in config if key != "hydra"])
 
 
 @cache

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.callbacks import Callbacks as Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as FileConfigSource
 from hydra.core.override_parser.types import Override
@@ -29,6 +29,16 @@ def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:
     The public way, `hydra.compose`, reads all files anew, which takes a hundred times as long.
     """
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+def note_overrides(overrides: Sequence[Override], config: DictConfig) -> None:
+    """Say in Hydra's part of a config which overrides it was composed of, in the place of those that it names."""
+    own = [override for override in overrides if not override.is_hydra_override()]
+    job, told = config.hydra.job, config.hydra.overrides
+    told.hydra = [override.input_line for override in overrides if override.is_hydra_override()]
+    told.task = [override.input_line for override in own]
+    how = job.config.override_dirname
+    job.override_dirname = get_overrides_dirname(own, how.exclude_keys, how.item_sep, how.kv_sep)
 
 
 def error_of(done: JobReturn) -> BaseException | None:

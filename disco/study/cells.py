@@ -25,12 +25,9 @@ from disco.settings.config import (
     from_dict,
     to_dict,
 )
+from disco.settings.names import is_value, name_in
 from disco.study.identity import hashed_name, identity, known_by
-from disco.study.sweeps import (
-    is_value,
-    name_in,
-    parsed,
-)
+from disco.study.sweeps import parsed
 from disco.version import SAME_PICTURES_SINCE, draws_as_now
 
 if TYPE_CHECKING:

@@ -23,10 +23,8 @@ from disco.settings.config import (
     with_values,
 )
 from disco.settings.hydra_private import apply_overrides
-from disco.study.sweeps import (
-    is_value,
-    parsed,
-)
+from disco.settings.names import is_value
+from disco.study.sweeps import parsed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

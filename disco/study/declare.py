@@ -22,6 +22,7 @@ from disco.settings.config import (
     settings_error,
     without_hydra,
 )
+from disco.settings.names import name_in
 from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.cells import Job, hex_digits, job_of
 from disco.study.composer import Composer
@@ -34,7 +35,6 @@ from disco.study.sweeps import (
     given_in,
     globs_spelt_out,
     leaf_of,
-    name_in,
     parsed,
     with_spread_prompts,
 )

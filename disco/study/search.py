@@ -25,6 +25,7 @@ from disco.errors import SettingsError
 from disco.planning.inputs import hashes_of
 from disco.planning.values import metrics_of
 from disco.run.folder.reading import read_record
+from disco.settings.names import name_in
 from disco.settings.overrides import is_sweep
 from disco.study.cells import Job, is_done, job_of
 from disco.study.composer import Composer
@@ -33,7 +34,7 @@ from disco.study.locks import FOREVER, WORK, held, lock_of
 from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
 from disco.study.study_file import write_declaration
 from disco.study.sweeper import launch
-from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, name_in, parsed
+from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, parsed
 from disco.study.worker import Worker, mark_interrupted
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, O
 
 from disco.errors import SettingsError
 from disco.planning.expansion import folders_of, given_prompts, spread_prompts
-from disco.settings.config import Settings, group_options, spec_of, specs
+from disco.settings.config import Settings, group_options, specs
+from disco.settings.names import is_value, name_in
 from disco.settings.overrides import quoted
 from disco.study.identity import NOT_IN_KEY
 
@@ -36,11 +37,6 @@ def parsed(override: str) -> Override:
     return OverridesParser.create().parse_override(override)
 
 
-def name_in(override: str) -> str:
-    """What an override is for."""
-    return override.partition("=")[0].lstrip("+~")
-
-
 def leaf_of(override: Override) -> str:
     """The bare name of what a sweep is for."""
     return name_in(override.get_key_element()).rpartition(".")[2]
@@ -49,13 +45,6 @@ def leaf_of(override: Override) -> str:
 def given_in(override: Override) -> str:
     """The values of a sweep as they were typed."""
     return str(override.input_line).partition("=")[2]
-
-
-def is_value(override: str) -> bool:
-    """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
-    name = name_in(override)
-    spec = spec_of(name)
-    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
 
 
 def choices_of(override: Override) -> list[str]:

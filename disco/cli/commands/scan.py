@@ -50,10 +50,10 @@ def run(words: list[str]) -> int:
     from disco.cli.render import render_study
     from disco.planning.plan import build_plan
     from disco.settings.config import compose, with_values, without_hydra
+    from disco.settings.names import name_in
     from disco.study.declare import check_one_axis
     from disco.study.drafts import draft_of, full_of
     from disco.study.results import Purpose
-    from disco.study.sweeps import name_in
 
     typed = from_arguments(line.words, line.texts)
     _check(typed)

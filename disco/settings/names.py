@@ -1,0 +1,17 @@
+"""What an override in Hydra's grammar is for."""
+
+from __future__ import annotations
+
+from disco.settings.schema import spec_of
+
+
+def name_in(override: str) -> str:
+    """What an override is for."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def is_value(override: str) -> bool:
+    """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
+    name = name_in(override)
+    spec = spec_of(name)
+    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")

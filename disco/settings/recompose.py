@@ -1,0 +1,64 @@
+"""What conf/ makes of overrides, without reading conf/ anew.
+
+Hydra composes a configuration in a tenth of a second, for it reads and merges every file each time. Here that happens
+once for every choice of files; the values of settings are laid over a copy, by the same function of Hydra's. Files of
+users may change meanwhile, so where they can have a say all is left to Hydra.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from disco.settings.hydra_private import apply_overrides, note_overrides
+from disco.settings.names import is_value
+from disco.settings.paths import settings_folder
+from disco.settings.schema import CHOICES, groups
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+#: The choice of a file by its name: those that come along have no more than word characters in theirs.
+OPTION = re.compile(r"""(?P<group>[a-z/]+)=(?P<sign>["']?)\w+(?P=sign)""", re.ASCII)
+#: Hydra's groups of which conf/ has files.
+OF_HYDRA = ("hydra/launcher", "hydra/sweeper")
+
+
+def recomposed(
+    overrides: Sequence[str], packaged: Callable[[tuple[str, ...]], DictConfig], config_name: str
+) -> DictConfig | None:
+    """The config, Hydra's part included, that Hydra would compose; None where that must be left to Hydra.
+
+    packaged: what Hydra composes of choices of files alone; it keeps what it returned.
+
+    None for whatever a user's file or Hydra's own settings may change, and for all that is wrong, so that Hydra says
+    it.
+    """
+    choices = tuple(override for override in overrides if not is_value(override))
+    if config_name != "config" or not all(map(_is_packaged, choices)) or settings_folder().is_dir():
+        return None
+    if any("${hydra" in override for override in overrides):
+        return None
+    try:
+        given = OverridesParser.create().parse_overrides(list(overrides))
+        if any(override.is_sweep_override() for override in given):
+            return None
+        config = copy.deepcopy(packaged(choices))
+        apply_overrides([override for override in given if is_value(str(override.input_line))], config)
+        note_overrides(given, config)
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    config.hydra.runtime.cwd = os.getcwd()
+    return config
+
+
+def _is_packaged(choice: str) -> bool:
+    found = OPTION.fullmatch(choice)
+    return found is not None and found["group"] in (*groups(), *CHOICES, *OF_HYDRA)
