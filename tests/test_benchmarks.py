@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +49,7 @@ def test_every_benchmark_is_tested():
         "drafts",
         "enlarge",
         "edits",
+        "resume",
     }
 
 
@@ -85,6 +88,54 @@ def test_a_worker_tells_the_mean_of_the_steps_that_it_was_asked_for(capsys):
     ran = []
     module_of("neighbours").serve(lambda: ran.append(1), ["2\n", "3\n"])
     assert len(ran) == 1 + 3 + 4 and len([float(line) for line in capsys.readouterr().out.split()]) == 2
+
+
+class Counting:
+    """A stand-in for a run that can be killed: it writes a state for each step, the newest last, then its picture."""
+
+    name = "ddim"
+    code = """
+import sys, time
+from pathlib import Path
+folder, shade = Path(sys.argv[1]), int(sys.argv[2])
+(folder / "state").mkdir(parents=True, exist_ok=True)
+for step in range(5):
+    (folder / "state" / f"{step}.safetensors").write_bytes(bytes(200))
+    time.sleep(0.02)
+from PIL import Image
+Image.new("L", (2, 2), shade).save(folder / "image_0.png")
+"""
+
+    def __init__(self, place: Path, shade: int) -> None:
+        self.place, self.shade, self.damaged = place, shade, b""
+
+    def start(self, folder: Path, shade: int = 0) -> subprocess.Popen[str]:
+        words = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}" + self.code]
+        return subprocess.Popen([*words, str(folder), str(shade)], stderr=subprocess.PIPE, text=True, process_group=0)
+
+    def go_on(self, folder: Path) -> str:
+        newest = max((folder / "state").iterdir())
+        self.damaged = newest.read_bytes()
+        self.start(folder, self.shade).communicate()
+        return f"{newest.name} is damaged"
+
+
+@pytest.mark.parametrize("shade", [0, 1])
+def test_kills_are_counted_and_pictures_compared(shade, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    resume, chance = importlib.import_module("resume"), random.Random(0)
+    run = Counting(tmp_path, shade)
+    assert resume.kills(run, 2, chance) == {"count": 2, "mid": 2, "same": 2 * (shade == 0)}
+    assert resume.damaged(run, "a bit", chance) == {"said": True, "same": shade == 0}
+    assert sum(run.damaged) == 1 and len(run.damaged) == 200
+
+
+@pytest.mark.slow
+def test_what_states_take_is_a_share_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    settings = {"steps": 4, "width": 32, "height": 32, "cut_overview": 1, "cut_innercut": 1, "state_rate": 1}
+    share, states = importlib.import_module("resume").share_of_states(settings, tmp_path / "run")
+    assert 0 < share < 1 and states == 3  # after the last step there is a picture instead
 
 
 @pytest.fixture
