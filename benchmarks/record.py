@@ -42,6 +42,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "edits": [["--size", "full"]],
     "guards": [["--size", "full"]],
     "resume": [["--size", "full"]],
+    "progress": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }
 FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"

@@ -50,6 +50,7 @@ def test_every_benchmark_is_tested():
         "enlarge",
         "edits",
         "resume",
+        "progress",
     }
 
 
@@ -128,6 +129,18 @@ def test_kills_are_counted_and_pictures_compared(shade, tmp_path, monkeypatch):
     assert resume.kills(run, 2, chance) == {"count": 2, "mid": 2, "same": 2 * (shade == 0)}
     assert resume.damaged(run, "a bit", chance) == {"said": True, "same": shade == 0}
     assert sum(run.damaged) == 1 and len(run.damaged) == 200
+
+
+def test_the_bar_is_held_against_the_clock(monkeypatch):
+    """Ten steps of two seconds, of which the bar told after the first that twelve seconds were left."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    progress = importlib.import_module("progress")
+    moments = [(2.0 * number, 12.0 if number == 1 else 0.0) for number in range(1, 11)]
+    assert progress.error_of(moments) == pytest.approx(12 / 18 - 1)
+    run = progress.Watched(2, quiet=True)
+    run.step()
+    run.step()
+    assert len(run.moments) == 2 and run.moments[-1][1] == 0
 
 
 @pytest.mark.slow
