@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from disco.animation.film import Film, render_film
-from disco.animation.frames import RECORD, is_film
+from disco.animation.frames import is_film
 from disco.errors import SettingsError
+from disco.run.folder.reading import FILM_RECORD
 from disco.settings.config import by_path, from_dict, load
 from disco.settings.overrides import anew, from_python
 from disco.settings.paths import expanded
@@ -54,9 +55,9 @@ def resume_film(
 def read_film(folder: Path) -> dict[str, Any]:
     """What animation.json in a folder says. Raises `SettingsError` where there is none that can be read."""
     try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        found = json.loads((folder / FILM_RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{str(folder)!r} holds no film: {RECORD} cannot be read ({error})") from error
+        raise SettingsError(f"{str(folder)!r} holds no film: {FILM_RECORD} cannot be read ({error})") from error
     if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
-        raise SettingsError(f"{str(folder)!r} holds no film: {RECORD} has no settings")
+        raise SettingsError(f"{str(folder)!r} holds no film: {FILM_RECORD} has no settings")
     return found

@@ -2,139 +2,108 @@
 
     animation.mp4         the film
     frames/0000.png ...   its frames; with vr_mode, 0000_l.png and 0000_r.png for the left and the right eye
-    animation.json        the settings of the film, and how it ended
+    frames.jsonl          a line a frame: its seed, and what was measured of it
+    sheet.png             some of its frames, side by side
+    animation.json        the settings of the film, what was measured of it, and how it ended
     jobs/0007/ ...        the run of each frame that was rendered
     flow/                 of a film that follows a video: optical flow between its pictures
 
 A frame is known by its settings and by the content of its start picture. So a film that was killed goes on where it
 stopped, to the same bits; one that is made longer goes on at its end; and one whose keyframes changed is rendered anew
 from the first frame that comes out differently.
-
-With turbo_mode, frames between the rendered ones are blends of two sequences, both moved by the camera from frame to
-frame: `new`, which starts at the last rendered frame, and `old`, which is the `new` of the rendered frame before.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from disco.animation.following import Following
-from disco.animation.frames import RECORD, Frame, check_frames, frames_of, video_of, with_start
-from disco.animation.video import Video, pictures_of, with_sound
-from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.animation.frames import Frame, check_frames, frames_of, video_of
+from disco.animation.inputs import files_of
+from disco.animation.loops import CameraLoop, Chain, VideoLoop, loop_of
+from disco.animation.measure import Meter
+from disco.animation.sheet import SHEET, sheet_of
+from disco.animation.video import with_sound
+from disco.critics.films import of_film
+from disco.errors import SettingsError
 from disco.planning.images import packed
-from disco.planning.plan import Plan
+from disco.planning.plan import Plan, with_seed
+from disco.planning.values import metrics_of
 from disco.run.folder.files import replace_file, write_json
+from disco.run.folder.reading import FILM_RECORD, read_record
 from disco.run.folder.video import Mp4
 from disco.run.followers import StepCallback
-from disco.run.jobs import Job, Sequence, opened
+from disco.run.jobs import Sequence as Runs
+from disco.run.jobs import opened
 from disco.settings.config import Settings
-from disco.settings.schema import AnimationConfig
+from disco.settings.paths import in_one_line
 from disco.version import version
 
 #: x264's quality of the film: the original's.
 QUALITY = 17
 
-FILM, FRAMES, JOBS, FLOWS = "animation.mp4", "frames", "jobs", "flow"
+FILM, FRAMES, JOBS = "animation.mp4", "frames", "jobs"
 
 
 @dataclass(frozen=True)
 class Film:
-    """A finished film. frames: their pictures, in order. path: the film; None where it could not be written."""
+    """A finished film.
+
+    frames: their pictures, in order. path: the film; None where it could not be written. metrics: of the film
+    (`disco.critics.films.of_film`). measured: those of each frame.
+    """
 
     frames: tuple[Path, ...]
     path: Path | None
     settings: Settings
     seconds: float
     notes: tuple[str, ...]
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    measured: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
-class Chain:
-    """What the next frame is made of. shown: the last frame. new, old: the two sequences of turbo_mode."""
-
-    shown: Image.Image
-    new: Image.Image
-    old: Image.Image
-
-
-@dataclass(frozen=True)
 class FilmRecord:
-    """What animation.json says of a film: its settings, of how many frames, by which version, and how it ended."""
+    """What animation.json says of a film, in the words of a run's record: `disco.study` reads both."""
 
-    folder: Path
-    settings: Settings
-    frames: int
+    def __init__(self, folder: Path, settings: Settings, frames: Sequence[Frame], plan: Plan) -> None:
+        self.folder, self.started, self.before = folder, time.perf_counter(), _seconds_in(folder)
+        self.record: dict[str, Any] = {
+            "version": version(),
+            "settings": settings,
+            "frames": len(frames),
+            "size": [plan.width, plan.height],
+            "seeds": [settings.seed],
+            "inputs": files_of(settings),
+        }
 
-    def write(self, status: str) -> None:
+    def seconds(self) -> float:
+        """How long this film was worked at, in all."""
+        return self.before + time.perf_counter() - self.started
+
+    def write(self, status: str, **more: Any) -> None:
         """Write it with a status of `disco.run.folder.reading.STATUSES`. Raises OSError where it cannot be."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        record = {"version": version(), "settings": self.settings, "frames": self.frames, "status": status}
-        write_json(self.folder / RECORD, record)
+        self.record |= {"status": status, "seconds": self.seconds(), **more}
+        with suppress(SettingsError):  # no frame was begun yet
+            first = read_record(self.folder / JOBS / "0000" / "run.json")
+            self.record |= {name: first[name] for name in ("weights", "memory", "device") if name in first}
+        write_json(self.folder / FILM_RECORD, self.record)
 
 
-class Colours:
-    """Keeps the colours of start pictures, as color_coherence asks. first: the first frame, once there is one."""
-
-    def __init__(self, film: AnimationConfig) -> None:
-        self.how = film.color_coherence
-        self.first: Image.Image | None = None
-
-    def kept(self, picture: Image.Image, shown: Image.Image | None) -> Image.Image:
-        """A start picture with the colours that it is to have. shown: the frame before."""
-        if self.first is None:
-            self.first = shown
-        target = {"first": self.first, "previous": shown}.get(self.how)
-        return picture if target is None else with_colours_of(picture, target)
-
-
-class CameraLoop:
-    """A film on its way whose frames are moved by a camera."""
-
-    def __init__(self, film: AnimationConfig, camera: Camera) -> None:
-        self.film, self.camera, self.colours = film, camera, Colours(film)
-
-    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
-        """The chain after a frame. render: makes the picture of a job."""
-        if frame.motion is None or chain is None:
-            picture = render(job_of(frame, None))
-            return Chain(picture, picture, picture)
-        film, number = self.film, frame.number
-        origin = self.camera.origin(frame.motion, chain.new.height, chain.new.width)
-        new, old = self.camera.read(chain.new, origin), chain.old
-        if film.turbo_mode and number > film.turbo_preroll:
-            old = self.camera.read(old, origin)
-        if not frame.rendered:
-            share = (number % film.turbo_steps + 1) / film.turbo_steps
-            return Chain(blended(new, old, share), new, old)
-        picture = render(job_of(frame, self.colours.kept(new, chain.shown)))
-        shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
-        return Chain(shown, picture, new)
-
-
-class VideoLoop:
-    """A film on its way that follows a video."""
-
-    def __init__(self, film: AnimationConfig, following: Following) -> None:
-        self.film, self.following, self.colours = film, following, Colours(film)
-
-    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
-        """The chain after a frame, whose new is the frame as it was rendered."""
-        self.following.advance()
-        before = None if chain is None else chain.new
-        start = self.colours.kept(self.following.start(before), before)
-        picture = shown = render(job_of(frame, start))
-        if before is not None and self.film.video_init_blend_mode == "linear":
-            shown = blended(before, picture, self.film.blend)
-        elif before is not None and self.film.video_init_blend_mode == "optical_flow":
-            shown = self.following.over(picture, before, self.film.blend)
-        return Chain(shown, picture, picture)
+def _seconds_in(folder: Path) -> float:
+    """What an earlier attempt has taken."""
+    try:
+        return float(json.loads((folder / FILM_RECORD).read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0.0
 
 
 def render_film(
@@ -153,12 +122,12 @@ def render_film(
     Raises `SettingsError` for settings that no film can be made of, before any model is loaded, and where the folder
     holds something else.
     """
-    started = time.perf_counter()
+    settings = with_seed(settings)
     frames = frames_of(settings)
     plan = check_frames(frames)
     video = video_of(settings)
     loop = loop_of(settings, video, plan, folder)
-    notes = list(plan.notes)
+    notes, metrics = list(plan.notes), metrics_of(settings.output.metrics)
 
     def tell(note: str) -> None:
         notes.append(note)
@@ -167,41 +136,42 @@ def render_film(
     if video is not None and video.damaged is not None:
         tell(f"{video.given} breaks off after {video.count} frames: {video.damaged}")
     steps = sum(len(plan.steps) for frame in frames if frame.rendered)
-    record = FilmRecord(folder, settings, len(frames))
-    record.write("running")
-    status = "failed"
-    try:
-        with opened(folder / JOBS, "film", {}, steps, quiet=quiet, on_note=tell, on_step=on_step) as sequence:
-            paths = _render(loop, frames, sequence, folder)
-        film = _film_of(paths, folder / FILM, settings.output.fps if video is None else video.rate, tell)
-        if film is not None and video is not None and video.sound:
-            with_sound(film, video, tell)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.write(status)
-    return Film(tuple(paths), film, settings, time.perf_counter() - started, tuple(notes))
+    record = FilmRecord(folder, settings, frames, plan)
+    with opened(folder / JOBS, "film", {}, steps, quiet=quiet, on_note=tell, on_step=on_step) as sequence:
+        record.write("running")
+        ended: dict[str, Any] = {"status": "failed"}
+        try:
+            meter = Meter(folder, metrics)
+            paths = _render(loop, frames, sequence, folder, meter)
+            film = _film_of(paths, folder / FILM, settings.output.fps if video is None else video.rate, tell)
+            if film is not None and video is not None and video.sound:
+                with_sound(film, video, tell)
+            replace_file(folder / SHEET, packed(sheet_of(paths), "sheet"))
+            ended = {"status": "finished", "metrics": [of_film(meter.found)]}
+        except KeyboardInterrupt:
+            ended = {"status": "interrupted"}
+            raise
+        except Exception as error:
+            ended["error"] = in_one_line(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
+            raise
+        finally:
+            record.write(**ended, notes=notes)
+    return Film(tuple(paths), film, settings, record.seconds(), tuple(notes), ended["metrics"][0], tuple(meter.found))
 
 
-def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -> CameraLoop | VideoLoop:
-    """What makes the frames of a film of one another."""
-    film = settings.animation
-    if video is None:
-        return CameraLoop(film, camera_of(settings, plan.height, plan.width))
-    pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
-    return VideoLoop(film, Following(film, pictures, folder / FLOWS))
-
-
-def _render(loop: CameraLoop | VideoLoop, frames: tuple[Frame, ...], sequence: Sequence, folder: Path) -> list[Path]:
-    """All frames, each on disk as soon as it is there."""
+def _render(
+    loop: CameraLoop | VideoLoop, frames: tuple[Frame, ...], sequence: Runs, folder: Path, meter: Meter
+) -> list[Path]:
+    """All frames, each on disk and measured as soon as it is there."""
     (folder / FRAMES).mkdir(exist_ok=True)
-    chain, paths = None, []
+    chain: Chain | None = None
+    paths: list[Path] = []
     for frame in frames:
+        before = None if chain is None else chain.shown
         chain = loop.next(frame, chain, sequence.render)
         paths.append(folder / FRAMES / f"{frame.number:04}.png")
         replace_file(paths[-1], packed(chain.shown, "frame"))
+        meter.add(frame, chain.shown, None if before is None or not meter.names else loop.carried(before))
         if isinstance(loop, CameraLoop) and loop.film.vr_mode:
             for side in ("left", "right"):
                 seen = loop.camera.seen_by(side, chain.shown)
@@ -221,9 +191,3 @@ def _film_of(paths: list[Path], place: Path, fps: int | Fraction, tell: Callable
         tell(f"{place.name} could not be written: {error}")
         return None
     return place
-
-
-def job_of(frame: Frame, start: Image.Image | None) -> Job:
-    """The run of a frame."""
-    settings, pictures = with_start(frame.settings, start)
-    return Job(f"{frame.number:04}", settings, pictures)

@@ -25,6 +25,7 @@ from torch import Tensor
 from disco.animation.flow import belief, flow_between
 from disco.animation.sampling import pixels, sample
 from disco.diffusion.images import to_tensor
+from disco.errors import SettingsError
 from disco.run.folder.files import beside
 from disco.run.folder.pictures import to_image
 from disco.settings.schema import AnimationConfig
@@ -34,19 +35,22 @@ from disco.settings.schema import AnimationConfig
 class Following:
     """A video's pictures, gone through frame by frame.
 
-    pictures: in order. cache: the folder of flows. now: the picture of the present frame; moved: how much of the frame
-    before is still there, [H, W, 2] in pixels, and how far that is to be believed, [H, W].
+    pictures: in order. cache: the folder of flows. now, before: the pictures of the present frame and of the one before
+    it. moved: how much of the frame before is still there, [H, W, 2] in pixels, and how far that is to be believed,
+    [H, W].
     """
 
     film: AnimationConfig
     pictures: Iterator[Image.Image]
     cache: Path
     now: Image.Image | None = None
+    before: Image.Image | None = None
     moved: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     def advance(self) -> Image.Image:
         """Go on to the next frame; the video's picture of it."""
         before, self.now = self.now, next(self.pictures)
+        self.before = before
         if before is not None and (self.film.video_init_flow_warp or self.film.video_init_blend_mode == "optical_flow"):
             flow = self.flow(self.now, before)
             trust = torch.ones(flow.shape[:2], dtype=torch.float64)
@@ -66,9 +70,20 @@ class Following:
         """A picture of the present frame with one of the frame before laid over it, moved along with the video."""
         assert self.moved is not None
         flow, trust = self.moved
-        where = pixels(*flow.shape[:2]) + flow
-        warped = sample(to_tensor(earlier)[None].double(), where)[0]
-        return to_image(torch.lerp(to_tensor(picture).double(), warped, share * trust))
+        return to_image(torch.lerp(to_tensor(picture).double(), _warped(earlier, flow), share * trust))
+
+    def carried(self, earlier: Image.Image) -> tuple[Image.Image, Tensor] | None:
+        """A picture of the frame before, moved along with the video, and how far that is to be believed, [H, W].
+
+        Whatever the settings ask for; None at the first frame, and where the flow cannot be found.
+        """
+        if self.now is None or self.before is None:
+            return None
+        try:
+            flow, back = self.flow(self.now, self.before), self.flow(self.before, self.now)
+        except SettingsError:  # OpenCV is not installed, or the pictures are too small
+            return None
+        return to_image(_warped(earlier, flow)), belief(flow, back)
 
     def flow(self, later: Image.Image, earlier: Image.Image) -> Tensor:
         """The flow between two pictures, read where it was kept whole, else found and kept."""
@@ -86,3 +101,9 @@ class Following:
         with beside(place) as part, open(part, "wb") as file:
             np.save(file, found.numpy())
         return found
+
+
+def _warped(picture: Image.Image, flow: Tensor) -> Tensor:
+    """A picture moved by a flow, [3, H, W] in [-1, 1], float64."""
+    where = pixels(*flow.shape[:2]) + flow
+    return sample(to_tensor(picture)[None].double(), where)[0]

@@ -22,12 +22,9 @@ from disco.errors import SettingsError
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import named
 from disco.planning.plan import Plan, build_plan, with_seed
-from disco.planning.values import count_of_steps
+from disco.planning.values import count_of_steps, metrics_of
 from disco.settings.config import Settings, specs, with_values
 from disco.settings.schema import AnimationConfig, Spec
-
-#: What a film's folder has of it.
-RECORD = "animation.json"
 
 #: What the camera does, by mode.
 CAMERA: dict[str, tuple[str, ...]] = {
@@ -36,9 +33,14 @@ CAMERA: dict[str, tuple[str, ...]] = {
     "3d": tuple(field.name for field in dataclasses.fields(Motion3D)),
 }
 #: Groups of settings that no frame can have for itself.
-NOT_BY_FRAME = ("animation", "output", "machine")
+NOT_BY_FRAME = ("animation", "output", "machine", "model")
+#: Settings that stand in no group, and say how many pictures a run has.
+COUNTS = ("n_batches", "batch_size")
 #: Settings that a film has for itself, so that they are no business of a single frame.
-OF_THE_FILM: dict[str, Any] = {"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0}
+OF_THE_FILM: dict[str, Any] = {
+    **{"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0},
+    "metrics": False,  # frames are measured as they are shown
+}
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def _original(settings: Settings) -> bool:
 def _check(settings: Settings) -> None:
     """Refuse what no film can be made of."""
     film = settings.animation
+    metrics_of(settings.output.metrics)  # of the film alone, so that the plan of a frame does not see it
     if settings.n_batches * settings.batch_size != 1:
         raise SettingsError(
             f"n_batches={settings.n_batches} batch_size={settings.batch_size} ask for several pictures, but a film is "
@@ -239,7 +242,9 @@ def _changes(settings: Settings, count: int) -> list[dict[str, Any]]:
     series = {}
     for name, given in film.by_frame.items():
         spec = specs().get(name.rpartition(".")[2])
-        if spec is None or spec.group in NOT_BY_FRAME or not (spec.timed or spec.type in (int, float)):
+        if spec is not None and (spec.group in NOT_BY_FRAME or spec.name in COUNTS):
+            raise SettingsError(f"by_frame names {name!r}, which all frames of a film share; set it for the whole film")
+        if spec is None or not (spec.timed or spec.type in (int, float)):
             raise SettingsError(
                 f"by_frame names {name!r}, but takes settings of a frame that are numbers, such as tv_scale"
             )

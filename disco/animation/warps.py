@@ -10,11 +10,11 @@ from PIL import Image
 from torch import Tensor
 
 from disco.animation.camera import Origin, fisheye, moved_2d, moved_3d, plane
-from disco.animation.colour import matched
+from disco.animation.inputs import depth_input
 from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import sample
+from disco.diffusion.colour import matched
 from disco.diffusion.images import to_tensor
-from disco.planning.inputs import InputPicture, read_input
 from disco.run.folder.pictures import to_image
 from disco.settings.config import Settings
 from disco.settings.schema import AnimationConfig
@@ -69,11 +69,6 @@ def camera_of(settings: Settings, height: int, width: int) -> Camera:
             else depth_of(source.open(), height, width, film.fov)
         )
     return Camera(film, depth, settings.compat == "disco57")
-
-
-def depth_input(film: AnimationConfig) -> InputPicture | None:
-    """The depth map that a film names, if any."""
-    return None if film.animation_mode != "3d" or film.depth == "plane" else read_input("depth", film.depth)
 
 
 def depth_of(picture: Image.Image, height: int, width: int, fov: float) -> Tensor:

@@ -20,8 +20,8 @@ from PIL import Image
 
 from disco import SettingsError, animate
 from disco.animation.api import resume_film
-from disco.animation.film import CameraLoop
 from disco.animation.frames import frames_of
+from disco.animation.loops import CameraLoop
 from disco.animation.warps import camera_of
 from disco.planning.plan import build_plan
 from disco.run.folder.pictures import to_image

@@ -20,8 +20,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from disco.animation.frames import RECORD
 from disco.errors import RenderError, SettingsError
+from disco.run.folder.reading import FILM_RECORD
 from disco.run.jobs import read_jobs
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 from disco.settings.paths import expanded
@@ -44,7 +44,7 @@ def run(words: list[str]) -> int:
     for word in words[1:]:
         if not ASSIGNMENT.fullmatch(word):
             raise SettingsError(f"resume does not know {word!r}: {USAGE}")
-    if os.path.exists(folder / RECORD):
+    if os.path.exists(folder / FILM_RECORD):
         return _film(folder, words[1:])
     sequence = read_jobs(folder)
     if sequence is not None and sequence.get("kind") in SEQUENCES:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
+#: Where the record of a run lies in its folder, and of a film.
+RUN_RECORD, FILM_RECORD = "run.json", "animation.json"
+
 #: The largest run.json that is read back, in bytes; a thousand schedules of a thousand entries stay below it.
 RECORD_LIMIT = 16 * 2**20
 
@@ -54,6 +57,12 @@ def read_record(path: str | Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
         raise SettingsError(f"{str(path)!r} holds no settings of disco; give one of its pictures or a run.json")
     return record | {"settings": regrouped(record["settings"])}
+
+
+def record_file(folder: Path) -> Path:
+    """Where a folder has its record: a film's, if it holds one, else a run's, which need not be there."""
+    film = folder / FILM_RECORD
+    return film if film.exists() else folder / RUN_RECORD
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

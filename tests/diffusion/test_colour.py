@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco.animation.colour import from_lab, matched, to_lab
+from disco.diffusion.colour import from_lab, matched, to_lab
 
 
 def noise(seed: int, low: float = -1, high: float = 1) -> torch.Tensor:

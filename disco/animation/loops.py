@@ -1,0 +1,118 @@
+"""How the frames of a film are made of one another: by a camera that moves, or along a video.
+
+With turbo_mode, frames between the rendered ones are blends of two sequences, both moved by the camera from frame to
+frame: `new`, which starts at the last rendered frame, and `old`, which is the `new` of the rendered frame before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from disco.animation.camera import Origin
+from disco.animation.following import Following
+from disco.animation.frames import Frame, with_start
+from disco.animation.measure import Carried
+from disco.animation.video import Video, pictures_of
+from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.planning.plan import Plan
+from disco.run.jobs import Job
+from disco.settings.config import Settings
+from disco.settings.schema import AnimationConfig
+
+#: The folder, in a film's, of optical flow between the pictures of the video that it follows.
+FLOWS = "flow"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the next frame is made of. shown: the last frame. new, old: the two sequences of turbo_mode."""
+
+    shown: Image.Image
+    new: Image.Image
+    old: Image.Image
+
+
+class Colours:
+    """Keeps the colours of start pictures, as color_coherence asks. first: the first frame, once there is one."""
+
+    def __init__(self, film: AnimationConfig) -> None:
+        self.how = film.color_coherence
+        self.first: Image.Image | None = None
+
+    def kept(self, picture: Image.Image, shown: Image.Image | None) -> Image.Image:
+        """A start picture with the colours that it is to have. shown: the frame before."""
+        if self.first is None:
+            self.first = shown
+        target = {"first": self.first, "previous": shown}.get(self.how)
+        return picture if target is None else with_colours_of(picture, target)
+
+
+class CameraLoop:
+    """A film on its way whose frames are moved by a camera."""
+
+    def __init__(self, film: AnimationConfig, camera: Camera) -> None:
+        self.film, self.camera, self.colours = film, camera, Colours(film)
+        self.origin: Origin | None = None
+
+    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
+        """The chain after a frame. render: makes the picture of a job."""
+        if frame.motion is None or chain is None:
+            picture = render(job_of(frame, None))
+            return Chain(picture, picture, picture)
+        film, number = self.film, frame.number
+        origin = self.origin = self.camera.origin(frame.motion, chain.new.height, chain.new.width)
+        new, old = self.camera.read(chain.new, origin), chain.old
+        if film.turbo_mode and number > film.turbo_preroll:
+            old = self.camera.read(old, origin)
+        if not frame.rendered:
+            share = (number % film.turbo_steps + 1) / film.turbo_steps
+            return Chain(blended(new, old, share), new, old)
+        picture = render(job_of(frame, self.colours.kept(new, chain.shown)))
+        shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
+        return Chain(shown, picture, new)
+
+    def carried(self, before: Image.Image) -> Carried | None:
+        """The frame before as the camera last moved it, and where it shows what is in view now."""
+        return None if self.origin is None else (self.camera.read(before, self.origin), (~self.origin.holes).double())
+
+
+class VideoLoop:
+    """A film on its way that follows a video."""
+
+    def __init__(self, film: AnimationConfig, following: Following) -> None:
+        self.film, self.following, self.colours = film, following, Colours(film)
+
+    def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
+        """The chain after a frame, whose new is the frame as it was rendered."""
+        self.following.advance()
+        before = None if chain is None else chain.new
+        start = self.colours.kept(self.following.start(before), before)
+        picture = shown = render(job_of(frame, start))
+        if before is not None and self.film.video_init_blend_mode == "linear":
+            shown = blended(before, picture, self.film.blend)
+        elif before is not None and self.film.video_init_blend_mode == "optical_flow":
+            shown = self.following.over(picture, before, self.film.blend)
+        return Chain(shown, picture, picture)
+
+    def carried(self, before: Image.Image) -> Carried | None:
+        """The frame before, moved along with the video, and how far that is to be believed; None where not known."""
+        return self.following.carried(before)
+
+
+def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -> CameraLoop | VideoLoop:
+    """What makes the frames of a film of one another."""
+    film = settings.animation
+    if video is None:
+        return CameraLoop(film, camera_of(settings, plan.height, plan.width))
+    pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
+    return VideoLoop(film, Following(film, pictures, folder / FLOWS))
+
+
+def job_of(frame: Frame, start: Image.Image | None) -> Job:
+    """The run of a frame."""
+    settings, pictures = with_start(frame.settings, start)
+    return Job(f"{frame.number:04}", settings, pictures)
