@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 #: Prompts, frames, steps, pictures apart, kills.
-SIZES = {"smoke": (1, 3, 4, 2, 1), "small": (2, 12, 50, 4, 4), "full": (5, 24, 50, 6, 10)}
+SIZES = {"smoke": (1, 3, 4, 2, 1), "small": (2, 12, 50, 4, 4), "full": (5, 24, 50, 4, 10)}
 #: The prompts, each with what is drawn of it: subject, colour, place, sky.
 PROMPTS = {
     "a white lighthouse by the sea at dusk": ("lighthouse", "white", "sea", "dusk"),
@@ -187,14 +187,17 @@ def killed(kills: int, folder: Path) -> dict[str, Any]:
 
 def figures(count: int, frames: int, steps: int, apart: int, folder: Path) -> dict[str, Any]:
     """Figures of so many prompts."""
-    prompts = list(PROMPTS)[:count]
-    alone = [flicker_apart(prompt, apart, steps, folder / f"apart_{at}") for at, prompt in enumerate(prompts)]
+    films: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    alone = []
+    for at, prompt in enumerate(list(PROMPTS)[:count]):
+        for kind in KINDS:
+            films[kind].append(film(prompt, kind, frames, steps, folder / f"{kind}_{at}"))
+        alone.append(flicker_apart(prompt, apart, steps, folder / f"apart_{at}"))
     found: dict[str, Any] = {"apart": with_interval(alone)}
-    for kind in KINDS:
-        films = [film(prompt, kind, frames, steps, folder / f"{kind}_{at}") for at, prompt in enumerate(prompts)]
-        found[kind] = {name: with_interval([each[name] for each in films]) for name in films[0]}
-        found[kind]["ratio"] = with_interval([own["flicker"] / other for own, other in zip(films, alone, strict=True)])
-        found[kind]["films"] = films
+    for kind, own in films.items():
+        found[kind] = {name: with_interval([each[name] for each in own]) for name in own[0]}
+        found[kind]["ratio"] = with_interval([each["flicker"] / other for each, other in zip(own, alone, strict=True)])
+        found[kind]["films"] = own
     return found
 
 

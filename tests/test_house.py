@@ -29,7 +29,8 @@ STRANGERS = {"samplers", "guidance"}
 LIGHT = (
     *("cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
-    *("animation.frames", "animation.keyframes", "animation.motion", "cli.commands.animate"),
+    *("animation.disk", "animation.frames", "animation.inputs", "animation.keyframes", "animation.motion"),
+    *("animation.places", "cli.commands.animate"),
     *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
     *("planning.tokens", "planning.wildcards", "settings.text_files"),
     *(

@@ -30,7 +30,8 @@ from disco.animation.frames import Frame, check_frames, frames_of, video_of
 from disco.animation.inputs import files_of
 from disco.animation.loops import CameraLoop, Chain, VideoLoop, loop_of
 from disco.animation.measure import Meter
-from disco.animation.sheet import SHEET, sheet_of
+from disco.animation.places import FILM, FRAMES, JOBS, SHEET
+from disco.animation.sheet import sheet_of
 from disco.animation.video import with_sound
 from disco.critics.films import of_film
 from disco.errors import SettingsError
@@ -49,8 +50,6 @@ from disco.version import version
 
 #: x264's quality of the film: the original's.
 QUALITY = 17
-
-FILM, FRAMES, JOBS = "animation.mp4", "frames", "jobs"
 
 
 @dataclass(frozen=True)

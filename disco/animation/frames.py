@@ -115,6 +115,23 @@ def check_frames(frames: tuple[Frame, ...]) -> Plan:
     return plans[-1] if plans else first
 
 
+def plan_of(settings: Settings) -> Plan:
+    """The plan of a run, or of a film's frames, of which `check_frames` gives one.
+
+    Raises `SettingsError` for what could not be rendered.
+    """
+    return check_frames(frames_of(settings)) if is_film(settings) else build_plan(settings)
+
+
+def steps_of(settings: Settings, plan: Plan) -> int:
+    """The steps of all pictures of a run, or of all frames of a film. plan: as `plan_of` gives it."""
+    if not is_film(settings):
+        return len(plan.seeds) * len(plan.steps)
+    frames = frames_of(settings)
+    later = sum(frame.rendered for frame in frames) - 1
+    return len(check_frames(frames[:1]).steps) + later * len(plan.steps)
+
+
 def with_start(settings: Settings, start: Image.Image | None) -> tuple[Settings, dict[str, bytes]]:
     """Settings with a start picture, and its file by the name that they have for it."""
     if start is None:

@@ -16,15 +16,13 @@ from disco.animation.camera import Origin
 from disco.animation.following import Following
 from disco.animation.frames import Frame, with_start
 from disco.animation.measure import Carried
+from disco.animation.places import FLOWS
 from disco.animation.video import Video, pictures_of
 from disco.animation.warps import Camera, blended, camera_of, with_colours_of
 from disco.planning.plan import Plan
 from disco.run.jobs import Job
 from disco.settings.config import Settings
 from disco.settings.schema import AnimationConfig
-
-#: The folder, in a film's, of optical flow between the pictures of the video that it follows.
-FLOWS = "flow"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from disco.animation.frames import Frame
+from disco.animation.places import FRAMES_FILE
 from disco.critics.films import drift, flicker
 from disco.critics.judge import assess
 from disco.diffusion.images import to_tensor
@@ -17,9 +18,6 @@ from disco.planning.prompts import Prompt, parse_image_prompt, stages_of
 from disco.run.folder.files import json_line
 from disco.settings.config import Settings
 from disco.settings.paths import writing
-
-#: What a film's folder has of its frames, a line each.
-FRAMES_FILE = "frames.jsonl"
 
 #: The frame before, moved along, and where that is seen, [H, W] from 0 to 1.
 Carried = tuple[Image.Image, Tensor]

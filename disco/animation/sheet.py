@@ -7,9 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-#: What a film's folder calls it.
-SHEET = "sheet.png"
-
 #: How many frames, as columns and rows: the largest that a film has enough frames for.
 SHAPES = ((3, 3), (3, 2), (2, 2), (2, 1), (1, 1))
 

@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from disco.animation.frames import check_frames, frames_of, is_film
+from disco.animation.disk import disk_use_of
+from disco.animation.frames import is_film, plan_of
 from disco.cli.checks import check_folder, check_machine
 from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
 from disco.planning.expansion import note_on_expansion
 from disco.planning.plan import build_plan
-from disco.resources.disk import check_disk, disk_use
+from disco.resources.disk import check_disk
 from disco.settings.config import (
     compose,
     hydra_at_hand,
@@ -117,8 +118,8 @@ def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bo
     """
     check_folder(_folder_in(config, "sweep" if multirun else "run"))
     settings = without_hydra(config)
-    plan = check_frames(frames_of(settings)) if is_film(settings) else build_plan(settings)
-    on_disk = check_disk([disk_use(plan)], _folder_in(config, "sweep" if multirun else "run"))
+    plan = plan_of(settings)
+    on_disk = check_disk([disk_use_of(settings)], _folder_in(config, "sweep" if multirun else "run"))
     elsewhere = not config.hydra.launcher._target_.endswith(".BasicLauncher")
     if not (line.dry or elsewhere):  # another machine may render it, and a dry run says what it would lack here
         check_machine(plan)
@@ -243,7 +244,7 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
     try:
         settings = to_settings(config)
         if sweeps:
-            for note in build_plan(settings).notes:
+            for note in plan_of(settings).notes:
                 if note not in said:  # of this run alone
                     say(note)
         folder = Path(hydra_config.runtime.output_dir)

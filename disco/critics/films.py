@@ -22,9 +22,6 @@ from torch import Tensor
 
 from disco.diffusion.colour import to_lab
 
-#: The metrics of films, in the order of their record.
-FILM_METRICS = ("flicker", "drift")
-
 
 def flicker(frame: Tensor, before: Tensor, seen: Tensor) -> float | None:
     """How much a frame differs from the frame before, as it was moved along.

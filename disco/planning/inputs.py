@@ -46,6 +46,12 @@ FETCHED: dict[str, str] = {}
 #: The settings that name one picture each.
 SINGLE = ("init_image", "mask")
 
+#: The settings that name a file each, by full name.
+NAMING = (
+    *(f"init.{name}" for name in SINGLE),
+    *("model.diffusion_model", "animation.depth", "animation.video_init_path"),
+)
+
 #: What the setting mask has for the transparency of the init image.
 ALPHA = "alpha"
 
@@ -263,7 +269,7 @@ def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> d
     """Settings by full name, the files among them called as `names` has them; they may be anything."""
     found = dict(values)
     prompts = values.get("image_prompts")
-    for name in (*(f"init.{single}" for single in SINGLE), "model.diffusion_model"):
+    for name in NAMING:
         given = values.get(name)
         if isinstance(given, str):
             found[name] = names.get((name.rpartition(".")[2], given), given)

@@ -148,4 +148,6 @@ FEWER = {
     "records": "steps and n_batches",
     "inputs": "keep_inputs",
     "trackers": "track",
+    "frames": "max_frames, width and height",
+    "flow": "video_init_flow_warp and metrics",
 }

@@ -20,6 +20,7 @@ from disco.settings.defaults import defaults, settings_table
 from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
     CHOICES,
+    FILM_METRICS,
     METRIC_NAMES,
     InitConfig,
     MachineConfig,
@@ -36,6 +37,7 @@ from disco.settings.schema import (
 
 __all__ = [
     "CHOICES",
+    "FILM_METRICS",
     "METRIC_NAMES",
     "InitConfig",
     "MachineConfig",

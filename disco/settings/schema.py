@@ -24,6 +24,8 @@ METRIC_NAMES = (
     *("detail", "saturation", "contrast", "clipping", "smoothness"),
     *("symmetry_horizontal", "symmetry_vertical", "motifs", "judge"),
 )
+#: What is measured of a film beside the means over its frames (`disco.critics.films`), unless metrics is false.
+FILM_METRICS = ("flicker", "drift")
 
 
 # What a timed setting may hold (number, switch, text, list, mapping) is for disco.settings.schedule to say, not for a

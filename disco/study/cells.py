@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from disco.animation.frames import is_film
+from disco.animation.inputs import files_of
 from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
 from disco.planning.expansion import with_expanded_prompts
-from disco.planning.inputs import Hashes, hashes_in, hashes_of, remember_fetched
-from disco.planning.plan import inputs_of
+from disco.planning.inputs import Hashes, hashes_in, remember_fetched
 from disco.run.folder.pictures import is_whole
-from disco.run.folder.reading import read_record
+from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import (
     Settings,
     by_path,
@@ -74,7 +75,7 @@ def is_finished(folder: Path, key: str) -> bool:
     be overwritten.
     """
     try:
-        record = read_record(folder / "run.json")
+        record = read_record(record_file(folder))
     except SettingsError:
         return False
     if record.get("status") != "finished":
@@ -94,8 +95,10 @@ def is_finished(folder: Path, key: str) -> bool:
         raise SettingsError(
             f"{str(folder)!r} was rendered with other weights of {name}; move it away, or name a new study"
         )
-    count = len(record.get("seeds", ()))
-    return count > 0 and all(is_whole(folder / f"image_{number}.png") for number in range(count))
+    film = is_film(settings)
+    count = int(record.get("frames", 0)) if film else len(record.get("seeds", ()))
+    places = [f"frames/{number:04}.png" if film else f"image_{number}.png" for number in range(count)]
+    return count > 0 and all(is_whole(folder / place) for place in places)
 
 
 def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
@@ -129,7 +132,7 @@ def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None)
     """
     settings = with_expanded_prompts(settings)
     tree = to_dict(settings)
-    inputs = unet_file_of(settings) | (hashes_of(inputs_of(settings)) if inputs is None else dict(inputs))
+    inputs = unet_file_of(settings) | (taken_in(settings) if inputs is None else dict(inputs))
     values = tuple(axis_value(tree, override) for override in own)
     return Job(key_of(settings, inputs), values, tuple(own), settings, inputs)
 
@@ -137,11 +140,16 @@ def job_of(settings: Settings, own: Sequence[str], inputs: Hashes | None = None)
 def check_inputs(job: Job) -> None:
     """Refuse a cell whose files are others by now than when it was declared; fetched ones are taken as they were."""
     remember_fetched(job.inputs)
-    for given, sha256 in (hashes_of(inputs_of(job.settings)) | unet_file_of(job.settings)).items():
+    for given, sha256 in (taken_in(job.settings) | unet_file_of(job.settings)).items():
         if job.inputs.get(given, sha256) != sha256:
             setting, path = given
             another = f"is another {kind_of_input(setting)} than when the study was declared"
             raise SettingsError(f"{setting}={path!r} {another}; give the command again")
+
+
+def taken_in(settings: Settings) -> dict[tuple[str, str], str]:
+    """The pictures that settings name, and what else a film takes in, known by their content."""
+    return hashes_in({"inputs": files_of(settings)})
 
 
 def unet_file_of(settings: Settings) -> dict[tuple[str, str], str]:
@@ -157,7 +165,7 @@ def unet_file_of(settings: Settings) -> dict[tuple[str, str], str]:
 
 
 def kind_of_input(setting: str) -> str:
-    return "file" if setting == "diffusion_model" else "picture"
+    return {"diffusion_model": "file", "video_init_path": "video"}.get(setting, "picture")
 
 
 def axis_value(tree: Mapping[str, Any], override: str) -> Any:

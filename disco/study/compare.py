@@ -17,6 +17,7 @@ from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.inputs import hashes_in, with_content
 from disco.run.folder.files import replace_file
+from disco.run.folder.reading import record_file
 from disco.settings.paths import expanded
 from disco.study.identity import identity, known_by
 from disco.study.labels import format_value, label
@@ -83,11 +84,12 @@ def read_run(path: str | Path) -> Cell:
         raise SettingsError(
             f"{str(path)!r}: there is no such file or folder; name a run's folder or one of its pictures"
         )
-    if not (path.parent / "run.json").exists():
+    record = record_file(path.parent)
+    if not record.exists():
         raise SettingsError(f"{str(path)!r} lies beside no run.json; name a run's folder or a picture in it")
     cell = read_study(path.parent).cells[0]
     own = tuple(picture for picture in cell.pictures if picture.path.name == path.name)
-    if not own and path.name != "run.json":
+    if not own and path.name != record.name:
         raise SettingsError(f"{str(path)!r} is none of its run's finished pictures; name image_0.png or another")
     return Cell(**{**vars(cell), "pictures": own or cell.pictures})
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from disco.animation.frames import is_film, plan_of
 from disco.errors import SettingsError
 from disco.planning.inputs import Hashes, hashes_of
-from disco.planning.plan import Plan, build_plan
+from disco.planning.plan import Plan
 from disco.settings.config import (
     Settings,
     by_path,
@@ -88,7 +89,7 @@ class Sweep:
             networks = (model.diffusion_model, model.use_secondary_model, model.secondary_model, device)
             starts = (init.init_image, init.init_loss, identity(init.init_scale))
             kinds.setdefault((networks, starts, job.settings.perceptors.clip_models), job)
-        return [build_plan(job.settings) for job in kinds.values()]
+        return [plan_of(job.settings) for job in kinds.values()]
 
 
 def sweeper_of(config: DictConfig) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     for own in itertools.product(*choices):
         cell = composed(own)
         plan = planned(cell)
-        jobs.append(job_of(cell, own, hashes_of(plan.inputs)))
+        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.inputs)))
         notes += plan.notes
     sweep = sweep_of(config, settings, jobs, notes)
     _check_apart(sweep.axes, choices, jobs)
@@ -183,7 +184,7 @@ def planned(settings: Settings) -> Plan:
     """The plan of a cell. Raises SettingsError for a cell that could not be rendered, or not again."""
     if settings.seed == "random":
         raise SettingsError("seed is random, but the cells of a study share their seeds; write seed=0,1,2")
-    return build_plan(settings)
+    return plan_of(settings)
 
 
 def name_of(config: DictConfig, settings: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from disco.errors import SettingsError
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
 from disco.study.locks import lock_of
 
 #: Seconds from one writing to the next, at least; and how much of the time may go into it.
@@ -48,7 +49,7 @@ def _write_again(folder: Path, done: threading.Event, every: float) -> None:
 def _standing(folder: Path) -> list[tuple[str, int]]:
     """What tells whether there is anything new: when each cell's record was written."""
     found = []
-    for record in folder.glob("*/run.json"):
+    for record in [*folder.glob(f"*/{RUN_RECORD}"), *folder.glob(f"*/{FILM_RECORD}")]:
         try:
             found.append((record.parent.name, record.stat().st_mtime_ns))
         except OSError:  # it is being cleared away

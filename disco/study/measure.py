@@ -15,7 +15,7 @@ from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.prompts import Prompt, parse_stages
 from disco.run.folder.files import write_record
-from disco.run.folder.reading import read_record
+from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import METRIC_NAMES
 from disco.study.identity import identity
 from disco.study.locks import WORK, held
@@ -40,8 +40,8 @@ def complete(folder: str | Path) -> Study:
 
 def _completed(cell: Cell, notes: list[str]) -> Cell:
     """The cell with all metrics, its run.json brought up to date."""
-    if cell.status in ("running", "missing", "damaged"):
-        return cell
+    if cell.is_film or cell.status in ("running", "missing", "damaged"):
+        return cell  # a film is measured while it is rendered, frame by frame
     pictures = tuple(_measured(picture, cell, notes) for picture in cell.pictures)
     if pictures == cell.pictures:
         return cell
@@ -62,7 +62,7 @@ def _write(cell: Cell, record: dict[str, Any]) -> None:
     study, key = cell.folder.parent, cell.folder.name
     with held(study, key) if (study / WORK).is_dir() else nullcontext(True) as free:
         try:
-            if free and read_record(cell.folder / "run.json") == cell.record:
+            if free and read_record(record_file(cell.folder)) == cell.record:
                 write_record(cell.folder, record)
         except SettingsError:  # it is gone, or another
             pass

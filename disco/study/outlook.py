@@ -11,10 +11,12 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from disco.animation.disk import disk_use_of
+from disco.animation.frames import plan_of, steps_of
 from disco.errors import SettingsError
-from disco.planning.plan import Plan, build_plan
-from disco.resources.disk import DiskUse, disk_use
-from disco.run.folder.reading import read_record
+from disco.planning.plan import Plan
+from disco.resources.disk import DiskUse
+from disco.run.folder.reading import read_record, record_file
 from disco.run.outlook import not_known
 from disco.run.step_time import seconds_of_step
 from disco.study.cells import Job, is_done
@@ -62,7 +64,7 @@ def disk_uses(sweep: Sweep, left: Sequence[Job] | None = None) -> list[DiskUse]:
     if left is None:
         left = [job for job in sweep.jobs if not is_done(sweep.folder, job)]
     known: dict[str, DiskUse] = {}
-    return [known.get(kind) or known.setdefault(kind, disk_use(build_plan(job.settings))) for job, kind in _kinds(left)]
+    return [known.get(kind) or known.setdefault(kind, disk_use_of(job.settings)) for job, kind in _kinds(left)]
 
 
 def _kinds(jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
@@ -70,7 +72,7 @@ def _kinds(jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
     for job in jobs:
         given = job.settings
         counts = given.n_batches, given.batch_size, given.image_prompts
-        yield job, repr((given.model, given.sampler, given.output, given.init, counts))
+        yield job, repr((given.model, given.sampler, given.output, given.init, given.animation, counts))
 
 
 def shape_of(plan: Plan) -> tuple[Any, ...]:
@@ -97,24 +99,32 @@ def _costs(sweep: Sweep, done: Sequence[Job], left: Sequence[Job], workers: int)
     """Lines on time and memory."""
     measured: dict[Any, list[float]] = {}
     for job in done:
-        seconds = read_record(sweep.folder / job.key / "run.json").get("seconds")
-        measured.setdefault(shape_of(build_plan(job.settings)), []).append(float(seconds or 0))
-    plans = [build_plan(job.settings) for job in left]
+        seconds = read_record(record_file(sweep.folder / job.key)).get("seconds")
+        measured.setdefault(_work_of(job)[1:], []).append(float(seconds or 0))
+    works = [_work_of(job) for job in left]
+    plans = [plan for plan, *_ in works]
     arranged = _arranged({layout_of(plan): plan for plan in plans})
-    new = [plan for plan in plans if shape_of(plan) not in measured]
-    steps = _spread({layout_of(plan): plan for plan in new})
+    known = [measured[shape, count] for _, shape, count in works if (shape, count) in measured]
+    new = [(plan, count) for plan, shape, count in works if (shape, count) not in measured]
+    steps = _spread({layout_of(plan): plan for plan, _ in new})
     tried = {layout: seconds_of_step(plan, *arranged[layout]) for layout, plan in steps.items()}
     usual = statistics.mean(each.seconds for each in tried.values()) if tried else 0.0
-    total = sum(statistics.median(measured[shape_of(plan)]) for plan in plans if shape_of(plan) in measured)
-    for plan in new:
+    total = sum(map(statistics.median, known))
+    for plan, count in new:
         step = tried[layout_of(plan)].seconds if layout_of(plan) in tried else usual
-        total += step * len(plan.steps) * len(plan.seeds)
+        total += step * count
     loading = sum(each.loading for each in tried.values())
     ways = " and ".join(sorted({each.way for each in tried.values()}))
     basis = f"{ways}, for want of measured ones like {len(new)} of them" if new else "as those that are done took"
     yield f"time: about {format_seconds(total / workers + loading)} on {in_number(workers, 'worker')}, {basis}"
     peak = max(found.peak for _, found in arranged.values() if found is not None)
     yield f"memory: at most {format_bytes(peak)} a worker, beside the program itself"
+
+
+def _work_of(job: Job) -> tuple[Plan, tuple[Any, ...], int]:
+    """The plan of a cell, the shape of its run or of its frames', and how many steps of a picture it takes in all."""
+    plan = plan_of(job.settings)
+    return plan, shape_of(plan), steps_of(job.settings, plan)
 
 
 def _arranged(plans: Mapping[Any, Plan]) -> dict[Any, tuple[Arrangement, Estimate | None]]:

@@ -1,9 +1,10 @@
-"""index.html: a study as one page that opens from disk and needs nothing beside it.
+"""index.html: a study as one page that opens from disk and, but for films, needs nothing beside it.
 
 The page is assets/page.html with the style, the scripts and the study's data put in. Pictures are inside too: small
 ones exactly, large ones as previews that lead to the file. Whatever comes from the study (prompts, errors, names of
 folders) is data in the page, never markup: it travels as JSON in which no tag can be spelled, the scripts show it as
-text alone, and the page forbids its browser every script but its own and every address but the pictures inside.
+text alone, and the page forbids its browser every script but its own and every address but the pictures inside. Films
+are not inside: they lie beside the page, which plays them from there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -27,7 +28,9 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from disco.animation.places import FILM, FRAMES_FILE
 from disco.run.folder.files import replace_file
+from disco.run.folder.reading import record_file
 from disco.study.identity import NOT_IN_KEY, identity
 from disco.study.labels import format_value, held_facts, label, replay_command, short_labels
 from disco.study.pictures import partials_of, read_picture
@@ -66,6 +69,7 @@ def page_html(data: Mapping[str, Any]) -> str:
     parts = {
         "title": html.escape(str(data["name"])),
         "style_hash": _hash(style),
+        "media": " media-src 'self' file:;" if any("film" in tile for tile in data["tiles"]) else "",
         "script_hash": _hash(script),
         "style": style,
         "data": text,
@@ -171,7 +175,7 @@ def _cell(cell: Cell, study: Study, common: Mapping[str, Any]) -> dict[str, Any]
         "error": cell.error,
         "settings": own,
         "replay": replay_command(cell.settings) if "prompt" in cell.settings else None,
-        "again": shlex.join(["disco", "replay", _beside(cell.folder / "run.json", study)]) if cell.record else None,
+        "again": shlex.join(["disco", "replay", _beside(record_file(cell.folder), study)]) if cell.record else None,
         "seconds": cell.seconds,
         "memory": cell.memory,
         "notes": [str(note) for note in notes] if isinstance(notes := cell.record.get("notes"), list) else [],
@@ -200,14 +204,28 @@ def _tile(tile: Tile, cell: int, study: Study, side: int, partial_side: int) -> 
     if picture is None:
         return found | {"problem": f"{tile.picture.path.name} cannot be read"}
     runs = {"seconds": tile.cell.seconds, "memory": tile.cell.memory}
-    return found | {
-        "size": picture.size,
-        "exact": _is_exact(picture),
-        "source": data_uri(picture, side),
-        "metrics": {name: value for name, value in (runs | tile.picture.metrics).items() if value is not None},
-        "partials": _partials(tile.picture, partial_side),
-        "curves": curves(tile.picture),
-    }
+    return (
+        found
+        | {
+            "size": picture.size,
+            "exact": _is_exact(picture),
+            "source": data_uri(picture, side),
+            "metrics": {name: value for name, value in (runs | tile.picture.metrics).items() if value is not None},
+            "partials": _partials(tile.picture, partial_side),
+            "curves": curves(tile.picture, tile.cell.is_film),
+        }
+        | _film(tile.cell, study)
+    )
+
+
+def _film(cell: Cell, study: Study) -> dict[str, Any]:
+    """Where a film lies beside the page, and the size of its frames; nothing of a run without one."""
+    path, size = cell.folder / FILM, cell.record.get("size")
+    if not (
+        cell.is_film and path.exists() and isinstance(size, list) and len(size) == 2 and all(map(_is_number, size))
+    ):
+        return {}
+    return {"film": _link(path, study), "frame_size": size}
 
 
 def _partials(picture: CellPicture, side: int) -> list[tuple[float, str]]:
@@ -242,12 +260,13 @@ def data_uri(picture: Image.Image, side: int) -> str:
 # Curves
 
 
-def curves(picture: CellPicture) -> dict[str, list[float | None]]:
+def curves(picture: CellPicture, film: bool = False) -> dict[str, list[float | None]]:
     """What steps.jsonl says of this picture, by name: the percent of the run, loss, its parts, size of the gradient.
 
-    Lists of one length, CURVE_POINTS at most; {} where there is nothing. Lines that cannot be read are passed over.
+    Of a film, what frames.jsonl says of its frames: the number of the frame, and each metric that is a number. Lists of
+    one length, CURVE_POINTS at most; {} where there is nothing. Lines that cannot be read are passed over.
     """
-    lines = list(_steps(picture))
+    lines = list(_lines(picture, FRAMES_FILE, _frame) if film else _lines(picture, "steps.jsonl", _step))
     if len(lines) > CURVE_POINTS:
         lines = [lines[round(place * (len(lines) - 1) / (CURVE_POINTS - 1))] for place in range(CURVE_POINTS)]
     names = list(dict.fromkeys(name for line in lines for name in line))
@@ -258,11 +277,14 @@ def curves(picture: CellPicture) -> dict[str, list[float | None]]:
     return dict(found)
 
 
-def _steps(picture: CellPicture) -> Iterable[dict[str, float | None]]:
+def _lines(
+    picture: CellPicture, file: str, read: Callable[[str, int], dict[str, float | None]]
+) -> Iterable[dict[str, float | None]]:
+    """The numbers in each line of a file beside the picture. read: those of a line for the picture of a number."""
     try:
-        with open(picture.path.parent / "steps.jsonl", encoding="utf-8", errors="replace") as lines:
+        with open(picture.path.parent / file, encoding="utf-8", errors="replace") as lines:
             for text in lines:
-                line = _step(text, picture.number)
+                line = read(text, picture.number)
                 if line:
                     yield line
     except OSError:  # a run need not have left any
@@ -278,6 +300,16 @@ def _step(text: str, number: int) -> dict[str, float | None]:
         total = [loss for loss in losses.values() if loss is not None]
         found = {"percent": _rounded(100 * line["share"]), "loss": _rounded(sum(total)) if total else None}
         return found | losses | {"gradient_rms": _rounded(line["gradient_rms"][place])}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return {}
+
+
+def _frame(text: str, number: int) -> dict[str, float | None]:
+    """One frame's numbers; {} where it has none."""
+    try:
+        line = json.loads(text)
+        found = {str(name): _rounded(value) for name, value in line["metrics"].items() if not isinstance(value, str)}
+        return {"frame": _rounded(line["frame"])} | found if found else {}
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return {}
 

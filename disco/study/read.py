@@ -16,7 +16,7 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.planning.inputs import hashes_in, pictures_in, with_content
-from disco.run.folder.reading import RECORD_LIMIT
+from disco.run.folder.reading import RECORD_LIMIT, record_file
 from disco.settings.config import specs
 from disco.settings.paths import expanded
 from disco.study.identity import NOT_IN_KEY, identity, known_by, present_name
@@ -166,7 +166,7 @@ def _inferred(folder: Path, notes: list[str]) -> Study:
 
 def _run_folders(folder: Path) -> tuple[list[Path], list[Path]]:
     """The run folders in and below a folder, and its own subfolders in and below which there is none."""
-    if (folder / "run.json").exists():
+    if record_file(folder).exists():
         return [folder], []
     runs: list[Path] = []
     others: list[Path] = []
@@ -178,7 +178,7 @@ def _run_folders(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / "run.json").exists():
+    if record_file(folder).exists():
         yield folder
     elif depth:
         for below in _subfolders(folder):

@@ -66,6 +66,11 @@ class Cell:
     memory: int | None
     record: dict[str, Any]
 
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a film: its picture is a sheet of frames, and its metrics are the film's."""
+        return self.settings.get("animation.animation_mode", "none") != "none"
+
 
 @dataclass(frozen=True)
 class Purpose:

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
+from disco.animation.frames import is_film
 from disco.errors import SettingsError
 from disco.planning.inputs import hashes_of
 from disco.planning.values import metrics_of
-from disco.run.folder.reading import read_record
+from disco.run.folder.reading import read_record, record_file
+from disco.settings.config import FILM_METRICS
 from disco.settings.names import name_in
 from disco.settings.overrides import is_sweep
 from disco.study.cells import Job, is_done, job_of
@@ -84,7 +86,8 @@ def goal_of(config: DictConfig) -> Goal:
     """The goal that hydra.sweeper names. Raises SettingsError for one that cannot be pursued."""
 
     given = sweeper_of(config)
-    names = (*metrics_of(sweeper_metrics(config)), SECONDS)
+    films = FILM_METRICS if config.animation.animation_mode != "none" else ()
+    names = (*metrics_of(sweeper_metrics(config)), *films, SECONDS)
     if given["objective"] not in names:
         raise SettingsError(f"hydra.sweeper.objective is {given['objective']!r}, but must be one of {', '.join(names)}")
     if given["direction"] not in ("maximize", "minimize"):
@@ -128,7 +131,7 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     for own in space.corners():
         cell = composed(own)
         plan = planned(cell)
-        jobs.append(job_of(cell, own, hashes_of(plan.inputs)))
+        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.inputs)))
         notes += plan.notes
     return sweep_of(config, space.names(), jobs, notes), space
 
@@ -254,7 +257,7 @@ def fail(study: optuna.Study, trial: optuna.Trial, reason: str) -> None:
 
 def score(folder: Path, objective: str) -> float | None:
     """A finished cell's objective, the mean over its pictures; None where a picture has none."""
-    record = read_record(folder / "run.json")
+    record = read_record(record_file(folder))
     if objective == SECONDS:
         return float(record[SECONDS])
     values = [picture.get(objective) for picture in record.get("metrics", ())]

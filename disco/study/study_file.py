@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from disco.errors import SettingsError
 from disco.planning.inputs import hashes_in
 from disco.run.folder.files import replace_file
-from disco.run.folder.reading import read_record
+from disco.run.folder.reading import read_record, record_file
 from disco.study.cells import Job, kind_of_input
 from disco.study.declare import Sweep
 from disco.study.identity import identity, present_name
@@ -63,7 +63,7 @@ def write_declaration(sweep: Sweep, command: Sequence[str]) -> None:
 def _other_picture(folder: Path, job: Job) -> str | None:
     """The first of a cell's pictures that was another when its folder was rendered, in words; None if none is known."""
     try:
-        rendered = hashes_in(read_record(folder / "run.json"))
+        rendered = hashes_in(read_record(record_file(folder)))
     except SettingsError:
         return None
     changed = [given for given, sha256 in job.inputs.items() if rendered.get(given, sha256) != sha256]

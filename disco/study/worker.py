@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disco.animation.frames import is_film
 from disco.errors import RenderError, SettingsError
-from disco.run.folder.files import write_record
-from disco.run.folder.reading import read_record
+from disco.run.folder.files import write_json
+from disco.run.folder.reading import read_record, record_file
 from disco.run.folder.run_folder import RunFolder
 from disco.run.interrupts import Stopped
 from disco.run.jobs import go_on_or_render
@@ -110,7 +111,12 @@ class Worker:
         def tell(note: str) -> None:
             print(f"disco: note: cell {job.key} ({job.words()}): {note}", file=sys.stderr)
 
-        go_on_or_render(folder, job.settings, quiet=self.workers > 1, on_note=tell)
+        if is_film(job.settings):
+            from disco.animation.film import render_film  # imports torch
+
+            render_film(job.settings, folder, quiet=self.workers > 1, on_note=tell)
+        else:
+            go_on_or_render(folder, job.settings, quiet=self.workers > 1, on_note=tell)
 
     def say(self, job: Job) -> None:
         what = f": {job.words()}" if job.overrides else ""
@@ -127,7 +133,7 @@ class Worker:
 def record_failure(job: Job, folder: Path, error: BaseException) -> None:
     """See to it that a cell's folder says that it failed; the engine has said so where it came that far."""
     try:
-        if not (folder / "run.json").exists():
+        if not record_file(folder).exists():
             out = RunFolder(folder)
             out.start({"version": version(), "settings": job.settings})
             out.finish("failed", error=one_line(error))
@@ -139,20 +145,21 @@ def record_failure(job: Job, folder: Path, error: BaseException) -> None:
 
 def mark_interrupted(study: Path) -> None:
     """Mark the runs of a study as interrupted that nobody is at work on any more, and nobody has ended."""
-    for record in study.glob("*/run.json"):
-        with held(study, record.parent.name) as free:
-            if free:
-                mark_dead(record.parent, "its worker ended before it was done", "interrupted")
+    for folder in sorted(study.iterdir()):
+        if record_file(folder).exists():
+            with held(study, folder.name) as free:
+                if free:
+                    mark_dead(folder, "its worker ended before it was done", "interrupted")
 
 
 def mark_dead(folder: Path, reason: str, status: str = "failed") -> None:
     """Mark a run that its process did not live to finish."""
     try:
-        record = read_record(folder / "run.json")
+        record = read_record(record_file(folder))
     except SettingsError:
         return  # it did not come so far
     if record.get("status") == "running":
-        write_record(folder, record | {"status": status, "error": reason})
+        write_json(record_file(folder), record | {"status": status, "error": reason})
 
 
 def one_line(error: BaseException) -> str:

@@ -30,6 +30,7 @@ from disco.study.identity import NOT_IN_KEY
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, page_html, write_page
 from disco.study.read import read_study
 from disco.study.results import Purpose, Study
+from support.films import draw_film
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,7 +61,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a study's page; at the end, nothing may have been complained of, or fetched but the page itself."""
+    """Open a study's page; at the end, nothing may have been complained of, or fetched but the page and its films."""
     pages, complaints, fetched = [], [], []
 
     def open_page(study: Study, width: int = 1400, height: int = 900, scheme: str = "light") -> Page:
@@ -84,7 +85,9 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
             complaints.append("a value that is none is shown")
         page.close()
     assert complaints == []
-    assert [url for url in fetched if not url.startswith("data:") and not url.endswith("/index.html")] == []
+    assert [
+        url for url in fetched if not url.startswith("data:") and not url.endswith(("/index.html", "/animation.mp4"))
+    ] == []
 
 
 @pytest.fixture(scope="module")
@@ -697,3 +700,22 @@ def test_a_study_that_was_rendered(opened, tmp_path):
     assert len(page.locator("#details .chart .stroke").get_attribute("d").split("L")) == 3
     picture = render_settings(load(from_arguments(line.words)), quiet=True).pictures[0].image
     assert np.array_equal(np.asarray(picture), np.asarray(Image.open(tmp_path / "1" / "image_0.png")))
+
+
+@needs_chromium
+def test_a_film_is_played_from_beside_the_page_and_measured_by_frame(opened, tmp_path):
+    for seed in (0, 1):
+        draw_film(tmp_path / str(seed), load(from_arguments(["a red star", "animation=2d", f"seed={seed}"])))
+    page = opened(read_study(tmp_path))
+    assert "2 films" in page.locator("#head").inner_text()
+    tile(page, "seed 1").click()
+    there = "if (v.readyState < 2) await new Promise((then) => v.addEventListener('loadeddata', then))"
+    assert (
+        page.evaluate(f"async () => {{ const v = document.querySelector('video'); {there}; return v.videoWidth }}")
+        == 32
+    )
+    assert "/1/animation.mp4" in page.evaluate("document.querySelector('video').currentSrc")
+    page.get_by_role("tab", name="Curves").click()
+    assert page.locator("#view h2").inner_text() == "flicker over the film"
+    assert page.locator("#view svg .name", has_text="frame").count() == 1
+    assert page.locator("#view svg path.stroke").count() == 2

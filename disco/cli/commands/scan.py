@@ -62,7 +62,7 @@ def run(words: list[str]) -> int:
     one = {"n_batches": 1, "batch_size": 1}  # a picture for each seed
     settings = without_hydra(compose([*typed, *line.searchpath], config_name=line.config_name))
     settings = with_values(settings, {**one, "seed": asked.seeds[0]})
-    build_plan(settings)
+    build_plan(settings)  # refuses films, too
     draft = draft_of(settings, asked.steps, asked.stop_at)
     own = from_python({**draft, **one})
     replaced = {name_in(override) for override in own}

@@ -16,7 +16,7 @@ function drawDetails() {
     tile.source ? film(tile) : null,
     h("p", { class: "actions" },
       tile.source ? h("button", { type: "button", onclick: () => pick(true) }, "Compare with …") : null,
-      tile.file ? h("a", { href: tile.file, target: "_blank", rel: "noopener" }, tile.exact ? "The file" : "The full picture") : null),
+      tile.file ? h("a", { href: tile.file, target: "_blank", rel: "noopener" }, tile.film ? "A sheet of frames" : tile.exact ? "The file" : "The full picture") : null),
     run.notes.length ? h("ul", { class: "notes" }, run.notes.map((note) => h("li", {}, note))) : null,
     run.replay || run.again ? h("section", { class: "replay" }, h("h3", {}, run.again ? "Render it again" : "Render it"),
       run.replay ? command(run.replay) : null,
@@ -27,8 +27,9 @@ function drawDetails() {
     run.files.length ? h("section", {}, h("h3", {}, "Files"), h("p", { class: "files" }, run.files.map(([name, link]) => [h("a", { href: link, target: "_blank", rel: "noopener" }, name), " "]))) : null);
 }
 
-/** The picture and, where there are partials, the slider through them. */
+/** The picture and, where there are partials, the slider through them; of a film, the film. */
 function film(tile) {
+  if (tile.film) return h("figure", { class: "film" }, playing(tile));
   const [width, height] = tile.size;
   const image = h("img", { class: tile.exact ? "pixelated" : "", alt: nameOf(tile), src: tile.source, style: { "aspect-ratio": `${width} / ${height}` } });
   const stops = [...tile.partials, [100, tile.source]];
@@ -45,6 +46,14 @@ function film(tile) {
   slider.value = stops.length - 1;
   figure.append(h("figcaption", {}, slider, told));
   return figure;
+}
+
+/** The film, which lies beside the page. */
+function playing(tile) {
+  const [width, height] = tile.frame_size;
+  const small = width * height <= 128 * 128; // its pixels are shown as they are
+  return h("video", { src: tile.film, class: small ? "pixelated" : "", controls: true, loop: true, muted: true, playsinline: true, preload: "auto", "aria-label": nameOf(tile),
+    style: { "aspect-ratio": `${width} / ${height}` } });
 }
 
 function metricsOf(tile) {
@@ -68,10 +77,10 @@ function lossesOf(tile) {
     state.curve = name;
     const width = Math.max(240, ($("details").clientWidth || 400) - 42);
     put(holder, chart([{ colour: colourOf(null), points: curvePoints(tile, name) }],
-      { width, height: 170, xLabel: "percent of the run", text: `${name} over the run of ${nameOf(tile)}` }));
+      { width, height: 170, xLabel: alongName([tile]), text: `${name} over the ${wholeName([tile])} of ${nameOf(tile)}` }));
   };
   show(names.includes(state.curve) ? state.curve : names[0]);
-  return h("section", { class: "losses" }, h("h3", {}, "Over the run"), chooser("curve", names.map((name) => [name, name]), state.curve, show), holder);
+  return h("section", { class: "losses" }, h("h3", {}, `Over the ${wholeName([tile])}`), chooser("curve", names.map((name) => [name, name]), state.curve, show), holder);
 }
 
 function settingsOf(tile) {

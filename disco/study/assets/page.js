@@ -15,7 +15,7 @@ function drawHead() {
     h("h1", {}, data.name),
     data.description ? h("p", { class: "lead" }, data.description) : null,
     h("p", { class: "facts" },
-      h("span", {}, plural(pictures, "picture")),
+      h("span", {}, plural(pictures, tiles.some((tile) => tile.film) ? "film" : "picture")),
       h("span", {}, axes.map(({ texts, label }) => (PLURALS.has(label) ? plural(texts.length, label) : `${texts.length} ${label}`)).join(" × ")),
       odd.map(([status, count]) => h("span", { class: `status ${status}` }, `${count} ${status}`)),
       seconds ? h("span", {}, `${duration} of rendering`) : null,
@@ -294,6 +294,7 @@ function keepUp() {
 
 drawHead();
 listen();
+if (!curveNames(tiles).includes(state.curve)) state.curve = curveNames(tiles)[0] ?? state.curve; // films have no losses
 Object.assign(state, history.state); // as it was before the page was loaded again
 draw();
 if (data.refresh) keepUp();

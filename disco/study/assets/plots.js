@@ -97,11 +97,16 @@ function drawHeat(view) {
 
 // Curves of the losses
 
-const curveNames = (among) => [...new Set(among.flatMap((tile) => Object.keys(tile.curves)))].filter((name) => name !== "percent");
+const curveNames = (among) => [...new Set(among.flatMap((tile) => Object.keys(tile.curves)))].filter((name) => name !== "percent" && name !== "frame");
+
+/** What curves go along: the percent of a run, or the frames of a film. */
+const alongOf = (tile) => ("frame" in tile.curves ? "frame" : "percent");
+const alongName = (among) => (among.every((tile) => alongOf(tile) === "frame") ? "frame" : "percent of the run");
+const wholeName = (among) => (among.every((tile) => alongOf(tile) === "frame") ? "film" : "run");
 
 /** A tile's curve as points, those without a value left out. */
 const curvePoints = (tile, name) =>
-  (tile.curves[name] ?? []).map((y, i) => ({ x: tile.curves.percent[i], y, low: null })).filter((point) => point.y !== null);
+  (tile.curves[name] ?? []).map((y, i) => ({ x: tile.curves[alongOf(tile)][i], y, low: null })).filter((point) => point.y !== null);
 
 function drawCurves(view) {
   const among = shownTiles().filter((tile) => curvePoints(tile, state.curve).length);
@@ -123,10 +128,10 @@ function drawCurves(view) {
     }
   }
   put(view, h("section", { class: "figure" },
-    h("h2", {}, `${state.curve} over the run`),
+    h("h2", {}, `${state.curve} over the ${wholeName(among)}`),
     series === null ? null : h("p", { class: "by" }, axisLabel(series)),
     series === null ? null : legend(placesOf(series, among).map((place) => [axes[series].short[place], colourOf(series, place)])),
-    chart(lines, { width: roomFor(view), height: Math.min(460, Math.max(260, view.clientHeight - 180)), xLabel: "percent of the run", text: `${state.curve} of ${plural(among.length, "run")} over the percent of the run` }),
+    chart(lines, { width: roomFor(view), height: Math.min(460, Math.max(260, view.clientHeight - 180)), xLabel: alongName(among), text: `${state.curve} of ${plural(among.length, wholeName(among))}, by ${alongName(among)}` }),
     h("p", { class: "note" }, "A thin line is a picture; click it for its settings. Thick ones are means.")));
 }
 

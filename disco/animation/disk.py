@@ -1,0 +1,26 @@
+"""How much room on the disk a film takes: every frame is a run; the frames and the film come on top."""
+
+from __future__ import annotations
+
+from disco.animation.frames import check_frames, frames_of, is_film
+from disco.planning.plan import build_plan
+from disco.resources.disk import FILM_LEAST, FILM_MOST, PACKED_LEAST, PACKED_MOST, DiskUse, disk_use
+from disco.settings.config import Settings
+
+
+def disk_use_of(settings: Settings) -> DiskUse:
+    """What a run or a film writes into its folder. Raises `SettingsError` for what could not be rendered."""
+    if not is_film(settings):
+        return disk_use(build_plan(settings))
+    frames = frames_of(settings)
+    plan = check_frames(frames)
+    one, rendered = disk_use(plan), sum(frame.rendered for frame in frames)
+    raw = 3 * plan.width * plan.height
+    shown = len(frames) * (3 if settings.animation.vr_mode else 1)
+    flows = 2 * len(frames) * 8 * plan.width * plan.height if settings.animation.animation_mode == "video" else 0
+    parts = {name: rendered * size for name, size in one.parts.items()}
+    parts["frames"] = round(shown * raw * PACKED_MOST)
+    parts["films"] = round(len(frames) * raw * FILM_MOST)
+    parts |= {"flow": flows} if flows else {}
+    least = rendered * one.least + round(shown * raw * PACKED_LEAST + len(frames) * raw * FILM_LEAST)
+    return DiskUse(parts, one.passing, least)
