@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from disco.study.declare import Sweep
 
 
-def run_line(arguments: list[str]) -> int:
-    """Render what a line asks for; the exit code. Raises `SettingsError` for what could not be rendered."""
+def run_line(arguments: list[str], *, check: Callable[[Settings], object] = lambda settings: None) -> int:
+    """Render what a line asks for; the exit code. Raises `SettingsError` for what could not be rendered.
+
+    check: what a verb asks of the settings of a single run.
+    """
     check_working_directory()
     line = read_line(arguments)
     if line.words[:1] == ["replay"]:
@@ -67,7 +70,8 @@ def run_line(arguments: list[str]) -> int:
             say(note)
     if multirun and (line.dry or makes_study(config)):
         return render_study(config, overrides, line, ["disco", *arguments])
-    notes = check(config, plain, line, multirun)
+    check(without_hydra(config))
+    notes = planned(config, plain, line, multirun)
     for note in notes:
         say(note)
     if line.dry:
@@ -111,7 +115,7 @@ def _replay(line: Line) -> list[str]:
 # All runs, planned before the first
 
 
-def check(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bool) -> list[str]:
+def planned(config: DictConfig, overrides: Sequence[str], line: Line, multirun: bool) -> list[str]:
     """Plan a run, or what the runs of somebody else's sweeper have in common; the notes to be said.
 
     config: composed of the overrides, Hydra's part included. Raises `SettingsError` for what could not be rendered.

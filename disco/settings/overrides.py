@@ -113,12 +113,18 @@ def from_arguments(
     return _with_one_prompt(overrides + _translated(legacy, overrides, clip_models))
 
 
+#: The prompts of a film.
+BY_FRAME = "animation.animation_prompts"
+
+
 def _with_one_prompt(overrides: list[str]) -> list[str]:
-    """The overrides, and one that clears what a chosen file says by the other of the names prompt and prompts."""
+    """The overrides, and those that clear what a chosen file says by other names than the one of prompt and prompts."""
     given = {override.partition("=")[0].lstrip("+") for override in overrides}
     said = given & {"prompt", "prompts"}
     if len(said) == 1 and given & set(CHOICES):
         overrides.append("prompts=null" if "prompt" in said else "prompt=null")
+        if BY_FRAME not in given:
+            overrides.append(f"{BY_FRAME}=null")
     return overrides
 
 

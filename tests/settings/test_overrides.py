@@ -398,3 +398,13 @@ def test_keyframes_keep_their_commas(typed, values):
     parsed = OverridesParser.create().parse_override(override)
     found = list(parsed.sweep_iterator()) if parsed.is_sweep_override() else [parsed.get_value_element_as_str()]
     assert [str(getattr(value, "text", value)).strip("'\"") for value in found] == list(map(str, values))
+
+
+@pytest.mark.parametrize("words", [["a red star", "preset=film"], ["study=films", "a red star", "a boat"]])
+def test_a_prompt_that_is_typed_clears_the_prompts_by_frame_of_a_chosen_file(words) -> None:
+    assert "animation.animation_prompts=null" in from_arguments(words)
+    both = from_arguments([*words, "animation_prompts={0: a boat}"])
+    assert [override for override in both if "animation_prompts" in override] == [
+        "animation.animation_prompts={0: a boat}"
+    ]
+    assert not any("animation_prompts" in override for override in from_arguments(["a red star", "animation=2d"]))

@@ -11,15 +11,21 @@ frames that come out differently are rendered anew.
 
 from __future__ import annotations
 
+from disco.animation.frames import is_film
 from disco.errors import SettingsError
+from disco.settings.config import Settings
 
 USAGE = 'disco animate "a prompt" animation=2d [max_frames=24] [name=value ...]'
 
 
 def run(words: list[str]) -> int:
     """Render the film and print where it is. Raises SettingsError for a line that makes none."""
-    if not any(word.startswith(("animation=", "animation_mode=", "animation.animation_mode=")) for word in words):
-        raise SettingsError(f"animate needs animation=2d, 3d or video: {USAGE}")
     from disco.cli.render import run_line
 
-    return run_line(words)
+    return run_line(words, check=check_film)
+
+
+def check_film(settings: Settings) -> None:
+    """Refuse settings that make a picture: no word says animation=, and no preset does."""
+    if not is_film(settings):
+        raise SettingsError(f"animate needs animation=2d, 3d or video, or a preset of a film: {USAGE}")

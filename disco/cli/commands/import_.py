@@ -3,7 +3,8 @@
 FILE is a settings file of Disco Diffusion 3 to 5.7 or its forks, progrockdiffusion, DiscoArt, Visions of Chaos,
 majesty and others, or a picture that holds its settings. What became of every key is printed, and a preset written
 into your folder of settings ($DISCO_CONFIG, or ~/.config/disco): disco preset=NAME renders it, preset=PATH too. A file
-of several runs, or of ranges, becomes a study. Settings that are typed take the place of the file's; --render renders.
+of several runs, or of ranges, becomes a study; one of a film a preset for disco animate preset=NAME. Settings that are
+typed take the place of the file's (animation=2d, 3d, video or none: a film, or its first frame); --render renders.
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from disco.animation.frames import frames_of
 from disco.errors import SettingsError
 from disco.planning.draw import may_have_parts
-from disco.planning.expansion import texts_in
+from disco.planning.expansion import texts_in, with_expanded_prompts
 from disco.planning.inputs import is_address
-from disco.planning.plan import inputs_of, size_of
+from disco.planning.plan import inputs_of, size_of, with_seed
 from disco.planning.prompts import parse_image_prompt, stages_of
 from disco.planning.steps import steps_of
 from disco.settings.config import Settings, from_dict, load, specs, to_dict, with_values
 from disco.settings.convert import jsonable
-from disco.settings.importing.imports import Imported, import_settings
+from disco.settings.importing.imports import Imported, import_settings, is_film
 from disco.settings.importing.report import report
-from disco.settings.importing.translation import CHANGED, REFUSED
-from disco.settings.importing.writing import write
+from disco.settings.importing.translation import CHANGED, MODES, REFUSED
+from disco.settings.importing.writing import Written, write
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 
+#: Frames of a film that are looked at before it is written: what does not work mostly fails in the first.
+FEW = 8
 USAGE = "disco import FILE [name=value ...] [--render]"
 
 
@@ -50,19 +54,45 @@ def run(words: list[str]) -> int:
     for word in typed:
         if not ASSIGNMENT.fullmatch(word):
             raise SettingsError(f"import takes one file, and {word!r} is no setting name=value: {USAGE}")
-    imported = checked(with_typed(as_they_stand(import_settings(path, unet_sizes())), typed_values(typed)))
+    said, typed = with_mode(typed)
+    imported = checked(with_typed(as_they_stand(import_settings(path, unet_sizes(), said)), typed_values(typed)))
     written = write(imported)
     print(report(imported))
-    command = f"disco {written.kind}={shlex.quote(written.name)}"
-    print(f"{written.kind} {written.name}: {written.path}\nrender it: {command}")
+    lines = lines_of(imported, written)
+    for line, file in zip(lines, [written.path] if written.kind == "study" else written.presets, strict=True):
+        print(f"{written.kind} {file.stem}: {file}\nrender it: {shlex.join(['disco', *line])}")
     if not render:
         return 0
     for entry in imported.entries:
         if entry.verdict == REFUSED:
+            command = shlex.join(["disco", *lines[0]])
             raise SettingsError(f"{entry.said}; give it on the line, or render what could be read: {command}")
     from disco.cli.main import main
 
-    return main([f"{written.kind}={written.name}"])
+    return max([main(line) for line in lines])
+
+
+def with_mode(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """What the words say of animation_mode, as the file would, since other keys hang on it; and the other words."""
+    said: dict[str, Any] = {}
+    rest = []
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in ("animation", "animation_mode", "animation.animation_mode"):
+            said["animation_mode"] = "None" if value.lower() == "none" else value
+            if value.lower() not in ("none", *MODES):
+                raise SettingsError(f"animation is {value!r}, but must be one of none, 2d, 3d, video")
+        else:
+            rest.append(word)
+    return said, rest
+
+
+def lines_of(imported: Imported, written: Written) -> list[list[str]]:
+    """The words that render what was written: a picture, a study, or films, each on its own."""
+    if written.kind == "study":
+        return [[f"study={written.name}"]]
+    found = zip(imported.runs, written.presets, strict=True)
+    return [[*(["animate"] if is_film(run) else []), f"preset={file.stem}"] for run, file in found]
 
 
 def unet_sizes() -> dict[str, int]:
@@ -108,18 +138,22 @@ def with_typed(imported: Imported, typed: dict[str, Any]) -> Imported:
 
 
 def _alike(names: Sequence[str] | dict[str, Any]) -> set[str]:
-    return {*names, *(("prompt", "prompts") if {"prompt", "prompts"} & set(names) else ())}
+    return {*names, *(("prompt", "prompts", "animation_prompts") if {"prompt", "prompts"} & set(names) else ())}
 
 
 def _over(run: dict[str, Any], typed: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in run.items() if name not in _alike(typed)}
+    if "by_frame" in kept:  # a number for all frames takes the place of keyframes too
+        kept["by_frame"] = {name: value for name, value in kept["by_frame"].items() if name not in typed}
     return kept | {name: jsonable(value) for name, value in typed.items()}
 
 
 def as_they_stand(imported: Imported) -> Imported:
     """The same; braces and underscores, which stood for themselves in other programs, go on doing so."""
-    given = [settings.get(name) for settings in (*imported.runs, imported.axes) for name in ("prompt", "prompts")]
-    if not any(may_have_parts(text) for text in texts_in(given)):
+    names = ("prompt", "prompts", "animation_prompts")
+    given = [settings.get(name) for settings in (*imported.runs, imported.axes) for name in names]
+    written_for_us = any("wildcards" in run for run in imported.runs)
+    if written_for_us or not any(may_have_parts(text) for text in texts_in(given)):
         return imported
     note = "prompts hold braces or double underscores, which are taken as they stand: wildcards=null"
     runs = tuple(run | {"wildcards": None} for run in imported.runs)
@@ -147,6 +181,12 @@ def checked(imported: Imported) -> Imported:
 def obstacle(settings: Settings) -> str | None:
     """What keeps settings from being rendered, as far as that can be told without torch, tokenizers and the network."""
     try:
+        film = settings.animation
+        if film.animation_mode != "none":
+            few = dataclasses.replace(film, max_frames=min(film.max_frames, FEW))
+            settings = frames_of(dataclasses.replace(settings, animation=few))[0].settings
+        else:
+            settings = with_expanded_prompts(with_seed(settings))
         size_of(settings, [])
         pictures = tuple(parse_image_prompt(text) for text in settings.image_prompts)
         steps_of(settings, stages_of(settings, pictures, [])[0], [])

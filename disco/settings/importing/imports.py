@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from disco.errors import SettingsError
 from disco.settings.convert import from_dict, regrouped, to_dict
+from disco.settings.importing.keys.animation import finish_film
 from disco.settings.importing.programs import PROGROCK, Program, digits, flattened, program_of
 from disco.settings.importing.reading import Document, read
-from disco.settings.importing.translation import CHANGED, MAPPED, REFUSED, Entry, Translation, translate
+from disco.settings.importing.translation import CHANGED, MAPPED, REFUSED, Entry, Translation, mode_of, translate
 from disco.settings.importing.values import Refused, is_nothing, number, short, whole
 from disco.settings.schema import groups, specs
 
@@ -42,13 +44,22 @@ class Imported:
 
     @property
     def is_study(self) -> bool:
-        return len(self.runs) > 1 or bool(self.axes)
+        """Whether it is several pictures to be compared; several films are several runs."""
+        return (len(self.runs) > 1 or bool(self.axes)) and not any(map(is_film, self.runs))
 
 
-def import_settings(path: str | Path, unets: Mapping[str, int]) -> Imported:
+def is_film(run: Mapping[str, Any]) -> bool:
+    """Whether the settings of a run, by bare name, ask for a film."""
+    return run.get("animation_mode", "none") != "none"
+
+
+def import_settings(
+    path: str | Path, unets: Mapping[str, int], typed: Mapping[str, Any] = MappingProxyType({})
+) -> Imported:
     """Read a settings file, or a PNG with settings in it, and translate it.
 
-    unets: the catalog's diffusion models, with the size that each was trained on.
+    unets: the catalog's diffusion models, with the size that each was trained on. typed: keys of the file's program,
+    to be taken as if the file had them, in place of its own.
 
     Raises SettingsError, one line with file, line and reason, for what cannot be read or is of another kind.
     """
@@ -57,6 +68,7 @@ def import_settings(path: str | Path, unets: Mapping[str, int]) -> Imported:
     if isinstance(tree, dict) and (own := _own_settings(document)) is not None:
         return own
     shared, listed = flattened(tree) if isinstance(tree, dict) else ({}, tree)
+    shared |= typed
     if not all(isinstance(each, dict) for each in listed):
         raise SettingsError(f"{document.path}: a list of values; a settings file holds names and their values")
     pairs = [flattened(each) for each in listed]
@@ -66,7 +78,9 @@ def import_settings(path: str | Path, unets: Mapping[str, int]) -> Imported:
     variants, axes, notes = _variants(program, document, shared, [flat for flat, _ in pairs], unets)
     if len(variants) > MOST_RUNS:
         raise SettingsError(f"{document.path}: {len(variants)} runs, more than {MOST_RUNS}; give fewer in a file")
-    done = [_translated(program, document, given, number_, unets) for number_, given in enumerate(variants)]
+    done = [
+        _translated(program, document, {**given, **typed}, number_, unets) for number_, given in enumerate(variants)
+    ]
     entries: dict[str, Entry] = {}
     for each in done:
         for key, entry in each.entries.items():
@@ -82,7 +96,7 @@ def import_settings(path: str | Path, unets: Mapping[str, int]) -> Imported:
         axes = {"prompts": batches} | axes
     runs = [each.settings for each in done]
     notes += dict.fromkeys(note for each in done for note in each.notes)
-    if len(runs) > 1 or axes:
+    if (len(runs) > 1 or axes) and not any(map(is_film, runs)):
         notes += _with_seeds(runs)
     own_keys = done[0].own
     assumed = tuple(key for key in program.assumed if key not in own_keys)
@@ -110,9 +124,11 @@ def _translated(
         own=frozenset(given),
         place=lambda key: document.place(key, run),
         unets=unets,
+        wildcard_folder=document.wildcard_folder,
     )
     translate(translation, program.table)
     program.finish(translation)
+    finish_film(translation)
     return translation
 
 
@@ -133,11 +149,12 @@ def _variants(
     """The runs of a file by their keys, the axes that they vary along, and what to say of them."""
     if listed:
         return [shared | run for run in listed[: MOST_RUNS + 1]], {}, []
+    film = mode_of(shared) != "none"  # of which several are no study
     ranges = shared.get("settings")
     if program is PROGROCK and isinstance(ranges, list):
         rest = {key: value for key, value in shared.items() if key != "settings"}
         parts = _interpolated(ranges, document)
-        if len(parts) == 1 and len(parts[0][0]) == 1:
+        if len(parts) == 1 and len(parts[0][0]) == 1 and not film:
             (key,) = parts[0][0]
             axes = _axes(program, document, rest, {key: [each[key] for each in parts[0]]}, unets)
             if axes is not None:
@@ -148,7 +165,7 @@ def _variants(
         return _modified(shared, document), {}, []
     multipliers = shared.get("multipliers")
     if isinstance(multipliers, dict) and multipliers:
-        axes = _axes(program, document, shared, multipliers, unets)
+        axes = None if film else _axes(program, document, shared, multipliers, unets)
         if axes is not None:
             return [shared], axes, []
         return _multiplied(shared, multipliers, document), {}, []

@@ -9,8 +9,6 @@ from typing import Any
 
 from disco.settings.importing.values import NUMBER, Refused, check_unicode, is_nothing, number, short, unquoted
 
-#: What progrockdiffusion fills in at random: a line of a file, one of several choices.
-PLACEHOLDER = re.compile(r"(?<!\w)_[A-Za-z]\w{0,40}?_(?!\w)|<[^<>|]{0,200}\|[^<>]{0,400}>")
 FRAME = re.compile(r"\s*(\d{1,9})\s*")
 MOST_TEXTS = 200
 
@@ -52,27 +50,40 @@ def of_frames(value: Any) -> Prompts:
     return Prompts(found, notes)
 
 
+def by_frame(value: Any) -> Prompts:
+    """The texts of every frame that has its own, by its number. Raises `Refused`."""
+    value = unquoted(value)
+    found: dict[str, list[str]] = {}
+    notes: tuple[str, ...] = ()
+    for frame, texts in frames_of(value) if isinstance(value, dict) else []:
+        one = of_frames(texts)
+        notes += one.notes
+        if one.texts:
+            found[str(frame)] = one.texts
+    return Prompts(found, tuple(dict.fromkeys(notes)))
+
+
 def of_batches(value: Any, steps: int, skipped: int, left_out: int) -> list[Prompts]:
     """Those of progrockdiffusion, one for every picture of a batch that has its own.
 
     steps, skipped, left_out: of the run, all of its steps, and those left out at its start and end, for prompts that
-    change at a step. Raises `Refused`, for what it would fill in at random too.
+    change at a step. Raises `Refused`.
     """
     value = unquoted(value)
     if not isinstance(value, dict):
-        return [Prompts(*_checked(_texts(value)))]
+        return [Prompts(*_texts(value))]
     return [_of_steps(texts, steps, skipped, left_out) for _, texts in frames_of(value)]
 
 
 def _of_steps(value: Any, steps: int, skipped: int, left_out: int) -> Prompts:
     if not isinstance(value, dict):
-        return Prompts(*_checked(_texts(value)))
+        return Prompts(*_texts(value))
     stages: dict[str, list[str]] = {}
     notes: tuple[str, ...] = ()
     length = max(steps - skipped - left_out, 1)
     for step, texts in frames_of(value):
         share = min(max((step - skipped) / length, 0), 1)
-        found, said = _checked(_texts(texts))
+        found, said = _texts(texts)
         notes += said
         if share >= 1:
             notes += (f"step {step} is beyond the run's end",)
@@ -87,15 +98,6 @@ def _of_steps(value: Any, steps: int, skipped: int, left_out: int) -> Prompts:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.6g}%"
-
-
-def _checked(found: tuple[list[str], tuple[str, ...]]) -> tuple[list[str], tuple[str, ...]]:
-    """Refuse what is filled in at random; say where a weight is an expression."""
-    texts, notes = found
-    for each in texts:
-        if placeholder := PLACEHOLDER.search(each):
-            raise Refused(f"it holds {placeholder[0]}, which is filled in at random there; write one choice out")
-    return texts, notes
 
 
 def of_discoart(value: Any, steps: int, skipped: int) -> Prompts:

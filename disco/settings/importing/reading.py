@@ -49,6 +49,14 @@ class Document:
         lines = self.lines.get(name)
         return f"{self.path}, line {lines[min(run, len(lines) - 1)]}" if lines else self.path
 
+    def wildcard_folder(self, name: str) -> str | None:
+        """The folder beside the file, or its folder settings, that has the list of a wildcard, if any."""
+        beside = expanded(self.path).absolute().parent
+        found = (
+            each for each in (beside, beside / "settings", beside / "wildcards") if (each / f"{name}.txt").is_file()
+        )
+        return next(map(str, found), None)
+
 
 def read(path: str | Path) -> Document:
     """Read a settings file of one of the programs, or a PNG with settings in it.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 
+from disco.settings.importing.keyframes import is_keyed, keys_of, written
 from disco.settings.importing.schedules import schedule
 from disco.settings.importing.values import Refused, is_nothing, items, number, short, switch, text, whole
 from disco.settings.schema import Spec, specs
@@ -23,6 +24,11 @@ OWN = "bookkeeping of the program"
 UNKNOWN = "unknown"
 REFUSED = "not readable"
 VERDICTS = (REFUSED, CHANGED, LOST, UNKNOWN, MAPPED, IDLE, OWN)
+
+#: animation_mode as the programs write it, in small letters, and as disco has it.
+MODES = {"2d": "2d", "3d": "3d", "video input": "video", "video": "video"}
+#: Groups whose settings no frame of a film has for itself.
+OF_ALL_FRAMES = ("", "animation", "output", "machine")
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,16 @@ class Translation:
 
     given: its keys and values, the program's own defaults among them. own: the keys that the file itself has. place:
     where a key stands, for people. unets: the catalog's diffusion models, with the size that each was trained on.
-    settings: those of disco by bare name, as far as they are known. clips: the CLIP models that switches turn on.
-    notes: what the file does not say and people should know.
+    wildcard_folder: the folder beside the file that has the list of a name, if any. settings: those of disco by bare
+    name, as far as they are known. clips: the CLIP models that switches turn on. notes: what the file does not say and
+    people should know.
     """
 
     given: Mapping[str, Any]
     own: frozenset[str]
     place: Callable[[str], str]
     unets: Mapping[str, int]
+    wildcard_folder: Callable[[str], str | None] = lambda name: None
     settings: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     clips: dict[str, str] = field(default_factory=dict)
@@ -76,9 +84,19 @@ class Translation:
     def take(self, key: str, value: Any, name: str, why: str = "", given: Any = None) -> None:
         """Lay down a setting, its value made what the setting takes. given: what the file has, if not the value.
 
-        Raises `Refused`.
+        In a film, keyframes are values by its frames. Raises `Refused`.
         """
-        found, notes = fitted(specs()[name], value, self.given.get("cut_easing_fn"))
+        spec = specs()[name]
+        if self.mode != "none" and is_keyed(value) and spec.group not in OF_ALL_FRAMES:
+            keys, _ = keys_of(value)
+            given = value if given is None else given
+            value = next(iter(keys.values()))
+            if len(keys) > 1:
+                for each in keys.values():
+                    fitted(spec, each)
+                self.settings["by_frame"] = {**self.settings.get("by_frame", {}), name: written(keys)}
+                why = "; ".join(filter(None, [why, "by frame"]))
+        found, notes = fitted(spec, value, self.given.get("cut_easing_fn"))
         said = "; ".join(filter(None, [why, *notes]))
         self.put(
             key,
@@ -96,7 +114,17 @@ class Translation:
     @property
     def steps(self) -> int:
         """The steps of the run, as disco will take them: 1 to 1000, whatever the file says."""
-        return int(min(max(self.number("steps", 250), 1), 1000))
+        name = "video_init_steps" if self.replaced("steps") else "steps"
+        return int(min(max(self.number(name, 250), 1), 1000))
+
+    @property
+    def mode(self) -> str:
+        """What kind of film the file is of: 2d, 3d or video; none for a still."""
+        return mode_of(self.given)
+
+    def replaced(self, key: str) -> bool:
+        """Whether a film that follows a video has a value of its own for a key, under the name of video_init_."""
+        return self.mode == "video" and not is_nothing(self.given.get(f"video_init_{key}"))
 
     def on(self, key: str) -> bool:
         """Whether a switch is on."""
@@ -104,6 +132,11 @@ class Translation:
             return switch(self.given.get(key))
         except Refused:
             return not is_nothing(self.given.get(key))
+
+
+def mode_of(given: Mapping[str, Any]) -> str:
+    """What kind of film the keys of a file are of: 2d, 3d or video; none for a still."""
+    return MODES.get(str(given.get("animation_mode")).strip().lower(), "none")
 
 
 Rule = Callable[[Translation, str, Any], None]

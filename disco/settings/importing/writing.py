@@ -23,7 +23,10 @@ from disco.settings.schema import specs
 
 @dataclass(frozen=True)
 class Written:
-    """The files of an import. kind: preset or study; name: what it is chosen by; path: of the file that is chosen."""
+    """The files of an import. kind: preset or study; name: what it is chosen by; path: of the file that is chosen.
+
+    presets: of every run, in their order; of several films, the first is the one that is chosen.
+    """
 
     kind: str
     name: str
@@ -56,8 +59,9 @@ def write(imported: Imported) -> Written:
     for path, text in files.items():
         _put(path, text)
     kind = kinds[-1]
+    chosen = name if kind == "study" else names[0]
     presets = tuple(path for path in files if path.parent.name == "preset")
-    return Written(kind, name, folder / kind / f"{name}.yaml", presets)
+    return Written(kind, chosen, folder / kind / f"{chosen}.yaml", presets)
 
 
 def name_for(path: str) -> str:
@@ -77,7 +81,12 @@ def preset_text(settings: Mapping[str, Any], base: str, comments: Iterable[str])
     """A preset: settings by bare name, in their groups, over those of another preset."""
     lines = ["# @package _global_", *(f"# {line}" for line in comments)]
     tree = grouped(settings)
-    defaults = [] if base == "default" else [base, "_self_"]
+    mode = settings.get("animation_mode", "none")
+    defaults: list[Any] = [] if base == "default" else [base]
+    if mode != "none":  # as a choice, which animation=none on the line takes back
+        defaults.append({"override /animation": mode})
+        del tree["animation"]["animation_mode"]
+    defaults += ["_self_"] if defaults else []
     return "\n".join([*lines, _yaml(({"defaults": defaults} if defaults else {}) | tree)])
 
 

@@ -11,9 +11,12 @@ import yaml
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from disco.animation.frames import frames_of
 from disco.cli.commands.import_ import typed_values
 from disco.cli.main import main
 from disco.errors import SettingsError
+from disco.settings.compose import load
+from disco.settings.overrides import from_arguments
 
 SAMPLES = Path(__file__).parents[2] / "settings" / "importing" / "samples"
 SMALL = [
@@ -136,3 +139,60 @@ def test_braces_of_other_programs_stay_braces(capsys, folder, tmp_path):
         preset = yaml.safe_load((folder / "preset" / f"{name}.yaml").read_text())
         assert ("wildcards" in preset) == (name != "plain") == ("taken as they stand" in said)
         assert preset.get("wildcards") is None
+
+
+FILM = [str(SAMPLES / "film.json"), *SMALL, "max_frames=3", "turbo_mode=false", "vr_mode=false", "init_loss=perceptors"]
+
+
+def test_a_film_is_told_with_the_command_that_renders_it(capsys, folder):
+    assert main(["import", *FILM]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "render it: disco animate preset=film"
+    frames = frames_of(load(from_arguments(["preset=film"])))
+    assert [frame.settings.prompts for frame in frames] == [("a red star:2", "night:-0.5")] * 3
+    assert frames[0].motion is None and frames[2].motion.translation_z == pytest.approx(10 - 8 * 2 / 24)
+    # A prompt that is typed takes the place of all of the file's; and its first frame is a picture.
+    frames = frames_of(load(from_arguments(["a blue boat", "preset=film"])))
+    assert {(frame.settings.prompt, frame.settings.prompts) for frame in frames} == {("a blue boat", None)}
+    assert load(from_arguments(["preset=film", "animation=none"])).animation.animation_mode == "none"
+    assert main(["animate", "preset=film", "animation=none"]) == 2
+    assert "animate needs animation=2d, 3d or video, or a preset of a film" in capsys.readouterr().err
+
+
+def test_the_line_may_say_whether_it_is_a_film(capsys, folder):
+    assert main(["import", *FILM, "animation=2d"]) == 0
+    tree = yaml.safe_load((folder / "preset" / "film.yaml").read_text())
+    assert {"override /animation": "2d"} in tree["defaults"] and "animation_mode" not in tree["animation"]
+    assert tree["animation"]["angle"] == "0:(0), 10:(-4)" and "translation_z" not in tree["animation"]
+    assert tree["animation"]["by_frame"] == {"eta": "0:(0.4), 20:(0.8)"} and tree["sampler"]["eta"] == 0.4
+    assert main(["import", *FILM, "animation=none"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "render it: disco preset=film-2"
+    assert main(["import", *FILM, "animation=4d"]) == 2
+    assert "animation is '4d', but must be one of none, 2d, 3d, video" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_film_is_rendered_as_a_film(capsys, tmp_path):
+    assert main(["import", *FILM, "animation=2d", "steps=4", "--render"]) == 0
+    film = Path(capsys.readouterr().out.splitlines()[-1])
+    assert film.name == "animation.mp4" and len(list((film.parent / "frames").iterdir())) == 3
+    assert json.loads((film.parent / "animation.json").read_text())["status"] == "finished"
+
+
+def test_what_is_drawn_at_random_there_is_drawn_here(capsys, tmp_path, folder):
+    shutil.copy(SAMPLES / "drawn.json", tmp_path)
+    assert main(["import", "drawn.json", *SMALL]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "copy its settings/artist.txt into ./wildcards" in said
+    assert "not to be rendered as it is: the wildcard artist is looked for in 'wildcards'" in said
+    (tmp_path / "settings").mkdir(exist_ok=True)
+    (tmp_path / "settings" / "artist.txt").write_text("Klee\n")
+    assert main(["import", "drawn.json", *SMALL, "init_image=null", "mask=null"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"_artist_ -> __artist__, a line of artist.txt: in {tmp_path / 'settings'}" in said
+    assert "not to be rendered" not in said
+    preset = yaml.safe_load((folder / "preset" / "drawn-2.yaml").read_text())
+    assert preset["prompts"] == ["a {red|blue} star by __artist__, \\{oil\\} {#} thick"]
+    assert preset["wildcards"] == [str(tmp_path / "settings"), "wildcards"]
+    study = yaml.safe_load((folder / "study" / "drawn-2.yaml").read_text())
+    assert study["hydra"]["sweeper"]["params"]["prompts"][1] == ["{2$$ $$snow|rain|fog}:2"]

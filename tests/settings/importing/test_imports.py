@@ -103,6 +103,14 @@ def test_prompts_of_several_pictures_are_a_study(tmp_path):
     assert found.axes == {"prompts": [["a"], ["b", "c"]]} and found.runs[0]["seed"] == 0 and found.is_study
 
 
+def test_a_mask_of_where_to_draw(tmp_path):
+    run = imported(tmp_path, ALL["drawn"]).runs[0]
+    assert (run["init_image"], run["mask"], run["mask_view"]) == ("sketch.png", "masks/mask.png", "whole")
+    assert run["paste"] is True
+    found = imported(tmp_path, ALL["drawn"].replace('"sketch.png"', "null"))
+    assert "mask" not in found.runs[0] and fates(found)["render_mask"].endswith("picture changes")
+
+
 def test_discoart(tmp_path):
     found = imported(tmp_path, ALL["discoart"])
     (run,) = found.runs

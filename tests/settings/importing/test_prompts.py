@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco.planning.prompts import parse_stages
-from disco.settings.importing.prompts import of_batches, of_discoart, of_frames, of_scenes, of_stripes, pull_of
+from disco.settings.importing.prompts import (
+    by_frame,
+    of_batches,
+    of_discoart,
+    of_frames,
+    of_scenes,
+    of_stripes,
+    pull_of,
+)
 from disco.settings.importing.values import Refused
 
 
@@ -43,10 +51,10 @@ def test_pictures_of_a_batch_have_prompts_of_their_own():
     assert [found.texts for found in of_batches({"0": ["a"], "1": ["b"]}, 10, 0, 0)] == [["a"], ["b"]]
 
 
-@pytest.mark.parametrize("text", ["by _artist_, oil", "a <red|blue> star", "<^^2|a|b|c>"])
-def test_what_is_filled_in_at_random_is_refused(text):
-    with pytest.raises(Refused, match="at random"):
-        of_batches({"0": [text]}, 10, 0, 0)
+def test_prompts_by_frame():
+    found = by_frame({"10": ["b"], "0": ["a", "c:2"], "20": [], "30": {"0": ["d"], "26": ["e"]}})
+    assert found.texts == {"0": ["a", "c:2"], "10": ["b"], "30": ["d"]} and "26" in found.notes[0]
+    assert by_frame("{0: ['a'], 5: ['b']}").texts == {"0": ["a"], "5": ["b"]} and by_frame(["a"]).texts == {}
 
 
 def test_an_expression_for_a_weight_stays_text_and_is_told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from disco.settings.importing import networks
+from disco.settings.importing.keys.animation import ANIMATION, of_video, skip_steps_of_video
 from disco.settings.importing.keys.models import (
     checkpointing,
     clip_list,
@@ -14,7 +15,6 @@ from disco.settings.importing.keys.models import (
     unet,
 )
 from disco.settings.importing.keys.rules import (
-    animation,
     batches,
     cutn,
     frames,
@@ -38,7 +38,6 @@ from disco.settings.importing.keys.rules import (
 )
 from disco.settings.importing.translation import (
     Table,
-    idle,
     lost,
     own,
     renamed,
@@ -47,21 +46,6 @@ from disco.settings.importing.translation import (
 )
 
 CUTS: Table = table_of(same, "cut_overview cut_innercut cut_ic_pow cut_icgray_p")
-
-ANIMATION: Table = {
-    "animation_mode": animation,
-    **table_of(
-        idle("of animations"),
-        "key_frames max_frames interp_spline angle zoom translation_x translation_y translation_z",
-        "rotation_3d_x rotation_3d_y rotation_3d_z midas_depth_model midas_weight near_plane far_plane fov",
-        "padding_mode padding_ratio frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll",
-        "vr_mode vr_eye_angle vr_ipd video_init_path extract_nth_frame video_init_seed_continuity",
-        "video_init_steps video_init_clip_guidance_scale video_init_tv_scale video_init_range_scale",
-        "video_init_sat_scale video_init_cutn_batches video_init_skip_steps video_init_frames_scale",
-        "video_init_frames_skip_steps video_init_flow_warp video_init_flow_blend video_init_check_consistency",
-        "video_init_blend_mode force_flow_generation flow_blend blend blend_ramp init_frame last_frame fps",
-    ),
-}
 
 BOOKKEEPING: Table = table_of(
     own,
@@ -79,8 +63,8 @@ COMMON: Table = {
     "prompt": listed,
     "seed": seed,
     "set_seed": seed,
-    "steps": unless_empty(steps),
-    "skip_steps": unless_empty(skip_steps),
+    "steps": of_video("steps", unless_empty(steps)),
+    "skip_steps": skip_steps_of_video(of_video("skip_steps", unless_empty(skip_steps))),
     "n_batches": unless_empty(batches),
     "batch_size": unless_empty(batches),
     "width_height": unless_empty(size),
@@ -98,7 +82,7 @@ COMMON: Table = {
     "transformation_steps": shares,
     "intermediate_saves": saves,
     "cutn": unless_empty(cutn),
-    "cutn_batches": unless_empty(looks),
+    "cutn_batches": of_video("cutn_batches", unless_empty(looks)),
     "clip_guidance_scale": unless_empty(guidance_scale),
     "range_scale": range_without_effect,
     **CUTS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from disco.settings.importing import prompts
+from disco.settings.importing.keys.animation import of_films
 from disco.settings.importing.keys.common import COMMON
 from disco.settings.importing.keys.models import merged_clips
-from disco.settings.importing.keys.rules import put_prompts, range_without_effect, saves
+from disco.settings.importing.keys.rules import frames, put_prompts, range_without_effect, saves
 from disco.settings.importing.translation import (
     CHANGED,
     IDLE,
@@ -55,14 +56,15 @@ def finish(translation: Translation) -> None:
     settings.setdefault("range_scale", 0)
     settings.setdefault("init_loss", "lpips")
     init_scale_of_frames(translation)
-    if settings.get("n_batches", 1) != 1:
+    if settings.get("n_batches", 1) != 1 and translation.mode == "none":
         translation.notes.append("further pictures of a batch go on with one random stream there; here each has a seed")
     given = translation.given
-    moved = is_nothing(given.get("animation_mode")) and (
-        given.get("max_frames") not in (None, 1, 1000, 10000, "1000", "10000") or given.get("turbo_mode") is True
-    )
-    if moved:
-        translation.notes.append("it may be an animation's; its first frame is what is taken")
+    moved = given.get("max_frames") not in (None, 1, 1000, 10000, "1000", "10000") or given.get("turbo_mode") is True
+    if moved and "animation_mode" not in given:
+        translation.notes.append(
+            "it may be of an animation, which such files do not say; its first frame is taken. animation=2d, 3d or "
+            "video on the line imports the film"
+        )
 
 
 def sat_buffer(translation: Translation, key: str, value: Any) -> None:
@@ -71,6 +73,20 @@ def sat_buffer(translation: Translation, key: str, value: Any) -> None:
         translation.say(key, IDLE, "off")
     else:
         translation.say(key, LOST, f"{short(value)}: saturation counts from that far inside the range, squared there")
+
+
+def render_mask(translation: Translation, key: str, value: Any) -> None:
+    """A mask whose white is drawn: there the gradient alone is masked, and black has the init image in the end."""
+    if is_nothing(value):
+        translation.say(key, IDLE, "no mask")
+    elif translation.mode != "none" or is_nothing(translation.given.get("init_image")):
+        why = "masks belong to single pictures" if translation.mode != "none" else "there is no init image under it"
+        translation.say(key, LOST, f"{short(value)}: {why}")
+    else:
+        why = "white is drawn there too; here black stays at every step, not in the end alone"
+        path = text(value).replace("\\", "/")
+        translation.put(key, f"{short(value)} -> mask={path} paste=true: {why}", mask=path, paste=True)
+        translation.settings["mask_view"] = "whole"
 
 
 def common(translation: Translation, key: str, value: Any) -> None:
@@ -94,14 +110,15 @@ DISCO: Table = {
     "soft_limiter_knee": idle("of soft_limiter_on"),
     "copy_palette": lost("the palette of another picture"),
     "copy_palette_image": idle("of copy_palette"),
+    "noise_injector": of_films("3d", rule=lost("noise laid into frames that have few edges")),
     **table_of(
-        idle("of animations in 3D"),
-        "noise_injector noise_injector_threshold noise_injector_px_size noise_injector_sigma noise_injector_spice",
-        "noise_injector_mask_feather",
+        idle("of noise_injector"),
+        "noise_injector_threshold noise_injector_px_size noise_injector_sigma noise_injector_spice",
+        "noise_injector_mask_feather noise_injector_mix",
     ),
     # DiscoStream
     **table_of(
-        lost("enlargement by tiles; upscale the finished picture instead"),
+        lost("enlargement by tiles; disco enlarge PICTURE does that to the finished picture"),
         "go_big go_big_init",
     ),
     **table_of(
@@ -116,7 +133,9 @@ DISCO: Table = {
         "gaussian_noise_greyscale",
     ),
     **table_of(lost("random words in the prompt"), "generate_nsp_at_runtime runtime_prompts"),
-    **table_of(lost("a mask of where to draw"), "render_mask init_masked inpaint_image inpaint_mask"),
+    "render_mask": render_mask,
+    "init_masked": lost("a second picture to start from, under the mask"),
+    **table_of(lost("inpainting of a branch; disco has init_image=PICTURE mask=MASK"), "inpaint_image inpaint_mask"),
     # pristine
     **table_of(
         lost("of pristine's own guidance"),
@@ -147,7 +166,7 @@ def lines(translation: Translation, key: str, value: Any) -> None:
     elif not joined:
         translation.say(key, CHANGED, "it holds no text; give the prompt when you render")
     else:
-        put_prompts(translation, key, prompts.of_frames(joined if joined.startswith("{") else f"{{{joined}}}"))
+        frames(translation, key, joined if joined.startswith("{") else f"{{{joined}}}")
 
 
 def phrase(translation: Translation, key: str, value: Any) -> None:

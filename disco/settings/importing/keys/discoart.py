@@ -158,6 +158,5 @@ DISCOART: Table = {
     "visualize_cuts": idle("a picture of the cuts"),
     "diffusion_model_config": lost("flags of a model of your own; see docs/models.md for disco models import"),
     "diffusion_model": COMMON["diffusion_model"],
-    **table_of(lost("a mask of where to draw"), "inpaint_image inpaint_mask"),
     **table_of(own, "name_docarray skip_event stop_event text_clip_on_cpu image_output clip_sequential_evaluation"),
 }

@@ -110,8 +110,10 @@ def sampler(translation: Translation, key: str, value: Any) -> None:
     named = text(value).lower()
     if named in ("ddim", "plms", "ddpm"):
         translation.put(key, diffusion_sampling_mode=named)
+    elif key == "sampling_mode" and translation.mode == "3d":
+        translation.take(key, named, key)
     elif key == "sampling_mode":
-        translation.say(key, IDLE, "how an animation's frames are warped")
+        translation.say(key, IDLE, "how frames of animations in 3D are moved")
     else:
         raise Refused(f"it is {short(value)}, but must be ddim or plms")
 

@@ -157,8 +157,9 @@ MAJESTY: Table = {
         "init_magnitude init_rotate latent_tv_loss lerp mag_mul mask_rotate mid_point multiply_image_size_by ns_cutn",
         "opt_mag_mul opt_temperature padargs scale_div step_enhance steps_pow tv_scale_2 unified_cutouts",
         "use_cond_fn use_original_as_clip_in latent_diffusion_guidance_scale model_list latent_prompts",
-        "latent_negatives init_mask latent_diffusion_model",
+        "latent_negatives latent_diffusion_model",
     ),
+    "init_mask": lost("a mask; disco has init_image=PICTURE mask=MASK, white is drawn anew"),
     **table_of(
         idle("of what is left out"),
         "experimental_aesthetic_embeddings_score experimental_aesthetic_embeddings_weight mask_scale upscale_model",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from disco.settings.importing import prompts
 from disco.settings.importing.keys.common import COMMON
 from disco.settings.importing.keys.disco import DISCO
 from disco.settings.importing.keys.models import merged_clips
+from disco.settings.importing.keys.rules import frames
+from disco.settings.importing.placeholders import drawn as drawn_text
+from disco.settings.importing.placeholders import has_placeholders
 from disco.settings.importing.schedules import schedule
 from disco.settings.importing.translation import (
     CHANGED,
@@ -58,6 +62,9 @@ CLAMPS = ((35, 0.001), (75, 0.0125), (150, 0.02), (225, 0.035), (300, 0.05), (50
 
 def prompted(translation: Translation, key: str, value: Any) -> None:
     """text_prompts: by picture of the batch, and within by step."""
+    if translation.mode != "none":
+        frames(translation, key, value)
+        return
     total = translation.steps
     skipped = _skipped(translation, total)
     found = prompts.of_batches(value, total, skipped, int(translation.number("stop_early", 0)))
@@ -69,6 +76,47 @@ def prompted(translation: Translation, key: str, value: Any) -> None:
         notes.append(f"{len(found)} pictures of a batch have prompts of their own: a study of them")
         translation.batches = [each.texts for each in found if each.texts]
     translation.put(key, "; ".join(notes), prompts=found[0].texts)
+
+
+def finish_prompts(translation: Translation) -> None:
+    """Have drawn here what is drawn at random there, wherever a prompt of the file has such a part."""
+    settings, names = translation.settings, list[str]()
+    given = [settings.get("prompts"), settings.get("animation_prompts"), translation.batches]
+    texts = [text for text in _texts_in(given) if has_placeholders(text)]
+    if not texts:
+        return
+    for name in ("prompts", "animation_prompts"):
+        if name in settings:
+            settings[name] = _drawn(settings[name], names)
+    translation.batches = _drawn(translation.batches, names)
+    folders, said = [], ["drawn by the seed here: <a|b> -> {a|b}" if any("<" in each for each in texts) else ""]
+    for name in dict.fromkeys(names):
+        folder = translation.wildcard_folder(name)
+        if folder is None:
+            where = f"copy its settings/{name}.txt into ./wildcards, or name its folder with wildcards="
+        else:
+            folders.append(folder)
+            where = f"in {folder}"
+        said.append(f"_{name}_ -> __{name}__, a line of {name}.txt: {where}")
+    translation.put("text_prompts", "; ".join(filter(None, said)))
+    settings["wildcards"] = [*dict.fromkeys(folders), "wildcards"] if folders else "wildcards"
+
+
+def _texts_in(given: Any) -> Iterator[str]:
+    if isinstance(given, str):
+        yield given
+    elif given:
+        for each in given.values() if isinstance(given, dict) else given:
+            yield from _texts_in(each)
+
+
+def _drawn(given: Any, names: list[str]) -> Any:
+    """Prompts of whatever form, every text of them in disco's syntax."""
+    if isinstance(given, str):
+        return drawn_text(given, names)
+    if isinstance(given, dict):
+        return {key: _drawn(each, names) for key, each in given.items()}
+    return [_drawn(each, names) for each in given]
 
 
 def _skipped(translation: Translation, total: int) -> int:
@@ -237,6 +285,7 @@ def init_or_noise(translation: Translation) -> None:
 
 def finish(translation: Translation) -> None:
     merged_clips(translation)
+    finish_prompts(translation)
     translation.settings["range_scale"] = 0
     translation.settings.setdefault("init_loss", "lpips")
     init_or_noise(translation)

@@ -9,7 +9,6 @@ from disco.settings.importing import networks, prompts
 from disco.settings.importing.translation import (
     CHANGED,
     IDLE,
-    LOST,
     MAPPED,
     Rule,
     Translation,
@@ -23,8 +22,13 @@ MOST_SEED = 2**63 - 1
 
 
 def frames(translation: Translation, key: str, value: Any) -> None:
-    """text_prompts of Disco Diffusion: the first frame's."""
-    put_prompts(translation, key, prompts.of_frames(value))
+    """text_prompts of Disco Diffusion: those of all frames for a film, the first frame's for a still."""
+    by_frame = prompts.by_frame(value) if translation.mode != "none" else prompts.Prompts({})
+    if len(by_frame.texts) > 1:
+        first = next(iter(by_frame.texts.values()))
+        translation.put(key, "; ".join(by_frame.notes), prompts=first, animation_prompts=by_frame.texts)
+    else:
+        put_prompts(translation, key, prompts.of_frames(value))
 
 
 def put_prompts(translation: Translation, key: str, found: prompts.Prompts) -> None:
@@ -51,7 +55,8 @@ def image_prompts(translation: Translation, key: str, value: Any) -> None:
         found = prompts.frames_of(value)
         others, value = max(len(found) - 1, 0), found[0][1] if found else []
     paths = [text(item) for item in items(value)]
-    why = "the first frame's pictures are taken" if others else ""
+    still = translation.mode == "none"
+    why = f"the first frame's pictures {'are taken' if still else 'hold for all frames'}" if others else ""
     translation.put(key, why, image_prompts=[path for path in paths if path])
 
 
@@ -120,7 +125,9 @@ def left_out(translation: Translation, key: str, value: Any) -> None:
 def batches(translation: Translation, key: str, value: Any) -> None:
     """n_batches and batch_size: a count, also as a switch."""
     found = whole(value)
-    if found < 1:
+    if translation.mode != "none":
+        translation.say(key, IDLE, "a film is one a run")
+    elif found < 1:
         translation.put(key, f"{short(value)} -> {key}=1: the least there is", **{key: 1})
     else:
         translation.take(key, found, key)
@@ -252,17 +259,6 @@ def name(translation: Translation, key: str, value: Any) -> None:
         translation.say(key, IDLE, "no value")
     else:
         translation.put(key, f"{short(given)} -> batch_name={found}" if found != given else "", batch_name=found)
-
-
-def animation(translation: Translation, key: str, value: Any) -> None:
-    if is_nothing(value):
-        translation.say(key, IDLE, "no animation")
-    else:
-        translation.say(key, LOST, f"{short(value)}: an animation; the settings of its first frame are taken")
-
-
-def animates(translation: Translation) -> bool:
-    return not is_nothing(translation.given.get("animation_mode", None))
 
 
 def unless_empty(rule: Rule) -> Rule:
