@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 #: The rooms from the ground up. A room imports earlier ones only.
 ROOMS = (
-    *("version", "errors", "units", "step", "arrangement", "settings", "losses", "diffusion", "samplers", "world"),
+    *("version", "errors", "units", "graphemes", "letters", "step", "arrangement", "settings", "losses", "diffusion"),
+    *("samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
     *("study", "cli", "training"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,17 @@ def steps_of(settings: Settings, plan: Plan) -> int:
     frames = frames_of(settings)
     later = sum(frame.rendered for frame in frames) - 1
     return len(check_frames(frames[:1]).steps) + later * len(plan.steps)
+
+
+def prompts_of(frames: Sequence[Frame]) -> list[tuple[int, str]]:
+    """The prompts with the frame from which they hold."""
+    found: list[tuple[int, str]] = []
+    for frame in frames:
+        settings = frame.settings
+        texts = settings.prompt if settings.prompt is not None else " | ".join(map(str, settings.prompts or ()))
+        if not found or found[-1][1] != texts:
+            found.append((frame.number, str(texts)))
+    return found
 
 
 def with_start(settings: Settings, start: Image.Image | None) -> tuple[Settings, dict[str, bytes]]:

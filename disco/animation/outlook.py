@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from disco.animation.frames import CAMERA, Frame, check_frames, frames_of
+from disco.animation.frames import CAMERA, Frame, check_frames, frames_of, prompts_of, steps_of
+from disco.planning.images import packed
+from disco.planning.plan import Plan
+from disco.run.folder.files import replace_file
 from disco.run.outlook import cost_lines
 from disco.settings.config import Settings
+from disco.settings.paths import writing
 from disco.units import format_seconds
 
 #: How many values of a camera setting are shown.
 SHOWN = 7
 
 
-def film_outlook(settings: Settings) -> str:
+def film_outlook(settings: Settings, board: Path | None = None) -> str:
     """The outlook of a film, in lines: its frames, the camera, prompts, seconds and memory.
+
+    board: where to draw it as a picture, too (`disco.animation.storyboard`).
 
     Raises `SettingsError` for settings that no film can be made of.
     """
@@ -30,8 +37,21 @@ def film_outlook(settings: Settings) -> str:
         *(f"  {name}: {in_short(name, frames)}" for name in CAMERA[film.animation_mode]),
         *(f"  from frame {number}: {texts}" for number, texts in prompts_of(frames)),
     ]
-    first = len(check_frames(frames[:1]).steps)
-    return "\n".join([*lines, *cost_lines(plan, first + (len(rendered) - 1) * len(plan.steps))])
+    costs = cost_lines(plan, steps_of(settings, plan))
+    if board is not None:
+        draw_storyboard(settings, frames, plan, [*lines[:2], *costs], board)
+        costs.append(f"storyboard: {board}")
+    return "\n".join([*lines, *costs])
+
+
+def draw_storyboard(settings: Settings, frames: Sequence[Frame], plan: Plan, facts: Sequence[str], place: Path) -> None:
+    """Draw the storyboard of a film into a file, and the folders that it takes."""
+    from disco.animation.storyboard import storyboard
+
+    picture = storyboard(settings, frames, (plan.width, plan.height), facts)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(place, packed(picture, "storyboard"))
 
 
 def in_short(name: str, frames: Sequence[Frame]) -> str:
@@ -41,14 +61,3 @@ def in_short(name: str, frames: Sequence[Frame]) -> str:
         return f"{values[0][1]:g}" if values else "no move"
     places = sorted({round(share * (len(values) - 1) / (SHOWN - 1)) for share in range(SHOWN)})
     return ", ".join(f"{values[place][1]:.4g} at {values[place][0]}" for place in places)
-
-
-def prompts_of(frames: Sequence[Frame]) -> list[tuple[int, str]]:
-    """The prompts with the frame from which they hold."""
-    found: list[tuple[int, str]] = []
-    for frame in frames:
-        settings = frame.settings
-        texts = settings.prompt if settings.prompt is not None else " | ".join(map(str, settings.prompts or ()))
-        if not found or found[-1][1] != texts:
-            found.append((frame.number, str(texts)))
-    return found

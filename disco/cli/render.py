@@ -75,7 +75,7 @@ def run_line(arguments: list[str], *, check: Callable[[Settings], object] = lamb
     for note in notes:
         say(note)
     if line.dry:
-        print(_outlook(without_hydra(config)))
+        print(_outlook(without_hydra(config), _folder_in(config, "run")))
         return 0
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
@@ -271,12 +271,14 @@ def _pictures(settings: Settings, folder: Path) -> list[Path | None]:
     return [picture.path for picture in render_settings(settings, folder, on_note=say).pictures]
 
 
-def _outlook(settings: Settings) -> str:
-    """What a run or a film would be and take."""
+def _outlook(settings: Settings, folder: Path) -> str:
+    """What a run or a film would be and take; of a film a picture beside the folder that it would have."""
     from disco.animation.outlook import film_outlook
     from disco.run.outlook import outlook
 
-    return film_outlook(settings) if is_film(settings) else outlook(build_plan(settings))
+    if is_film(settings):
+        return film_outlook(settings, folder.with_name(f"{folder.name}_storyboard.png"))
+    return outlook(build_plan(settings))
 
 
 def _film(settings: Settings, folder: Path) -> list[Path | None]:

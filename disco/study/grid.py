@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from disco.letters import note_on_letters, shortened, text_width, wrapped
 from disco.study.labels import format_value, held_facts, label, short_labels
-from disco.study.letters import note_on_letters, shortened, text_width, wrapped
 from disco.study.painting import GREY, INK, MARKS, PAPER, Item, Sizes, hole, text_item, tile_item
 from disco.study.pictures import size_of
 from disco.study.png import write_png

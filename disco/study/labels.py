@@ -11,10 +11,10 @@ from functools import cache
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.graphemes import cut_at
 from disco.settings.config import spec_of
 from disco.settings.defaults import defaults
 from disco.settings.overrides import from_arguments, quoted
-from disco.study.graphemes import cut_at
 from disco.study.identity import NOT_IN_KEY
 from disco.study.results import Study
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from disco.study.letters import draw_text, shortened, text_width, wrapped
+from disco.letters import draw_text, shortened, text_width, wrapped
 from disco.study.pictures import read_picture
 from disco.study.tiles import Tile
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.study.graphemes import cut_at, graphemes
+from disco.graphemes import cut_at, graphemes
 
 
 @pytest.mark.parametrize(

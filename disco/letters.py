@@ -16,7 +16,7 @@ from functools import cache
 
 from PIL import ImageDraw, ImageFont
 
-from disco.study.graphemes import cut_at, graphemes, is_invisible
+from disco.graphemes import cut_at, graphemes, is_invisible
 
 #: Fonts of usual systems, for texts that Pillow's own has no letters for.
 OTHER_FONTS = (

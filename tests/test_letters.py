@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from disco.study import letters
-from disco.study.letters import font_for, shortened, text_width, wrapped
+from disco import letters
+from disco.letters import font_for, shortened, text_width, wrapped
 
 
 @given(st.text("abc def", max_size=60), st.integers(30, 200), st.integers(1, 5))
@@ -110,7 +110,7 @@ def test_a_font_that_only_the_system_knows_is_found_for_its_letter(tmp_path):
     letter = "\U0003fffd"
     a_font(tmp_path / "fonts" / "Square-Regular.ttf", letter)
     script = (
-        "from disco.study.letters import pieces, missing_letters\n"
+        "from disco.letters import pieces, missing_letters\n"
         f"text = 'star ' + {letter!r}\n"
         "print(missing_letters(text), [(piece, font.getname()[0]) for piece, font in pieces(text, 20)])"
     )
