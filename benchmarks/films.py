@@ -117,7 +117,7 @@ def flicker_apart(prompt: str, count: int, steps: int, folder: Path) -> float:
     pictures = [Image.open(path).convert("RGB") for path in paths]
     found = []
     for frame, (before, now) in zip(frames[1:], pairwise(pictures), strict=True):
-        origin = camera.origin(frame.motion, SIDE, SIDE)
+        origin = camera.origin(*frame.motions, size=(SIDE, SIDE))
         moved = to_tensor(camera.read(before, origin)).double()
         found.append(flicker(to_tensor(now).double(), moved, ~origin.holes))
     return sum(found) / len(found)

@@ -9,6 +9,7 @@ from typing import Any
 
 from disco.animation.film import Film, render_film
 from disco.animation.frames import is_film
+from disco.animation.preview import Preview, preview_in
 from disco.errors import SettingsError
 from disco.run.folder.reading import FILM_RECORD
 from disco.settings.config import by_path, from_dict, load
@@ -16,11 +17,18 @@ from disco.settings.overrides import anew, from_python
 from disco.settings.paths import expanded
 
 
-def animate(prompt: str | None = None, *, folder: str | Path, quiet: bool = True, **settings: Any) -> Film:
+def animate(
+    prompt: str | None = None,
+    *,
+    folder: str | Path,
+    quiet: bool = True,
+    preview: Preview | None = None,
+    **settings: Any,
+) -> Film:
     """Render a film into a folder, or what the folder lacks of it.
 
     settings: as for `disco.render`, and those of films: `animation="2d", max_frames=24, zoom="0:(1), 10:(1.05)"`.
-    quiet: no progress bar.
+    quiet: no progress bar. preview: every nth frame only, and small ones.
 
     Raises `disco.errors.SettingsError` for a setting that cannot be used, before any model is loaded.
     """
@@ -29,7 +37,7 @@ def animate(prompt: str | None = None, *, folder: str | Path, quiet: bool = True
     loaded = load(from_python(settings))
     if not is_film(loaded):
         raise SettingsError("animation is none, which makes no film; give animation='2d', '3d' or 'video'")
-    return render_film(loaded, expanded(folder), quiet=quiet)
+    return render_film(loaded, expanded(folder), quiet=quiet, preview=preview)
 
 
 def resume_film(
@@ -46,10 +54,11 @@ def resume_film(
     Raises `SettingsError` for a folder without a film, and what `render_film` raises.
     """
     place = expanded(folder)
-    settings = from_dict(read_film(place)["settings"])
+    record = read_film(place)
+    settings = from_dict(record["settings"])
     if overrides:
         settings = anew(by_path(settings), overrides)
-    return render_film(settings, place, quiet=quiet, on_note=on_note)
+    return render_film(settings, place, quiet=quiet, on_note=on_note, preview=preview_in(record.get("preview")))
 
 
 def read_film(folder: Path) -> dict[str, Any]:

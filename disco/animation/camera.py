@@ -22,6 +22,7 @@ Source: disco_xform_utils.py and disco.py of Disco Diffusion 5.7, by its formula
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,14 +58,31 @@ class Origin:
         return 1 / (xx * yy - xy * yx).abs().clamp(min=1e-6)
 
 
-def moved_2d(motion: Motion2D, height: int, width: int, *, original: bool = False) -> Origin:
-    """Where pixels come from under a move in the plane."""
+def moved_2d(motion: Motion2D, height: int, width: int, *, original: bool = False, at: Tensor | None = None) -> Origin:
+    """Where pixels come from under a move in the plane.
+
+    at: places in the later picture, [H, W, 2], to ask for instead of its pixels.
+    """
     matrix = matrix_2d(motion, height, width, original=original)
     if not abs(float(torch.linalg.det(matrix))) > 1e-12:
         raise ValueError(f"zoom is {motion.zoom}, which leaves nothing of the picture")
     inverse = torch.linalg.inv(matrix)
-    where = pixels(height, width) @ inverse[:2, :2].T + inverse[:2, 2]
+    where = (pixels(height, width) if at is None else at) @ inverse[:2, :2].T + inverse[:2, 2]
     return Origin(where, outside(where, height, width))
+
+
+def through(moves: Sequence[Callable[[Tensor | None], Origin]]) -> Origin:
+    """Where pixels come from after several moves, one after another. moves: each as a function of `at`.
+
+    Nothing is read between pixels on the way. What any of the pictures on the way does not show is a hole.
+    """
+    *earlier, last = moves
+    origin = last(None)
+    holes = origin.holes
+    for move in reversed(earlier):
+        origin = move(origin.where)
+        holes = holes | origin.holes
+    return Origin(origin.where, holes)
 
 
 def matrix_2d(motion: Motion2D, height: int, width: int, *, original: bool = False) -> Tensor:
@@ -81,15 +99,23 @@ def _shift(x: float, y: float) -> Tensor:
     return torch.tensor([[1, 0, x], [0, 1, y], [0, 0, 1]], dtype=torch.float64)
 
 
-def moved_3d(motion: Motion3D, depth: Tensor, fov: float, *, original: bool = False) -> Origin:
+def moved_3d(
+    motion: Motion3D, depth: Tensor, fov: float, *, original: bool = False, at: Tensor | None = None
+) -> Origin:
     """Where pixels come from under a move in space.
 
     depth: [H, W], how far each pixel of the earlier picture is from the camera, above 0, in units of which half the
-    picture's height is 1 at the depth `plane(fov)`. fov: degrees from top to bottom, between 0 and 180.
+    picture's height is 1 at the depth `plane(fov)`. fov: degrees from top to bottom, between 0 and 180. at: as for
+    `moved_2d`.
     """
     scene = Scene(motion, depth.to(torch.float64).cpu(), fov, original)
-    goal = scene.seen(pixels(*depth.shape))
-    place = goal - scene.offset(_edge_to_edge(*depth.shape), scene.depth) if original else scene.search(goal)
+    asked = pixels(*depth.shape) if at is None else at
+    goal = scene.seen(asked)
+    if original:
+        seen = scene.depth if at is None else scene.depth_at(goal)
+        place = goal - scene.offset(_edge_to_edge(asked, *depth.shape), seen)
+    else:
+        place = scene.search(goal)
     where = scene.in_pixels(place)
     holes = outside(where, *depth.shape)
     if not original:
@@ -191,12 +217,9 @@ def rotation(x: float, y: float, z: float) -> Tensor:
     return rx @ ry @ rz
 
 
-def _edge_to_edge(height: int, width: int) -> Tensor:
-    """The original's x and y of every pixel: -1 and 1 are the centres of the outer pixels. [H, W, 2]."""
-    rows = torch.linspace(-1, 1, height, dtype=torch.float64)
-    columns = torch.linspace(-1, 1, width, dtype=torch.float64)
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack([x, y], -1)
+def _edge_to_edge(where: Tensor, height: int, width: int) -> Tensor:
+    """The original's x and y of places in pixels, [..., 2]: -1 and 1 are the centres of the outer pixels."""
+    return 2 * where / where.new_tensor([max(1, width - 1), max(1, height - 1)]) - 1
 
 
 def fisheye(height: int, width: int, strength: float = 0.4) -> Tensor:
@@ -204,6 +227,6 @@ def fisheye(height: int, width: int, strength: float = 0.4) -> Tensor:
 
     g goes from -1 to 1 between the centres of the outer pixels.
     """
-    g = _edge_to_edge(height, width)
+    g = _edge_to_edge(pixels(height, width), height, width)
     bent = g + strength * g.norm(dim=-1, keepdim=True) * g
     return (bent + 1) / 2 * bent.new_tensor([width - 1, height - 1])

@@ -31,6 +31,7 @@ from disco.animation.inputs import files_of
 from disco.animation.loops import CameraLoop, Chain, VideoLoop, loop_of
 from disco.animation.measure import Meter
 from disco.animation.places import FILM, FRAMES, JOBS, SHEET
+from disco.animation.preview import Preview
 from disco.animation.sheet import sheet_of
 from disco.animation.video import with_sound
 from disco.critics.films import of_film
@@ -72,7 +73,9 @@ class Film:
 class FilmRecord:
     """What animation.json says of a film, in the words of a run's record: `disco.study` reads both."""
 
-    def __init__(self, folder: Path, settings: Settings, frames: Sequence[Frame], plan: Plan) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, frames: Sequence[Frame], plan: Plan, preview: Preview | None
+    ) -> None:
         self.folder, self.started, self.before = folder, time.perf_counter(), _seconds_in(folder)
         self.record: dict[str, Any] = {
             "version": version(),
@@ -81,6 +84,7 @@ class FilmRecord:
             "size": [plan.width, plan.height],
             "seeds": [settings.seed],
             "inputs": files_of(settings),
+            **({} if preview is None else {"preview": preview}),
         }
 
     def seconds(self) -> float:
@@ -112,20 +116,23 @@ def render_film(
     quiet: bool = False,
     on_note: Callable[[str], object] = lambda note: None,
     on_step: StepCallback | None = None,
+    preview: Preview | None = None,
 ) -> Film:
     """Render a film into a folder: all of it, or what the folder lacks of it.
 
-    on_note: told each note that the plan did not have yet, once. on_step: called after every step of every frame,
-    as for `disco.render`. A KeyboardInterrupt keeps the frames so far.
+    preview: some of its frames only, and small ones. on_note: told each note that the plan did not have yet, once.
+    on_step: called after every step of every frame, as for `disco.render`. A KeyboardInterrupt keeps the frames so far.
 
     Raises `SettingsError` for settings that no film can be made of, before any model is loaded, and where the folder
     holds something else.
     """
     settings = with_seed(settings)
-    frames = frames_of(settings)
+    shown = settings if preview is None else preview.settings_of(settings)
+    frames = frames_of(settings) if preview is None else preview.frames_of(settings)
     plan = check_frames(frames)
-    video = video_of(settings)
-    loop = loop_of(settings, video, plan, folder)
+    video = video_of(shown)
+    loop = loop_of(shown, video, plan, folder)
+    fps = Fraction(settings.output.fps, 1 if preview is None else preview.every) if video is None else video.rate
     notes, metrics = list(plan.notes), metrics_of(settings.output.metrics)
 
     def tell(note: str) -> None:
@@ -135,14 +142,14 @@ def render_film(
     if video is not None and video.damaged is not None:
         tell(f"{video.given} breaks off after {video.count} frames: {video.damaged}")
     steps = sum(len(plan.steps) for frame in frames if frame.rendered)
-    record = FilmRecord(folder, settings, frames, plan)
+    record = FilmRecord(folder, settings, frames, plan, preview)
     with opened(folder / JOBS, "film", {}, steps, quiet=quiet, on_note=tell, on_step=on_step) as sequence:
         record.write("running")
         ended: dict[str, Any] = {"status": "failed"}
         try:
             meter = Meter(folder, metrics)
             paths = _render(loop, frames, sequence, folder, meter)
-            film = _film_of(paths, folder / FILM, settings.output.fps if video is None else video.rate, tell)
+            film = _film_of(paths, folder / FILM, fps, tell)
             if film is not None and video is not None and video.sound:
                 with_sound(film, video, tell)
             replace_file(folder / SHEET, packed(sheet_of(paths), "sheet"))
@@ -178,7 +185,7 @@ def _render(
     return paths
 
 
-def _film_of(paths: list[Path], place: Path, fps: int | Fraction, tell: Callable[[str], object]) -> Path | None:
+def _film_of(paths: list[Path], place: Path, fps: Fraction, tell: Callable[[str], object]) -> Path | None:
     """The frames as a film. One that cannot be written costs a note."""
     film = Mp4(place, fps, QUALITY)
     for path in paths:

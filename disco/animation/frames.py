@@ -49,7 +49,8 @@ class Frame:
 
     number: counted from 0. settings: of the run that renders it; its start picture is not in them yet. motion: how the
     camera moved since the frame before; None for the first, and where there is no camera. rendered: whether it is
-    rendered at all; with turbo_mode, frames between are blended. starts: whether it has a start picture.
+    rendered at all; with turbo_mode, frames between are blended. starts: whether it has a start picture. between: how
+    the camera moved before that, where frames are left out.
     """
 
     number: int
@@ -57,6 +58,12 @@ class Frame:
     motion: Motion2D | Motion3D | None
     rendered: bool
     starts: bool
+    between: tuple[Motion2D | Motion3D, ...] = ()
+
+    @property
+    def motions(self) -> tuple[Motion2D | Motion3D, ...]:
+        """How the camera moved since the last frame that there is."""
+        return self.between if self.motion is None else (*self.between, self.motion)
 
 
 def is_film(settings: Settings) -> bool:

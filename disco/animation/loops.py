@@ -62,7 +62,7 @@ class CameraLoop:
             picture = render(job_of(frame, None))
             return Chain(picture, picture, picture)
         film, number = self.film, frame.number
-        origin = self.origin = self.camera.origin(frame.motion, chain.new.height, chain.new.width)
+        origin = self.origin = self.camera.origin(*frame.motions, size=(chain.new.height, chain.new.width))
         new, old = self.camera.read(chain.new, origin), chain.old
         if film.turbo_mode and number > film.turbo_preroll:
             old = self.camera.read(old, origin)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from disco.animation.camera import Origin, fisheye, moved_2d, moved_3d, plane
+from disco.animation.camera import Origin, fisheye, moved_2d, moved_3d, plane, through
 from disco.animation.inputs import depth_input
 from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import sample
@@ -35,12 +36,16 @@ class Camera:
     depth: Tensor | None
     original: bool
 
-    def origin(self, motion: Motion2D | Motion3D, height: int, width: int) -> Origin:
-        """Where the pixels of a moved picture were."""
-        if isinstance(motion, Motion2D):
-            return moved_2d(motion, height, width, original=self.original)
-        assert self.depth is not None
-        return moved_3d(motion, self.depth, self.film.fov, original=self.original)
+    def origin(self, *motions: Motion2D | Motion3D, size: tuple[int, int]) -> Origin:
+        """Where the pixels of a picture of this height and width were before these moves, one after another."""
+
+        def moved(motion: Motion2D | Motion3D, at: Tensor | None) -> Origin:
+            if isinstance(motion, Motion2D):
+                return moved_2d(motion, *size, original=self.original, at=at)
+            assert self.depth is not None
+            return moved_3d(motion, self.depth, self.film.fov, original=self.original, at=at)
+
+        return through([partial(moved, motion) for motion in motions])
 
     def read(self, picture: Image.Image, origin: Origin) -> Image.Image:
         """A picture after a move of the camera."""
@@ -50,7 +55,7 @@ class Camera:
     def seen_by(self, side: str, picture: Image.Image) -> Image.Image:
         """What one eye sees of a picture, "left" or "right", bent as lenses of a headset take it; black beyond it."""
         motion = eye(side, self.film.vr_eye_angle, self.film.vr_ipd)
-        origin = self.origin(motion, picture.height, picture.width)
+        origin = self.origin(motion, size=(picture.height, picture.width))
         values = to_tensor(picture)[None].double() + 1  # black is nothing
         turned = sample(values, origin.where, self.film.sampling_mode, self.film.padding_mode)
         bent = sample(turned, fisheye(picture.height, picture.width), border="zeros")

@@ -29,6 +29,8 @@ disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
 disco animate "a lighthouse" animation=2d max_frames=24 angle='3*sin(t/8)'
                                              a film: the camera moves from frame to frame; disco help animate
+disco preview "a lighthouse" animation=2d every=4 by=0.5
+                                             every fourth frame of a film, half as large; disco help preview
 disco scan "a red star" seeds=0-63           a cheap draft of every seed on one sheet; disco help scan says more
 disco promote FOLDER 3 17 [name=value ...]   the chosen drafts of a scan in full, beside their drafts
 disco enlarge PICTURE by=4 [name=value ...]  four times as high and wide, rendered again tile by tile
@@ -48,6 +50,7 @@ VERBS = {
     "models": "disco.cli.commands.models",
     "import": "disco.cli.commands.import_",
     "animate": "disco.cli.commands.animate",
+    "preview": "disco.cli.commands.preview",
     "scan": "disco.cli.commands.scan",
     "promote": "disco.cli.commands.promote",
     "enlarge": "disco.cli.commands.enlarge",

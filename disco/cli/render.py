@@ -75,11 +75,11 @@ def run_line(arguments: list[str], *, check: Callable[[Settings], object] = lamb
     for note in notes:
         say(note)
     if line.dry:
-        print(_outlook(without_hydra(config), _folder_in(config, "run")))
+        print(_outlook(without_hydra(config), folder_in(config, "run")))
         return 0
     if multirun:  # of somebody else's sweeper
         overrides.append(time.strftime("hydra.job.name=%Y-%m-%d_%H-%M-%S"))
-    folder = _folder_in(config, "sweep" if multirun else "run").parent
+    folder = folder_in(config, "sweep" if multirun else "run").parent
     _hand_to_hydra(overrides, line.config_name, multirun, folder, notes)
     return 0
 
@@ -120,10 +120,10 @@ def planned(config: DictConfig, overrides: Sequence[str], line: Line, multirun: 
 
     config: composed of the overrides, Hydra's part included. Raises `SettingsError` for what could not be rendered.
     """
-    check_folder(_folder_in(config, "sweep" if multirun else "run"))
+    check_folder(folder_in(config, "sweep" if multirun else "run"))
     settings = without_hydra(config)
     plan = plan_of(settings)
-    on_disk = check_disk([disk_use_of(settings)], _folder_in(config, "sweep" if multirun else "run"))
+    on_disk = check_disk([disk_use_of(settings)], folder_in(config, "sweep" if multirun else "run"))
     elsewhere = not config.hydra.launcher._target_.endswith(".BasicLauncher")
     if not (line.dry or elsewhere):  # another machine may render it, and a dry run says what it would lack here
         check_machine(plan)
@@ -131,7 +131,7 @@ def planned(config: DictConfig, overrides: Sequence[str], line: Line, multirun: 
     return [*plan.notes, *on_disk, *([] if drawn is None else [drawn])]
 
 
-def _folder_in(config: DictConfig, kind: str) -> Path:
+def folder_in(config: DictConfig, kind: str) -> Path:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
@@ -165,7 +165,7 @@ def render_study(
     overrides = axes_of(config, typed)
     plain = [override for override in overrides if not is_sweep(override)]
     config = compose(plain, config_name=line.config_name)
-    _folder_in(config, "sweep")
+    folder_in(config, "sweep")
     searches = config.hydra.sweeper._target_ == SWEEPERS[1]
     if searches:
         goal = search.goal_of(config)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 
-from disco.animation.camera import fisheye, matrix_2d, moved_2d, moved_3d, plane, rotation
+from disco.animation.camera import fisheye, matrix_2d, moved_2d, moved_3d, plane, rotation, through
 from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import pixels, sample
 
@@ -201,3 +201,40 @@ def test_the_fisheye_keeps_the_centre_and_reads_beyond_the_corners():
     assert where[4, 4].tolist() == [4, 4]
     # From the middle of an edge, |g| = 1: 0.4 of half the picture further out.
     np.testing.assert_allclose(where[4, 8].numpy(), [8 + 0.4 * 4, 4])
+
+
+# Several moves at once
+
+
+def test_moves_in_the_plane_one_after_another_are_their_matrices_product():
+    first, second = Motion2D(angle=20, zoom=1.2, translation_x=3), Motion2D(angle=-5, zoom=0.9, translation_y=-2)
+    both = through([lambda at, motion=motion: moved_2d(motion, 24, 32, at=at) for motion in (first, second)])
+    matrix = matrix_2d(second, 24, 32) @ matrix_2d(first, 24, 32)
+    inverse = torch.linalg.inv(matrix)
+    places = pixels(24, 32) @ inverse[:2, :2].T + inverse[:2, 2]
+    torch.testing.assert_close(both.where, places, rtol=0, atol=1e-9)
+    alone = moved_2d(second, 24, 32)
+    assert bool((both.holes | ~alone.holes).all())  # what the picture between does not show stays a hole
+
+
+@pytest.mark.parametrize("original", [False, True])
+def test_going_ahead_twice_to_a_plane_zooms_twice(original):
+    # A plane at depth d is d / (d - 0.1) times larger when the camera is 0.1 nearer; each frame has its plane there.
+    depth = torch.full((20, 28), plane(40), dtype=torch.float64)
+    moves = [lambda at: moved_3d(Motion3D(translation_z=20), depth, 40, original=original, at=at)] * 2
+    both, once = through(moves).where, moves[0](None).where
+    centre = torch.tensor([13.5, 9.5], dtype=torch.float64)
+    by = (once - centre)[0, 0] / (pixels(20, 28)[0, 0] - centre)
+    assert not original or float(by[0]) != pytest.approx(1 - 0.1 / plane(40), abs=1e-6)  # one step of an approximation
+    if not original:
+        torch.testing.assert_close(
+            both - centre, (pixels(20, 28) - centre) * (1 - 0.1 / plane(40)) ** 2, rtol=0, atol=1e-9
+        )
+    assert not through(moves).holes.any()
+
+
+def test_a_way_out_of_the_picture_and_back_is_a_hole():
+    there, back = Motion2D(translation_x=10), Motion2D(translation_x=-10)
+    origin = through([lambda at, motion=motion: moved_2d(motion, 8, 30, at=at) for motion in (there, back)])
+    torch.testing.assert_close(origin.where, pixels(8, 30), rtol=0, atol=1e-9)
+    assert origin.holes[:, 20:].all() and not origin.holes[:, :20].any()

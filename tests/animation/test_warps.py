@@ -21,7 +21,7 @@ def noise(height: int, width: int) -> Image.Image:
 
 def test_a_picture_that_does_not_move_stays_as_it_is():
     camera = camera_of(settings_with(animation_mode="2d", padding_mode="wrap"), 12, 16)
-    assert camera.read(noise(12, 16), camera.origin(Motion2D(), 12, 16)).tobytes() == noise(12, 16).tobytes()
+    assert camera.read(noise(12, 16), camera.origin(Motion2D(), size=(12, 16))).tobytes() == noise(12, 16).tobytes()
 
 
 def test_grey_is_the_plane_white_is_near_and_black_is_far():
