@@ -44,6 +44,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "resume": [["--size", "full"]],
     "progress": [["--size", "full"]],
     "films": [["--size", "full"]],
+    "importing": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }
 FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"

@@ -29,6 +29,7 @@ QUICK = {
     "memory": ["--cases", "smallest"],
     "precision": ["--prompts", "2", "--steps", "2"],
     "guards": ["--size", "smoke"],
+    "importing": ["--size", "smoke"],
     "films": ["--size", "smoke"],
     "record": ["--only", "sphere"],
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from disco.animation.frames import frames_of
@@ -27,7 +27,7 @@ from disco.settings.convert import jsonable
 from disco.settings.importing.imports import Imported, import_settings, is_film
 from disco.settings.importing.report import report
 from disco.settings.importing.translation import CHANGED, MODES, REFUSED
-from disco.settings.importing.writing import Written, write
+from disco.settings.importing.writing import write
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 
 #: Frames of a film that are looked at before it is written: what does not work mostly fails in the first.
@@ -58,18 +58,19 @@ def run(words: list[str]) -> int:
     imported = checked(with_typed(as_they_stand(import_settings(path, unet_sizes(), said)), typed_values(typed)))
     written = write(imported)
     print(report(imported))
-    lines = lines_of(imported, written)
-    for line, file in zip(lines, [written.path] if written.kind == "study" else written.presets, strict=True):
-        print(f"{written.kind} {file.stem}: {file}\nrender it: {shlex.join(['disco', *line])}")
+    line = [f"{written.kind}={written.name}"]
+    if written.kind == "preset" and is_film(imported.runs[0]):
+        line = ["animate", *line]
+    command = shlex.join(["disco", *line])
+    print(f"{written.kind} {written.name}: {written.path}\nrender it: {command}")
     if not render:
         return 0
     for entry in imported.entries:
         if entry.verdict == REFUSED:
-            command = shlex.join(["disco", *lines[0]])
             raise SettingsError(f"{entry.said}; give it on the line, or render what could be read: {command}")
     from disco.cli.main import main
 
-    return max([main(line) for line in lines])
+    return main(line)
 
 
 def with_mode(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -85,14 +86,6 @@ def with_mode(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         else:
             rest.append(word)
     return said, rest
-
-
-def lines_of(imported: Imported, written: Written) -> list[list[str]]:
-    """The words that render what was written: a picture, a study, or films, each on its own."""
-    if written.kind == "study":
-        return [[f"study={written.name}"]]
-    found = zip(imported.runs, written.presets, strict=True)
-    return [[*(["animate"] if is_film(run) else []), f"preset={file.stem}"] for run, file in found]
 
 
 def unet_sizes() -> dict[str, int]:
@@ -160,10 +153,10 @@ def as_they_stand(imported: Imported) -> Imported:
     return dataclasses.replace(imported, runs=runs, notes=(*imported.notes, note))
 
 
-def checked(imported: Imported) -> Imported:
+def checked(imported: Imported, load: Callable[[list[str]], Settings] = load) -> Imported:
     """The same, with a note on what keeps it from being rendered as it is.
 
-    Raises SettingsError for settings that the schema does not take.
+    load: composes the settings that it builds upon. Raises SettingsError for settings that the schema does not take.
     """
     base = load([f"preset={imported.base}"])
     for number, run in enumerate(imported.runs):

@@ -37,6 +37,8 @@ ODDITIES = re.compile(
 WORDS = {"None": "null", "True": "true", "False": "false"}
 SECTION = re.compile(r"^[ \t]*\[[^\[\]\n{}\"',]{1,200}\][ \t]*$", re.MULTILINE)
 INI_LINE = re.compile(r"^[^\n=:\[\]{}]{1,60}=", re.MULTILINE)
+ASSIGNED = re.compile(r"[A-Za-z_]\w{0,60}[ \t]*=(?!=)")
+FENCED = re.compile(r"(?P<before>\s*```\w{0,20}[ \t]*\n)(?P<inner>.*)\n[ \t]*```\s*", re.DOTALL)
 COMMENTS = re.compile(r"(?:\s+|//[^\n]*|#[^\n]*|/\*.*?\*/)*", re.DOTALL)
 ROW = re.compile(r"^[ \t]*[│┃|](?P<name>[^│┃|\n]{0,200})[│┃|](?P<value>[^│┃\n]*)[│┃|][ \t]*$", re.MULTILINE)
 TABLE = re.compile(r"^[ \t]*[╭┏┌]", re.MULTILINE)
@@ -51,33 +53,43 @@ class Unreadable(ValueError):
         self.line = line
 
 
-def parsed(text: str) -> tuple[str, Any]:
-    """The kind of a text and what it holds. Raises `Unreadable`."""
+def parsed(text: str, twice: list[str] | None = None) -> tuple[str, Any]:
+    """The kind of a text and what it holds. twice: gets the names that have two values. Raises `Unreadable`."""
     if "\0" in text:
         raise Unreadable("it holds zero bytes, and is no text", text.count("\n", 0, text.index("\0")) + 1)
+    if fenced := FENCED.fullmatch(text):  # its lines keep their numbers
+        text = "\n" * fenced["before"].count("\n") + fenced["inner"]
     rest = COMMENTS.sub("", text, count=1) if text[:1].isspace() or text[:1] in "/#" else text
     if not rest:
         raise Unreadable("it is empty")
     try:
         if rest[0] in "{[" and not SECTION.match(rest):
-            return "JSON", plain(json_value(text))
+            return "JSON", plain(json_value(text, twice))
         if TABLE.search(text):
             return "table", table_value(text)
         if SECTION.search(text) and INI_LINE.search(text):
             return sections_value(text)
         if COMMAND.search(text):
             return "command line", command_value(text)
+        if ASSIGNED.match(rest):
+            return "Python", plain(assigned_value(text))
         return "YAML", plain(yaml_value(text))
     except RecursionError as error:
         raise Unreadable("lists and mappings stand too deep in one another") from error
 
 
-def json_value(text: str) -> Any:
-    """JSON, JSON with what JSON5 and people add to it, or a Python literal."""
+def json_value(text: str, twice: list[str] | None = None) -> Any:
+    """JSON, JSON with what JSON5 and people add to it, or a Python literal. twice: as for `parsed`, of plain JSON."""
     import pyjson5
 
+    def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if twice is not None and len(found) < len(pairs):
+            twice.extend(name for name, value in pairs if found[name] != value)
+        return found
+
     try:
-        return json.loads(text, strict=False)
+        return json.loads(text, strict=False, object_pairs_hook=of_pairs)
     except (ValueError, RecursionError):
         pass
     if len(text) > MOST_LENIENT:
@@ -127,6 +139,30 @@ def literal(text: str) -> Any:
         raise Unreadable(f"{_short(text)} is no value") from error
 
 
+def assigned_value(text: str) -> dict[str, Any]:
+    """The names that lines of Python, such as a notebook's cell, give values to. Nothing is run.
+
+    What is no plain value stays the text that it is written as. Raises `Unreadable` for what is no Python.
+    """
+    if len(text) > MOST_LITERAL:
+        raise Unreadable(f"more than {MOST_LITERAL // 1024} KiB of Python")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lines = ast.parse(text).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        line = getattr(error, "lineno", None) or 0
+        raise Unreadable("neither settings nor lines such as steps = 250", line) from error
+    found: dict[str, Any] = {}
+    for line in lines:
+        if isinstance(line, ast.Assign) and len(line.targets) == 1 and isinstance(line.targets[0], ast.Name):
+            try:
+                found[line.targets[0].id] = ast.literal_eval(line.value)
+            except (ValueError, TypeError, MemoryError, RecursionError):
+                found[line.targets[0].id] = _short(ast.get_source_segment(text, line.value) or "")
+    return found
+
+
 #: The safe loader of libyaml where PyYAML was built with it: ten times as fast.
 SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -169,6 +205,9 @@ def yaml_value(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
+        tag = re.search(r"constructor for the tag '([^']*)'", error.problem or "")
+        if tag:
+            raise Unreadable(f"it has the tag {_short(tag[1])}, and nothing is built of tags", line) from error
         raise Unreadable(f"it cannot be read as YAML: {error.problem or error.context}", line) from error
     except yaml.YAMLError as error:
         raise Unreadable(f"it cannot be read as YAML: {' '.join(str(error).split())}") from error

@@ -44,8 +44,7 @@ class Imported:
 
     @property
     def is_study(self) -> bool:
-        """Whether it is several pictures to be compared; several films are several runs."""
-        return (len(self.runs) > 1 or bool(self.axes)) and not any(map(is_film, self.runs))
+        return len(self.runs) > 1 or bool(self.axes)
 
 
 def is_film(run: Mapping[str, Any]) -> bool:
@@ -95,8 +94,11 @@ def import_settings(
     if len(done) == 1 and batches and "prompts" not in axes:
         axes = {"prompts": batches} | axes
     runs = [each.settings for each in done]
+    if document.twice:
+        stand = "stands" if len(document.twice) == 1 else "stand"
+        notes.append(f"{', '.join(document.twice)} {stand} twice in the file with different values; the last counts")
     notes += dict.fromkeys(note for each in done for note in each.notes)
-    if (len(runs) > 1 or axes) and not any(map(is_film, runs)):
+    if len(runs) > 1 or axes:
         notes += _with_seeds(runs)
     own_keys = done[0].own
     assumed = tuple(key for key in program.assumed if key not in own_keys)
@@ -149,12 +151,11 @@ def _variants(
     """The runs of a file by their keys, the axes that they vary along, and what to say of them."""
     if listed:
         return [shared | run for run in listed[: MOST_RUNS + 1]], {}, []
-    film = mode_of(shared) != "none"  # of which several are no study
     ranges = shared.get("settings")
     if program is PROGROCK and isinstance(ranges, list):
         rest = {key: value for key, value in shared.items() if key != "settings"}
         parts = _interpolated(ranges, document)
-        if len(parts) == 1 and len(parts[0][0]) == 1 and not film:
+        if len(parts) == 1 and len(parts[0][0]) == 1:
             (key,) = parts[0][0]
             axes = _axes(program, document, rest, {key: [each[key] for each in parts[0]]}, unets)
             if axes is not None:
@@ -165,7 +166,7 @@ def _variants(
         return _modified(shared, document), {}, []
     multipliers = shared.get("multipliers")
     if isinstance(multipliers, dict) and multipliers:
-        axes = None if film else _axes(program, document, shared, multipliers, unets)
+        axes = _axes(program, document, shared, multipliers, unets)
         if axes is not None:
             return [shared], axes, []
         return _multiplied(shared, multipliers, document), {}, []
@@ -213,6 +214,8 @@ def _axes(
         if len(names) != 1 or any(len(each) != 1 for each in found):
             return None
         (name,) = names
+        if name == "prompts" and mode_of(shared) != "none":  # beside which a film has prompts by frame
+            return None
         distinct = {json.dumps(each[name], sort_keys=True): each[name] for each in found}
         if len(distinct) > 1:
             axes[name] = list(distinct.values())

@@ -8,7 +8,9 @@ Nothing is evaluated, and every limit is checked before it can cost time or memo
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from disco.settings.config_files import MOST_BYTES
 from disco.settings.importing import formats
 from disco.settings.importing.png import png_tree
 from disco.settings.paths import expanded
-from disco.settings.text_files import read_text
+from disco.settings.text_files import OTHER_MARKS, decoded_text
 
 #: The most values that a file may hold, aliases spelt out, and the deepest nesting of them.
 MOST_VALUES = 50_000
@@ -37,12 +39,14 @@ class Document:
 
     path: as it was given. kind: JSON, YAML, TOML, INI, a table, a command line, or a PNG of a program. tree: what it
     holds, in mappings, lists, texts, numbers, switches and None. lines: where names stand, in order, counted from 1.
+    twice: names that have two different values, of which the last counts.
     """
 
     path: str
     kind: str
     tree: Any
     lines: dict[str, list[int]]
+    twice: tuple[str, ...] = ()
 
     def place(self, name: str, run: int = 0) -> str:
         """Where a name stands, for people; run: which of the file's runs it is of."""
@@ -65,23 +69,55 @@ def read(path: str | Path) -> Document:
     """
     file = expanded(path)
     name = str(path)
+    if is_endless(file):
+        raise SettingsError(f"{name!r} is a pipe or a device; save what it gives as a file")
     try:
         with open(file, "rb") as opened:
-            is_png = opened.read(8) == PNG
-    except OSError as error:
-        raise SettingsError(f"{name!r} cannot be read: {error.strerror or error}") from error
-    if is_png:
+            content = opened.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a zero character is a ValueError
+        raise SettingsError(f"{name!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if content.startswith(PNG):
         document = Document(name, *png_tree(file, name), {})
+    elif len(content) > MOST_BYTES:
+        raise SettingsError(f"{name} is larger than {MOST_BYTES // 2**20} MiB, the most that is read")
     else:
-        text = read_text(file, MOST_BYTES).replace("\r\n", "\n").replace("\r", "\n")
+        text = text_of(content, name).replace("\r\n", "\n").replace("\r", "\n")
+        twice: list[str] = []
         try:
-            kind, tree = formats.parsed(text)
+            kind, tree = formats.parsed(text, twice)
         except formats.Unreadable as error:
             place = f"{name}, line {error.line}" if error.line else name
             raise SettingsError(f"{place}: {error}") from error
-        document = Document(name, kind, tree, lines_of(text))
+        document = Document(name, kind, tree, lines_of(text), tuple(dict.fromkeys(twice)))
+    if isinstance(document.tree, dict) and "nbformat" in document.tree:
+        raise SettingsError(
+            f"{name}: a notebook; take the ..._settings.txt that it wrote beside its pictures, or save the cell with "
+            "its settings as a file"
+        )
     check_size(document)
     return document
+
+
+def is_endless(file: Path) -> bool:
+    """Whether it is a pipe, which would be waited for, or a device, which may never end."""
+    try:
+        mode = os.stat(file).st_mode
+    except (OSError, ValueError):  # which opening it says better
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def text_of(content: bytes, name: str) -> str:
+    """The text of a file: UTF-8, or UTF-16 and UTF-32, which some editors and shells write. name: for errors."""
+    encoding = next((found for mark, found in OTHER_MARKS.items() if content.startswith(mark)), None)
+    if encoding is None and 0 in content[:2] and content[:2] != b"\0\0":
+        encoding = "utf-16-le" if content[1] == 0 else "utf-16-be"
+    if encoding is None:
+        return decoded_text(content, name)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name} begins as {encoding.upper()}, but is damaged; save it as UTF-8") from error
 
 
 def lines_of(text: str) -> dict[str, list[int]]:

@@ -25,7 +25,7 @@ from disco.settings.schema import specs
 class Written:
     """The files of an import. kind: preset or study; name: what it is chosen by; path: of the file that is chosen.
 
-    presets: of every run, in their order; of several films, the first is the one that is chosen.
+    presets: of every run, in their order.
     """
 
     kind: str
@@ -59,9 +59,8 @@ def write(imported: Imported) -> Written:
     for path, text in files.items():
         _put(path, text)
     kind = kinds[-1]
-    chosen = name if kind == "study" else names[0]
     presets = tuple(path for path in files if path.parent.name == "preset")
-    return Written(kind, chosen, folder / kind / f"{chosen}.yaml", presets)
+    return Written(kind, name, folder / kind / f"{name}.yaml", presets)
 
 
 def name_for(path: str) -> str:

@@ -79,7 +79,7 @@ def test_command_lines():
         ('{"a":' * 40 + "}", 1, "too deep"),
         ("[" * 5000, 1, "too deep"),
         ("a: [1\nb: 2\n", 2, "YAML"),
-        ("a: !!python/object/apply:os.system [ls]\n", 1, "YAML"),
+        ("a: !!python/object/apply:os.system [ls]\n", 1, "nothing is built of tags"),
         ("a: &a [*a]\n", 1, "too deep"),
         ("a: 1\0", 1, "zero bytes"),
         ("[one]\nx=1\nno line\n", 3, "name=value"),
@@ -124,3 +124,34 @@ def test_what_is_never_closed_is_read_once(text):
     # An expression that begins anew at every quote or bracket would take hours.
     with pytest.raises(Unreadable):
         parsed(text)
+
+
+def test_a_cell_of_a_notebook():
+    text = """#@markdown ####**Basic Settings:**
+steps = 250 #@param [25,50,100]{type: 'raw', allow-input: true}
+batch_name = 'walk'  #@param{type: 'string'}
+ViTB32 = True
+text_prompts = {
+    0: ["a red star:2", 'night:-1'],
+}
+width_height = width_height_for_256x256_models if small else [1280, 768]
+print("hello")
+key, other = 1, 2
+"""
+    kind, found = parsed(text)
+    assert kind == "Python" and list(found) == ["steps", "batch_name", "ViTB32", "text_prompts", "width_height"]
+    assert (found["steps"], found["ViTB32"], found["text_prompts"]) == (250, True, {"0": ["a red star:2", "night:-1"]})
+    assert "width_height_for_256x256_models if small" in found["width_height"]
+
+
+@pytest.mark.parametrize("text", ["steps = (", "a = 1\nb b", "a=" + "[" * 300, "a = 1\n" * 20_000])
+def test_what_is_no_python_is_one_line(text):
+    with pytest.raises(Unreadable):
+        parsed(text)
+
+
+def test_fences_of_a_message_are_left_out_and_lines_keep_their_numbers():
+    assert parsed('```json\n{"steps": 5}\n```\n') == ("JSON", {"steps": 5})
+    with pytest.raises(Unreadable) as error:
+        parsed('\n```\n{"steps": 5,\n"eta" 1}\n```')
+    assert error.value.line == 4

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from disco.errors import SettingsError
 from disco.settings.compose import load
@@ -21,6 +20,7 @@ from disco.settings.convert import from_dict, to_dict, with_values
 from disco.settings.importing.imports import Imported, import_settings
 from disco.settings.importing.report import report
 from disco.settings.importing.writing import preset_text, study_text
+from tests.support.damaged import damaged_files, odd_files, sample_files, trees_in
 
 #: Files in the shapes that the programs write, by a name for each kind.
 ALL = {path.stem: path.read_bytes().decode() for path in sorted((Path(__file__).parent / "samples").iterdir())}
@@ -246,6 +246,11 @@ def test_secrets_are_not_shown(tmp_path):
     assert "twilio_auth_token" in said and "my_token" in said
 
 
+def test_a_name_with_two_values_is_told(tmp_path):
+    found = imported(tmp_path, ALL["disco"].replace('"eta"', '"steps": 5, "eta"', 1))
+    assert "steps stands twice in the file with different values; the last counts" in found.notes
+
+
 def test_a_description_of_settings_is_no_settings_file(tmp_path):
     schema = {key: {"type": "string", "title": key} for key in DISCO}
     with pytest.raises(SettingsError, match="more than can be read") as error:
@@ -260,90 +265,20 @@ def test_a_preset_of_disco_needs_no_import(tmp_path):
 
 # Damaged files
 
-OWN = [text.encode() for text in ALL.values()]
 FOLDER = os.environ.get("DISCO_SETTINGS_FILES")
-FILES = OWN + ([path.read_bytes() for path in sorted(Path(FOLDER).iterdir()) if path.is_file()] if FOLDER else [])
-NASTY = [
-    *(b"[12]*1000000000", b'"[1]*10"', b'"dd_easing_int(start=1,end=5,steps=10,easing_fn=CubicEaseIn)"', b'"auto"'),
-    *(b'__import__("os").abort()', b"!!python/object/apply:os.abort []", b'"${oc.env:HOME}"', b'"<0.1|0.2>"'),
-    *(b"null", b'""', b"[]", b"{}", b"-1", b"1e999", b"NaN", b"true", b"9" * 500, b'"\\ud800"', b"\x00", b"\xff\xfe"),
-    *(
-        b"&a [*a]",
-        b"<<: *a\n",
-        b"/*",
-        b"#",
-        b"//",
-        b"[" * 40,
-        b'{"a":' * 40,
-        b"\t",
-        b"\r",
-        b"\x1b[31m",
-        b"\xe6\x97\xa5",
-    ),
-    *(b'{"0": {"0": ["a"]}}', b"[[1, 2]]", b'["a", {"b": 1}]', b'"0:(0.5)"', b"0.5", b"'", b'"', b"\n", b"=", b": "),
-]
-EDITS = st.tuples(
-    st.sampled_from(["cut", "insert", "replace", "repeat", "value"]), st.integers(0, 10**6), st.integers(1, 60)
+FILES = sample_files() + (
+    [path.read_bytes() for path in sorted(Path(FOLDER).iterdir()) if path.is_file()] if FOLDER else []
 )
 
 
-def edited(content: bytes, edits, nasty) -> bytes:
-    data = bytearray(content)
-    for (kind, place, length), piece in zip(edits, nasty, strict=True):
-        start = place % (len(data) + 1)
-        if kind == "value":
-            start = data.find(b":", start) + 1
-            ends = [end for sign in b",\n" if (end := data.find(bytes([sign]), start)) >= 0]
-            data[start : min(ends, default=len(data))] = b" " + piece
-        elif kind == "repeat":
-            data[start:start] = data[start : start + length] * 20
-        else:
-            data[start : start + (0 if kind == "insert" else length)] = b"" if kind == "cut" else piece
-    return bytes(data)
+@given(damaged_files(FILES))
+def test_a_damaged_file_is_a_preset_or_one_line(tmp_path_factory, content):
+    becomes_a_preset_or_one_line(tmp_path_factory.getbasetemp(), content)
 
 
-@given(
-    st.sampled_from(FILES),
-    st.lists(EDITS, min_size=1, max_size=6),
-    st.lists(st.sampled_from(NASTY), min_size=6, max_size=6),
-)
-def test_a_damaged_file_is_a_preset_or_one_line(tmp_path_factory, content, edits, nasty):
-    becomes_a_preset_or_one_line(tmp_path_factory.getbasetemp(), edited(content, edits, nasty[: len(edits)]))
-
-
-VALUES = st.recursive(
-    st.sampled_from([None, True, False, 0, 1, -1, 0.5, 10**30, "", "None", "auto", "random", "[1]*10", "[4]*99999999"])
-    | st.sampled_from(
-        ["${oc.env:HOME}", "<a|b>", "_artist_", "0:(0.5)", "x\ud800", "a\x1b[31m", "ViT-B-32::openai", "os.abort()"]
-    )
-    | st.integers(-(10**6), 10**6)
-    | st.floats()
-    | st.text(max_size=30),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["0", "26", "a", "prompts"]), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-JSON_SAMPLES = [json.loads(ALL[name]) for name in ("disco", "pixelart", "explorer", "queue", "wrapped")] + [PROGROCK]
-KEYS = sorted(
-    {
-        *DISCO,
-        *PROGROCK,
-        "multipliers",
-        "modifiers",
-        "settings",
-        "runs",
-        "clip_models",
-        "perceptors",
-        "scenes",
-        "prompts",
-    }
-)
-
-
-@given(st.sampled_from(JSON_SAMPLES), st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=5))
-def test_values_of_any_kind_are_a_preset_or_one_line(tmp_path_factory, sample, changes):
-    becomes_a_preset_or_one_line(tmp_path_factory.getbasetemp(), json.dumps(sample | changes).encode())
+@given(odd_files(trees_in(FILES)))
+def test_values_of_any_kind_are_a_preset_or_one_line(tmp_path_factory, content):
+    becomes_a_preset_or_one_line(tmp_path_factory.getbasetemp(), content)
 
 
 def becomes_a_preset_or_one_line(folder: Path, content: bytes) -> None:

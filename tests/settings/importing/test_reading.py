@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -60,3 +61,30 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_marks_of_byte_order_and_ends_of_lines_of_windows(tmp_path):
     document = read(written(tmp_path, "\ufeff[One]\r\nsteps=5\r\nText=a\r\n".encode()))
     assert document.tree == {"One": {"steps": "5", "Text": "a"}} and document.lines["steps"] == [2]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_encodings_that_editors_write(tmp_path, encoding):
+    text = '{"text_prompts": {"0": ["日本の星"]}, "steps": 5}'
+    assert read(written(tmp_path, text.encode(encoding))).tree == json.loads(text)
+    cut = text.encode(encoding)[:-1] if "16" in encoding else b"\xff\xfe\x00"
+    with pytest.raises(SettingsError, match="damaged"):
+        read(written(tmp_path, cut))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(SettingsError, match="a pipe or a device"):
+            read(path)
+
+
+def test_names_with_two_values_are_told(tmp_path):
+    text = '{"a": 1, "a": 2, "b": 3, "b": 3, "c": {"d": 1, "d": [1]}, "e": {"d": 0}}'
+    document = read(written(tmp_path, text))
+    assert set(document.twice) == {"a", "d"} and document.tree["a"] == 2
+
+
+def test_a_notebook_is_told_what_to_take(tmp_path):
+    with pytest.raises(SettingsError, match="a notebook; take the"):
+        read(written(tmp_path, '{"cells": [], "nbformat": 4}'))

@@ -137,7 +137,10 @@ def test_whether_it_is_a_film_may_be_said(film):
     assert "animation_mode" not in film({"animation_mode": "None"}).runs[0]
 
 
-def test_several_films_are_no_study(film):
+def test_several_films_are_a_study(film):
     found = film(multipliers={"tv_scale": [1, 2]})
-    assert [run["tv_scale"] for run in found.runs] == [1, 2] and not found.axes and not found.is_study
-    assert [settings_of(found, each).animation.animation_mode for each in (0, 1)] == ["3d", "3d"]
+    assert found.axes == {"tv_scale": [1, 2]} and found.runs[0]["animation_mode"] == "3d"
+    prompts = {"text_prompts": [{"0": ["a boat"]}, {"0": ["a cat"], "5": ["a dog"]}]}
+    found = film(multipliers=prompts)  # each with its own prompts by frame
+    assert [run["prompts"] for run in found.runs] == [["a boat"], ["a cat"]] and found.is_study
+    assert "animation_prompts" not in found.runs[0] and found.runs[1]["animation_prompts"]["5"] == ["a dog"]
