@@ -19,7 +19,7 @@ ROOMS = (
     *("samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
-    *("study", "cli", "training"),
+    *("study", "claims", "cli", "training"),
     *("__init__", "__main__"),
 )
 
@@ -28,7 +28,7 @@ STRANGERS = {"samplers", "guidance"}
 
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
-    *("cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
+    *("cli.commands.claims", "cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("animation.disk", "animation.frames", "animation.inputs", "animation.keyframes", "animation.motion"),
     *("animation.places", "cli.commands.animate"),

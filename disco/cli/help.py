@@ -34,6 +34,7 @@ disco preview "a lighthouse" animation=2d every=4 by=0.5
 disco scan "a red star" seeds=0-63           a cheap draft of every seed on one sheet; disco help scan says more
 disco promote FOLDER 3 17 [name=value ...]   the chosen drafts of a scan in full, beside their drafts
 disco enlarge PICTURE by=4 [name=value ...]  four times as high and wide, rendered again tile by tile
+disco claims [NUMBER ...] [--size small]     what is claimed of settings, tested by pictures; disco help claims
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco tokens "a prompt" [name=value ...]     how many tokens each perceptor reads of it, and what is cut off
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
@@ -54,6 +55,7 @@ VERBS = {
     "scan": "disco.cli.commands.scan",
     "promote": "disco.cli.commands.promote",
     "enlarge": "disco.cli.commands.enlarge",
+    "claims": "disco.cli.commands.claims",
     "report": "disco.cli.commands.report",
     "resume": "disco.cli.commands.resume",
     "tokens": "disco.cli.commands.tokens",

@@ -53,7 +53,7 @@ COSTLY = (
 #: What the sweepers that make studies can have: ours in conf/hydra/sweeper, and the one that Hydra takes by itself.
 SWEEPER_KEYS = {
     *("_target_", "name", "description", "params", "workers", "max_batch_size"),
-    *("objective", "direction", "trials", "search_seed"),
+    *("objective", "direction", "trials", "search_seed", "claim"),
 }
 
 #: The longest name of a study's folder that is made of its axes.

@@ -1,0 +1,1 @@
+"""Claims about settings: predictions as data, the studies that test them, and verdicts by a fixed rule."""
