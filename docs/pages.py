@@ -88,6 +88,7 @@ def pieces() -> dict[str, str]:
         "steps": steps_in_markdown,
         "operations": operations_in_markdown,
         "memory": memory_in_markdown,
+        "claims": claims_in_markdown,
         "modules": modules_in_markdown,
     }
     return {f"{name}.md": make() for name, make in makers.items()}
@@ -295,6 +296,22 @@ def memory_in_markdown() -> str:
 
 def format_file_size(count: float) -> str:
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
+
+
+# Claims
+
+
+def claims_in_markdown() -> str:
+    """A row a claim: what is said, and what is predicted of it."""
+    from disco.claims.claim import claims
+
+    return table(
+        ("claim", "says", "predicted"),
+        (
+            (str(number), claim.says, "; ".join(prediction.says() for prediction in claim.predictions))
+            for number, claim in claims().items()
+        ),
+    )
 
 
 # Modules

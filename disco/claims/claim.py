@@ -100,6 +100,7 @@ def claim_of(slug: str, given: Any) -> Claim:
         predictions = tuple(map(prediction_of, given["predictions"]))
     except SettingsError as error:
         raise SettingsError(f"{slug}: {error}") from error
-    texts = (" ".join(str(given.get(name, "")).split()) for name in ("says", "source", "means"))
+    says, source, means = (" ".join(str(given.get(name, "")).split()) for name in ("says", "source", "means"))
     sizes = SIZES | {name: (int(size[0]), int(size[1])) for name, size in (given.get("sizes") or {}).items()}
-    return Claim(int(given["number"]), slug, *texts, predictions, tuple(given.get("variants", ())), sizes)
+    variants = tuple(given.get("variants", ()))
+    return Claim(int(given["number"]), slug, says, source, means, predictions, variants, sizes)

@@ -6,6 +6,7 @@ The first line of its docstring is the prediction. Sizes and cuts are the origin
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +87,14 @@ def lone_weight() -> Found:
     """One prompt's weight is without meaning: p:1000 and p guide alike, to the bit."""
     from disco.run.api import render
 
-    small = {"steps": 3, "width": 32, "height": 32, "cut_overview": 2, "cut_innercut": 2, "metrics": False}
+    small: dict[str, Any] = {
+        "steps": 3,
+        "width": 32,
+        "height": 32,
+        "cut_overview": 2,
+        "cut_innercut": 2,
+        "metrics": False,
+    }
     pictures = [render(f"a red star{weight}", **small).pictures[0].image for weight in ("", ":1000", ":2")]
     plain, heavy, double = (np.asarray(picture) for picture in pictures)
     same = np.array_equal(plain, heavy) and np.array_equal(plain, double)
