@@ -65,9 +65,8 @@ class Units:
     @cached_property
     def seeds(self) -> list[int]:
         """The seeds of which every cell has a picture."""
-        return sorted(
-            set.intersection(*({picture.seed for _, picture in of} for of in self._by_cell.values())) - {None}
-        )
+        cells = [{int(each.seed) for _, each in of if each.seed is not None} for of in self._by_cell.values()]
+        return sorted(set.intersection(*cells)) if cells else []
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, ...], list[tuple[Cell, CellPicture]]]:
