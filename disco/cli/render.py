@@ -70,8 +70,8 @@ def run_line(arguments: list[str], *, check: Callable[[Settings], object] = lamb
             say(note)
     if multirun and (line.dry or makes_study(config)):
         return render_study(config, overrides, line, ["disco", *arguments])
-    check(without_hydra(config))
     notes = planned(config, plain, line, multirun)
+    check(without_hydra(config))
     for note in notes:
         say(note)
     if line.dry:
