@@ -56,7 +56,8 @@ def desk(tmp_path, monkeypatch) -> Path:
     (tmp_path / "models" / "flags.json").write_text(json.dumps({"image_size": 64, "num_channels": 32}))
     (tmp_path / "models" / "flags.pt").touch()
     (tmp_path / "settings" / "preset").mkdir(parents=True)
-    (tmp_path / "settings" / "preset" / "TimeToDisco-0_settings.yaml").write_text("prompts: [a red star]\n")
+    for name in ("TimeToDisco-0_settings", "settings-3d"):
+        (tmp_path / "settings" / "preset" / f"{name}.yaml").write_text("prompts: [a red star]\n")
     monkeypatch.setenv("DISCO_CONFIG", str(tmp_path / "settings"))
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
