@@ -33,7 +33,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "tests"
 
 SIZES = {"smoke": 40, "small": 1_000, "full": 10_000}
 #: The most that one file may take.
@@ -198,8 +198,8 @@ def main() -> None:
         return
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    sys.path.append(str(ROOT))
-    from tests.support.damaged import damaged_files, odd_files, sample_files, trees_in
+    sys.path.append(str(TESTS))
+    from support.damaged import damaged_files, odd_files, sample_files, trees_in
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,13 +50,26 @@ def read_video(given: str | None, every: int) -> Video:
     One that breaks off is taken as far as it goes. Raises `SettingsError`, one line, for a file that cannot be read, is
     no video, or has no picture that could be.
     """
+    at = state_of(given)
+    assert given is not None
+    return _looked_through(given, every, at.st_size, at.st_mtime_ns)
+
+
+def state_of(given: str | None) -> os.stat_result:
+    """What the file system says of a video, which is an ordinary file: a pipe would be waited for.
+
+    Raises `SettingsError`, one line, for any other.
+    """
     if not given:
         raise SettingsError("animation=video needs a video: video_init_path=clip.mp4")
     try:
-        at = os.stat(expanded(given))
-    except OSError:  # which opening it says better
-        return _looked_through(given, every, 0, 0)
-    return _looked_through(given, every, at.st_size, at.st_mtime_ns)
+        found = os.stat(expanded(given))
+    except (OSError, ValueError) as error:  # a name with a zero character is a ValueError
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"video_init_path={given!r} cannot be read as a video: {reason}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsError(f"video_init_path={given!r} is not an ordinary file; name a video")
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -97,7 +111,7 @@ def pictures_of(video: Video, width: int, height: int, fit: str) -> Iterator[Ima
 def _opened(given: str) -> InputContainer:
     import av
 
-    path = expanded(given)
+    path = expanded(given).absolute()  # or FFmpeg would take tcp:name for an address
     try:
         video = av.open(str(path))
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,25 @@ def test_what_is_no_video_is_one_line(tmp_path, content, said):
     with pytest.raises(SettingsError, match=said) as error:
         read_video(str(path), 1)
     assert "\n" not in str(error.value)
+
+
+def test_only_an_ordinary_file_is_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.mp4")
+    for path in ("pipe.mp4", ".", "/dev/zero"):
+        with pytest.raises(SettingsError, match="is not an ordinary file"):
+            read_video(path, 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        for path in (f"tcp://127.0.0.1:{server.getsockname()[1]}", "a\0b"):
+            with pytest.raises(SettingsError, match="cannot be read as a video"):
+                read_video(path, 1)
+        # A file of such a name is a file, and no address.
+        Path(f"tcp:127.0.0.1:{server.getsockname()[1]}").write_bytes(b"no video")
+        with pytest.raises(SettingsError, match="cannot be read as a video"):
+            read_video(f"tcp:127.0.0.1:{server.getsockname()[1]}", 1)
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 def test_sound_alone_is_no_video(tmp_path):

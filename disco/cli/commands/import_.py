@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from disco.animation.frames import frames_of
+from disco.animation.video import state_of
 from disco.errors import SettingsError
 from disco.planning.draw import may_have_parts
 from disco.planning.expansion import texts_in, with_expanded_prompts
@@ -175,7 +176,10 @@ def obstacle(settings: Settings) -> str | None:
     """What keeps settings from being rendered, as far as that can be told without torch, tokenizers and the network."""
     try:
         film = settings.animation
-        if film.animation_mode != "none":
+        if film.animation_mode == "video":  # which may last hours, and is not looked through yet
+            state_of(film.video_init_path)
+            settings = with_values(settings, {"animation_mode": "none"})
+        if film.animation_mode in ("2d", "3d"):
             few = dataclasses.replace(film, max_frames=min(film.max_frames, FEW))
             settings = frames_of(dataclasses.replace(settings, animation=few))[0].settings
         else:

@@ -167,6 +167,11 @@ def test_the_line_may_say_whether_it_is_a_film(capsys, folder):
     assert tree["animation"]["by_frame"] == {"eta": "0:(0.4), 20:(0.8)"} and tree["sampler"]["eta"] == 0.4
     assert main(["import", *FILM, "animation=none"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "render it: disco preset=film-2"
+    assert main(["import", *FILM, "animation=video"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not to be rendered as it is: video_init_path='init.mp4' cannot be read as a video: No such file" in said
+    assert "steps: 40: video_init_steps holds, as there" not in said  # it was given on the line
+    assert "clip_guidance_scale, tv_scale, frames_skip_steps are what they are without video_init_" in said
     assert main(["import", *FILM, "animation=4d"]) == 2
     assert "animation is '4d', but must be one of none, 2d, 3d, video" in capsys.readouterr().err
 

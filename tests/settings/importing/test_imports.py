@@ -20,7 +20,7 @@ from disco.settings.convert import from_dict, to_dict, with_values
 from disco.settings.importing.imports import Imported, import_settings
 from disco.settings.importing.report import report
 from disco.settings.importing.writing import preset_text, study_text
-from tests.support.damaged import damaged_files, odd_files, sample_files, trees_in
+from support.damaged import damaged_files, odd_files, sample_files, trees_in
 
 #: Files in the shapes that the programs write, by a name for each kind.
 ALL = {path.stem: path.read_bytes().decode() for path in sorted((Path(__file__).parent / "samples").iterdir())}

@@ -31,6 +31,10 @@ CALLED = {"2d": "2D", "3d": "3D", "video": "videos"}
 MOST_FRAMES = 1_000_000
 #: What the notebook has where a file does not say.
 USUAL = {"max_frames": 10_000, "frames_scale": 1500, "frames_skip_steps": "60%", "fps": 12}
+#: What it stores of a film that follows a video, and does not look at.
+NEVER_READ = tuple(
+    f"video_init_{name}" for name in "clip_guidance_scale tv_scale range_scale sat_scale frames_skip_steps".split()
+)
 DEPTH = "depth is estimated from each frame there; here it is a plane, or a grey picture of yours: depth=PATH"
 
 
@@ -98,7 +102,7 @@ def of_video(name: str, rule: Rule) -> Rule:
 
     def either(translation: Translation, key: str, value: Any) -> None:
         if translation.replaced(name):
-            translation.say(key, IDLE, f"video_init_{name} holds in a film that follows a video")
+            translation.say(key, CHANGED, f"{short(value)}: video_init_{name} holds, as there")
         else:
             rule(translation, key, value)
 
@@ -204,6 +208,9 @@ def finish_film(translation: Translation) -> None:
     if mode_ != "video":
         return
     settings["max_frames"] = MOST_FRAMES
+    if stored := [key for key in NEVER_READ if key in translation.own]:
+        names = ", ".join(key.removeprefix("video_init_") for key in stored)
+        translation.notes.append(f"there {names} are what they are without video_init_, which is stored and not used")
     if translation.on("video_init_flow_warp"):
         settings.setdefault("skip_steps", 50)
     else:
@@ -248,11 +255,7 @@ ANIMATION: Table = {
     "video_init_skip_steps": of_films("video", rule=skip_steps_of_video(skip_steps)),
     "video_init_cutn_batches": of_films("video", rule=looks),
     "video_init_frames_scale": of_films("video", rule=frames_scale_of_video),
-    **table_of(
-        of_films("video", rule=never_read),
-        "video_init_clip_guidance_scale video_init_tv_scale video_init_range_scale video_init_sat_scale",
-        "video_init_frames_skip_steps",
-    ),
+    **table_of(of_films("video", rule=never_read), *NEVER_READ),
     "force_flow_generation": own,
     "fps": of_films(*ANY, rule=rate),
     "init_frame": of_films(*ANY, rule=whole_film((1, "1"))),
