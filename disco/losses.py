@@ -49,6 +49,11 @@ def lacks_init(settings: Settings) -> str | None:
     return ": there is no init_image to pull towards"
 
 
+def lacks_previous(settings: Settings) -> str | None:
+    """Only a frame that has one before it, or a picture that is given one, is pulled towards it."""
+    return None if settings.init.previous_frame else ": there is no previous_frame to pull towards"
+
+
 CLIP = Loss("clip", "clip_guidance_scale")
 TV = Loss("tv", "tv_scale", local=True)
 SAT = Loss("sat", "sat_scale", local=True)
@@ -57,6 +62,7 @@ SYMMETRY = Loss(
 )
 INIT = Loss("init", "init_scale", lacks=lacks_init, uses_lpips=lambda settings: settings.init.init_loss == "lpips")
 RANGE = Loss("range", "range_scale", local=True)
+TEMPORAL = Loss("temporal", "temporal_scale", lacks=lacks_previous)
 
 #: All of them, in the order of the record.
-LOSSES = (CLIP, TV, SAT, SYMMETRY, INIT, RANGE)
+LOSSES = (CLIP, TV, SAT, SYMMETRY, INIT, RANGE, TEMPORAL)

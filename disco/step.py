@@ -63,6 +63,7 @@ class Step:
     show_progress: bool
     visit: int = 0
     jump: int = 0
+    temporal_scale: float = 0.0
 
     def stream(self, name: str) -> str:
         """The random stream of this name at this visit of the level."""

@@ -37,6 +37,8 @@ TRANSLATION_SCALE = 1 / 200
 SEARCH_STEPS = 20
 #: Points nearer to the camera than this, or behind it, are not seen.
 NEAREST = 1e-3
+#: How many times its area a thing may be stretched to before the earlier picture says too little of it.
+MOST_STRETCHED = 4
 #: A pixel whose place could not be found within so many pixels is a hole.
 TOLERANCE = 0.5
 
@@ -50,6 +52,11 @@ class Origin:
 
     where: Tensor
     holes: Tensor
+
+    @property
+    def shown(self) -> Tensor:
+        """What the earlier picture shows well enough: no hole, and not stretched beyond MOST_STRETCHED; bool [H, W]."""
+        return ~self.holes & (self.stretched <= MOST_STRETCHED)
 
     @property
     def stretched(self) -> Tensor:

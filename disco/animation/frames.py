@@ -40,6 +40,7 @@ COUNTS = ("n_batches", "batch_size")
 OF_THE_FILM: dict[str, Any] = {
     **{"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0},
     "metrics": False,  # frames are measured as they are shown
+    "fps": 12,  # what it is without a film, so that another rate renders nothing anew
 }
 
 
@@ -87,6 +88,7 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
         for name in CAMERA[film.animation_mode]
     }
     changes = _changes(settings, count)
+    changes[0].pop("temporal_scale", None)
     prompts = _prompts(film.animation_prompts)
     no_film, frames = _no_film(), []
     for number in range(count):
@@ -111,7 +113,8 @@ def check_frames(frames: tuple[Frame, ...]) -> Plan:
     blank = Image.new("RGB", (1, 1))
 
     def plan_of(frame: Frame) -> Plan:
-        return build_plan(*with_start(frame.settings, blank if frame.starts else None))
+        previous = blank if frame.number and is_pulled_back(frame.settings) else None
+        return build_plan(*with_start(frame.settings, blank if frame.starts else None, previous))
 
     first = plan_of(frames[0])
     # What may be refused at one frame and not at another are prompts; numbers are checked already.
@@ -150,12 +153,18 @@ def prompts_of(frames: Sequence[Frame]) -> list[tuple[int, str]]:
     return found
 
 
-def with_start(settings: Settings, start: Image.Image | None) -> tuple[Settings, dict[str, bytes]]:
-    """Settings with a start picture, and its file by the name that they have for it."""
-    if start is None:
-        return settings, {}
-    given, files = named({"init_image": start})
-    return with_values(settings, given), files
+def with_start(
+    settings: Settings, start: Image.Image | None, previous: Image.Image | None = None
+) -> tuple[Settings, dict[str, bytes]]:
+    """Settings with a start picture and the frame before, and their files by the names that they have for them."""
+    pictures = {"init_image": start, "previous_frame": previous}
+    given, files = named({name: picture for name, picture in pictures.items() if picture is not None})
+    return (with_values(settings, given) if given else settings), files
+
+
+def is_pulled_back(settings: Settings) -> bool:
+    """Whether a frame is pulled towards the frame before."""
+    return settings.guidance.temporal_scale not in (0, "0", None)
 
 
 def video_of(settings: Settings) -> Video | None:
@@ -229,6 +238,8 @@ def _of_frame(settings: Settings, number: int) -> dict[str, Any]:
     if not _original(settings):  # there Perlin noise takes the place of the frame before
         later["perlin_init"] = False
     found = OF_THE_FILM | {"seed": seed_of(settings, number)}
+    if not number:
+        found["temporal_scale"] = 0  # there is no frame before
     if film.animation_mode == "video" and not number:  # it has a start as well, and its own skip_steps
         return found | {"init_scale": film.frames_scale}
     return found | (later if number else {})

@@ -14,11 +14,11 @@ from PIL import Image
 
 from disco.animation.camera import Origin
 from disco.animation.following import Following
-from disco.animation.frames import Frame, with_start
+from disco.animation.frames import Frame, is_pulled_back, with_start
 from disco.animation.measure import Carried
 from disco.animation.places import FLOWS
 from disco.animation.video import Video, pictures_of
-from disco.animation.warps import Camera, blended, camera_of, with_colours_of
+from disco.animation.warps import Camera, blended, camera_of, only_where, with_colours_of, with_noise
 from disco.planning.plan import Plan
 from disco.run.jobs import Job
 from disco.settings.config import Settings
@@ -69,7 +69,10 @@ class CameraLoop:
         if not frame.rendered:
             share = (number % film.turbo_steps + 1) / film.turbo_steps
             return Chain(blended(new, old, share), new, old)
-        picture = render(job_of(frame, self.colours.kept(new, chain.shown)))
+        start = self.colours.kept(new, chain.shown)
+        refilled = with_noise(start, ~origin.shown, film.hole_noise, frame.settings.seed)
+        previous = only_where(start, origin.shown) if is_pulled_back(frame.settings) else None
+        picture = render(job_of(frame, refilled, previous))
         shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
         return Chain(shown, picture, new)
 
@@ -88,8 +91,10 @@ class VideoLoop:
         """The chain after a frame, whose new is the frame as it was rendered."""
         self.following.advance()
         before = None if chain is None else chain.new
-        start = self.colours.kept(self.following.start(before), before)
-        picture = shown = render(job_of(frame, start))
+        start, previous = self.colours.kept(self.following.start(before), before), None
+        if before is not None and is_pulled_back(frame.settings) and (carried := self.following.carried(before)):
+            previous = only_where(carried[0], carried[1] > 0.5)
+        picture = shown = render(job_of(frame, start, previous))
         if before is not None and self.film.video_init_blend_mode == "linear":
             shown = blended(before, picture, self.film.blend)
         elif before is not None and self.film.video_init_blend_mode == "optical_flow":
@@ -110,7 +115,7 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
     return VideoLoop(film, Following(film, pictures, folder / FLOWS))
 
 
-def job_of(frame: Frame, start: Image.Image | None) -> Job:
-    """The run of a frame."""
-    settings, pictures = with_start(frame.settings, start)
+def job_of(frame: Frame, start: Image.Image | None, previous: Image.Image | None = None) -> Job:
+    """The run of a frame. start: what it starts from. previous: the frame before, where it is to pull."""
+    settings, pictures = with_start(frame.settings, start, previous)
     return Job(f"{frame.number:04}", settings, pictures)

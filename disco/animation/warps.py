@@ -15,7 +15,8 @@ from disco.animation.inputs import depth_input
 from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import sample
 from disco.diffusion.colour import matched
-from disco.diffusion.images import to_tensor
+from disco.diffusion.images import overlay_noise, to_tensor
+from disco.diffusion.streams import ImageStreams
 from disco.run.folder.pictures import to_image
 from disco.settings.config import Settings
 from disco.settings.schema import AnimationConfig
@@ -95,3 +96,22 @@ def blended(new: Image.Image, old: Image.Image, share: float) -> Image.Image:
 def with_colours_of(picture: Image.Image, other: Image.Image) -> Image.Image:
     """A picture with another's colours."""
     return to_image(matched(to_tensor(picture)[None].double(), to_tensor(other)[None].double())[0])
+
+
+def with_noise(picture: Image.Image, where: Tensor, amount: float, seed: int) -> Image.Image:
+    """A picture with noise laid over a part of it, as `disco.diffusion.images.overlay_noise` has it.
+
+    where: bool [H, W]. amount: its opacity, 0 to 1; 0 leaves the picture as it is. seed: what draws it.
+    """
+    if amount == 0 or not bool(where.any()):
+        return picture
+    values = to_tensor(picture)
+    noisy = overlay_noise(values, amount, ImageStreams(seed).generator("holes"))
+    return to_image(torch.where(where, noisy, values))
+
+
+def only_where(picture: Image.Image, where: Tensor) -> Image.Image:
+    """A picture that is transparent but for a part of it. where: bool [H, W]."""
+    shown = picture.convert("RGBA")
+    shown.putalpha(Image.fromarray(where.numpy().astype(np.uint8) * 255))
+    return shown

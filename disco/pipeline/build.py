@@ -26,6 +26,7 @@ from disco.guidance.terms.init import init, likeness
 from disco.guidance.terms.range import range_of_x0
 from disco.guidance.terms.sat import sat
 from disco.guidance.terms.symmetry import symmetry
+from disco.guidance.terms.temporal import temporal
 from disco.guidance.terms.tv import tv
 from disco.losses import INIT, LOSSES
 from disco.models import catalog
@@ -168,6 +169,8 @@ def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
     ]
     if start.init is not None and plan.pulls(INIT):
         terms.append(init(distance_to_init(plan, networks, start.init)))
+    if start.previous is not None:
+        terms.append(temporal(*start.previous))
     return tuple(sorted(terms, key=lambda term: LOSSES.index(term.loss)))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from disco.diffusion.images import overlay_noise, to_tensor
@@ -16,6 +17,7 @@ from disco.diffusion.perlin import perlin_init
 from disco.diffusion.streams import ImageStreams, normal
 from disco.guidance.region import Region
 from disco.guidance.targets import prompt_pictures
+from disco.losses import TEMPORAL
 from disco.planning.masks import STAYS, view_of_mask
 from disco.planning.plan import Plan
 
@@ -40,7 +42,8 @@ class Start:
     noise: standard normal, [B, 3, H, W]; its device and dtype are those that all is computed in. streams: the random
     numbers of each picture. init: the picture that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from
     noise. image_prompts: [3, h, w] in 0..1, in the plan's order. known: the init before any noise was laid over it,
-    [1 or B, 3, H, W]. mask: what of it stays; None for nothing.
+    [1 or B, 3, H, W]. mask: what of it stays; None for nothing. previous: the frame before, moved along, [1, 3, H, W],
+    and where it shows what is in view, [1, 1, H, W]; None where there is none.
     """
 
     noise: Tensor
@@ -49,6 +52,7 @@ class Start:
     image_prompts: Sequence[Tensor] = ()
     known: Tensor | None = None
     mask: Mask | None = None
+    previous: tuple[Tensor, Tensor] | None = None
 
     def noised(self, diffusion: Diffusion, index: int) -> Tensor:
         """x at level `index`, the first that is rendered: [B, 3, H, W].
@@ -67,7 +71,24 @@ def start_of(plan: Plan, seeds: Sequence[int], device: torch.device | str, dtype
     known = known_of(plan, streams)
     init = None if known is None else noised_init(plan, known, streams).to(noise)
     prompts = prompt_pictures(plan, noise.device)
-    return Start(noise, streams, init, prompts, None if known is None else known.to(noise), mask_of(plan, noise))
+    known = None if known is None else known.to(noise)
+    return Start(noise, streams, init, prompts, known, mask_of(plan, noise), previous_of(plan, noise))
+
+
+def previous_of(plan: Plan, like: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The frame before, and where it is opaque (0 or 1), on the device and in the dtype of a tensor; None without one.
+
+    A picture of another size is stretched.
+    """
+    given = plan.settings.init.previous_frame
+    if not given or not plan.pulls(TEMPORAL):
+        return None
+    picture, size = plan.input("previous_frame", given), (plan.width, plan.height)
+    opaque = picture.alpha() or Image.new("L", picture.size(), 255)
+    seen = torch.from_numpy(np.asarray(opaque.resize(size, Image.Resampling.NEAREST)) > 127)
+    # What is transparent is white here, which does not count.
+    shown = to_tensor(picture.open().resize(size, Image.Resampling.BICUBIC))
+    return shown[None].to(like), seen[None, None].to(like)
 
 
 def known_of(plan: Plan, streams: Sequence[ImageStreams]) -> Tensor | None:

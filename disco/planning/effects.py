@@ -126,6 +126,8 @@ def without_effect(
     if not init.init_image:
         for name in ("init_noise", "init_fit"):
             yield name, ": there is no init_image"
+    if not any(step.temporal_scale for step in steps):
+        yield "previous_frame", " with temporal_scale=0"
     if init.extend:
         yield "init_fit", " with extend, which leaves the init image its size"
         for name in ("width", "height"):

@@ -44,7 +44,7 @@ FETCHED_LIMIT = 256 << 20
 FETCHED: dict[str, str] = {}
 
 #: The settings that name one picture each.
-SINGLE = ("init_image", "mask")
+SINGLE = ("init_image", "mask", "previous_frame")
 
 #: The settings that name a file each, by full name.
 NAMING = (
@@ -63,9 +63,9 @@ SOUND: set[str] = set()
 class InputPicture:
     """A picture that a setting names, as it was when the run was planned.
 
-    setting: init_image, mask or image_prompts. given: as the setting has it, without a weight. path: where it lies,
-    absolute; of one that was fetched, where its copy lies; None for one that was handed over in Python. sha256: of
-    `data`, the bytes of its file, in hexadecimal.
+    setting: of SINGLE, or image_prompts. given: as the setting has it, without a weight. path: where it lies, absolute;
+    of one that was fetched, where its copy lies; None for one that was handed over in Python. sha256: of `data`, the
+    bytes of its file, in hexadecimal.
     """
 
     setting: str
@@ -127,7 +127,7 @@ def sha256_of(data: bytes) -> str:
 def named(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Settings as they are passed in Python, with names for the pictures that are handed over, and the files of those.
 
-    A picture (see `disco.planning.images.packed`) may stand for a path in init_image, mask and the list image_prompts,
+    A picture (see `disco.planning.images.packed`) may stand for a path in those of SINGLE and the list image_prompts,
     there also as a pair of itself and its weight. Its name is the place at which a run folder keeps it.
 
     Raises SettingsError for what is no picture.

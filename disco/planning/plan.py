@@ -43,9 +43,9 @@ class Plan:
     replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
     steps: from noise to picture. total_steps: N of the respacing. prompts: the stages of each picture, in their order,
-    or those of all, at the same shares of the run. inputs: the pictures of init_image, mask and image_prompts, as they
-    were when this was planned. placement: where the init image lies; None without one. metrics: what to measure,
-    of METRIC_NAMES. notes: lines to be said to the user.
+    or those of all, at the same shares of the run. inputs: the pictures that settings name, as they were when this was
+    planned. placement: where the init image lies; None without one. metrics: what to measure, of METRIC_NAMES. notes:
+    lines to be said to the user.
     """
 
     settings: Settings
@@ -252,6 +252,8 @@ def _inputs(
     named = [("init_image", init_image)] if init_image is not None else []
     mask = settings.init.mask
     named += [("mask", mask)] if mask and mask != ALPHA else []
+    previous = settings.init.previous_frame
+    named += [("previous_frame", previous)] if previous else []
     named += [("image_prompts", prompt.path) for prompt in image_prompts]
     return tuple(read_input(setting, given, at_hand) for setting, given in dict.fromkeys(named))
 

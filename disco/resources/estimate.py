@@ -20,7 +20,7 @@ from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
 from disco.kernels import backend
-from disco.losses import CLIP, LOSSES, Loss
+from disco.losses import CLIP, LOSSES, TEMPORAL, Loss
 from disco.models import catalog
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
@@ -217,7 +217,8 @@ class SimulatedPipeline:
         starts = self.plan.init_image is not None or self.plan.settings.init.perlin_init
         prompts = [torch.empty_like(picture[0]) for _ in self.plan.image_prompts]
         init = torch.empty_like(picture) if starts else None
-        return Start(picture, [ImageStreams(0)], init, prompts, init, mask_of(self.plan, picture))
+        previous = (picture, picture[:, :1]) if self.plan.pulls(TEMPORAL) else None
+        return Start(picture, [ImageStreams(0)], init, prompts, init, mask_of(self.plan, picture), previous)
 
     def _networks(self) -> Networks:
         plan, model, on = self.plan, self.plan.settings.model, self.arrangement.checkpointing

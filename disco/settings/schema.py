@@ -132,6 +132,12 @@ class GuidanceConfig:
     tv_scale: Timed = _setting("smoothness: weight of the total variation", timed=True)
     range_scale: Timed = _setting("weight of the predicted pixels' excess over the range of pixels", timed=True)
     sat_scale: Timed = _setting("weight of the seen pixels' excess over the range: limits saturation", timed=True)
+    temporal_scale: Timed = _setting(
+        "pull of each pixel towards previous_frame, where that shows it; in films towards the frame before, as the "
+        "camera or the video moved it",
+        timed=True,
+        before=0,
+    )
     symmetry_loss_scale: Timed = _setting("pull towards the picture's own mirror image, or itself turned", timed=True)
     symmetry_switch: Any = _setting("steps, or share of the run, after which the symmetry loss is off")
     symmetry_axis: str = _setting(
@@ -225,6 +231,10 @@ class InitConfig:
         "margins that are drawn around the init image, in pixels or shares of its sides: left=64 top=25%", before=None
     )
     perlin_mode: str = _setting("colours of the Perlin noise", choices=("mixed", "color", "gray"))
+    previous_frame: str | None = _setting(
+        "the picture that temporal_scale pulls towards where it is opaque, path or address; films have their own",
+        before=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -281,6 +291,13 @@ class AnimationConfig:
     )
     by_frame: dict[str, Any] = _setting(
         "keyframes of other settings by name, such as {tv_scale: '0:(0), 40:(500)'}", before={}
+    )
+    hole_noise: float = _setting(
+        "opacity of noise that is laid where the frame before does not show what comes into view, or shows it "
+        "stretched to more than four times its area (2d, 3d)",
+        low=0,
+        high=1,
+        before=0.0,
     )
     color_coherence: str = _setting(
         "match the colours of a frame's start to those of the first frame or the previous one, against drifting",

@@ -100,6 +100,42 @@ def test_colours_of_frames_are_kept_where_asked():
     assert np.array_equal(first[0], kept[0]) and not np.array_equal(first[3], kept[3])
 
 
+def starts(**values: Any) -> list[dict[str, np.ndarray]]:
+    """The pictures that the run of each frame is given, by setting."""
+    settings = settings_with(**values)
+    loop, chain, found = CameraLoop(settings.animation, camera_of(settings, 24, 32)), None, []
+
+    def render(job: Job) -> Image.Image:
+        given = {name: getattr(job.settings.init, name) for name in ("init_image", "previous_frame")}
+        found.append({k: np.asarray(Image.open(io.BytesIO(job.pictures[v]))) for k, v in given.items() if v})
+        return Image.fromarray(drawn(int(job.name), None))
+
+    for frame in frames_of(settings):
+        chain = loop.next(frame, chain, render)
+    return found
+
+
+TO_THE_RIGHT = {"animation_mode": "2d", "max_frames": 3, "zoom": 1, "translation_x": 6, "padding_mode": "border"}
+
+
+def test_noise_is_laid_where_the_frame_before_shows_nothing_and_nowhere_else():
+    plain, noisy = starts(**TO_THE_RIGHT), starts(**TO_THE_RIGHT, hole_noise=1)
+    before, after = (each[2]["init_image"].astype(int) for each in (plain, noisy))
+    assert np.array_equal(before[:, 6:], after[:, 6:])
+    assert (before[:, :6] == before[:, :1]).all()  # the border, repeated
+    assert after[:, :6].std() > 60 and not np.array_equal(after[:, :6], noisy[1]["init_image"][:, :6])
+    half = starts(**TO_THE_RIGHT, hole_noise=0.5)[2]["init_image"].astype(int)
+    assert np.abs(half[:, :6] - (before + after)[:, :6] / 2).max() <= 1
+
+
+def test_a_frame_is_pulled_to_the_frame_before_where_that_is_seen():
+    given = starts(**TO_THE_RIGHT, temporal_scale=100, hole_noise=1)
+    assert "previous_frame" not in given[0] and all("previous_frame" not in each for each in starts(**TO_THE_RIGHT))
+    previous = given[2]["previous_frame"]
+    assert (previous[:, :6, 3] == 0).all() and (previous[:, 6:, 3] == 255).all()
+    assert np.array_equal(previous[:, 6:, :3], drawn(1, None)[:, :-6])
+
+
 def rendered(**values: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """A film of compat=disco57 on small networks in float64, by our loop and by the original's."""
     settings = load(from_python(SETTINGS | {"eta": 0.8, "init_loss": "lpips", "frames_scale": 900} | values))
@@ -154,6 +190,15 @@ def test_a_film_is_its_frames(tmp_path):
         assert sum(1 for _ in video.decode(video=0)) == 3
     first, second, third = (np.asarray(Image.open(path)).astype(int) for path in film.frames)
     assert np.abs(second - third).mean() < np.abs(first - np.random.default_rng(0).permutation(first)).mean()
+
+
+def test_the_pull_to_the_frame_before_makes_a_film_steadier(tmp_path):
+    values = SMALL | {"metrics": ["detail"], "steps": 10, "frames_skip_steps": 4, "guard": "off"}
+    free = animate(PROMPT, folder=tmp_path / "free", animation="2d", max_frames=3, **values)
+    held = animate(PROMPT, folder=tmp_path / "held", animation="2d", max_frames=3, temporal_scale=8000, **values)
+    assert held.metrics["flicker"] < 0.8 * free.metrics["flicker"]
+    lines = (tmp_path / "held" / "jobs" / "0001" / "steps.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["losses"]["temporal"][0] > 0 for line in lines)
 
 
 def test_a_longer_film_keeps_its_frames_and_another_keyframe_begins_where_it_touches(tmp_path):

@@ -39,6 +39,7 @@ from support.plans import plan
         ({"clamp_grad": False, "clamp_max": 0.4}, "clamp_max is without effect with clamp_grad=false"),
         ({"rand_mag": 1.0}, "rand_mag is without effect while fuzzy_prompt is false"),
         ({"symmetry_switch": 3}, "symmetry_switch is without effect with symmetry_loss_scale=0"),
+        ({"temporal_scale": 5}, "temporal_scale is without effect: there is no previous_frame to pull towards"),
         ({"symmetry_axis": "both"}, "symmetry_axis is without effect with symmetry_loss_scale=0"),
         ({"transformation_percent": ["50%"]}, "transformation_percent is without effect while use_horizontal"),
         ({"radial_symmetry_order": 4}, "radial_symmetry_order is without effect while use_radial_symmetry is false"),
