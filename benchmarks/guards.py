@@ -15,8 +15,9 @@ named: by the picture's kind, which fault the guard saw first. margins: what eac
 enough in runs that are not at fault, and in those of that kind; thresholds lie between. cost: a look's share of a step,
 medians of looks and steps taken in turns.
 
-smoke: 8 runs, small: 60, full: 300, half an hour of a core. --keep: what is rendered stays there, and is not rendered
-again; interrupted, the same command goes on. --sheet: the pictures, each with its kind and what the guard found.
+smoke: 8 runs of few steps and cuts, small: 60, full: 300, half an hour of a core. --keep: what is rendered stays there,
+and is not rendered again; interrupted, the same command goes on. --sheet: the pictures, each with its kind and what the
+guard found.
 """
 
 from __future__ import annotations
@@ -156,7 +157,8 @@ def cases(size: str) -> Iterator[Case]:
             prompt = prompt_of(draw)
             if family not in HOSTILE and seed % 5 == 4:
                 prompt = draw.choice(PLAIN_PROMPTS)
-            yield Case(family, seed, prompt, {"steps": 16, **settings(draw)})
+            few = {"steps": 8, "cut_overview": 2, "cut_innercut": 2} if size == "smoke" else {}
+            yield Case(family, seed, prompt, {"steps": 16, **few, **settings(draw)})
 
 
 def prompt_of(draw: Draw) -> str:

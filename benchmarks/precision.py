@@ -57,8 +57,12 @@ def compare(count: int, steps: int, precisions: tuple[str, str], jobs: int, devi
     texts = prompts(count)
     work = [(text, seed, precision) for seed, text in enumerate(texts) for precision in precisions]
     work += [(text, seed + count, precisions[0]) for seed, text in enumerate(texts)]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        done = list(pool.map(partial(render_one, steps=steps, device=device), work))
+    render = partial(render_one, steps=steps, device=device)
+    if jobs == 1:
+        done = list(map(render, work))
+    else:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            done = list(pool.map(render, work))
     first, second, other = done[: 2 * count : 2], done[1 : 2 * count : 2], done[2 * count :]
     found: dict[str, Any] = {"judge": judged(*([run[1]["judge"] for run in runs] for runs in (first, second)))}
     for axis in AXES:

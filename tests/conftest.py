@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
+import pytest
 from hypothesis import settings
 
 # The tests' networks are so small that a second thread brings nothing, and on a busy machine each waits for the
@@ -18,3 +20,17 @@ settings.register_profile("disco", deadline=None, derandomize=True)
 # New examples, and many, where there is time: HYPOTHESIS_PROFILE=nightly python -m pytest tests/test_any_line.py
 settings.register_profile("nightly", deadline=None, max_examples=20_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "disco"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first in what each of xdist's workers begins with, a part of all in one piece.
+
+    Otherwise one would be at a slow test when the others have nothing left. The files stay whole, for their fixtures.
+    """
+    sizes = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    parts: list[list[object]] = [[] for _ in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))]
+    for path in sorted(sizes, key=lambda path: path not in slow):  # in the order of the folders otherwise
+        min(parts, key=lambda part: sum(sizes[each] for each in part)).append(path)
+    place = {path: number for number, path in enumerate(path for part in parts for path in part)}
+    items.sort(key=lambda item: place[item.path])

@@ -15,6 +15,7 @@ from PIL import Image
 from disco.cli.main import main
 from disco.run.session import SESSION
 from disco.study.read import read_study
+from support.processes import started
 
 pytestmark = pytest.mark.slow
 
@@ -89,14 +90,12 @@ def test_half_precision_stays_near(secondary, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to send")
 def test_sigterm_in_a_real_run(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "disco", "a red star", "steps=1000"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    process = started("a red star", "steps=1000", cwd=tmp_path)
     try:
         deadline = time.monotonic() + 300
         while not any(path.stat().st_size for path in tmp_path.rglob("steps.jsonl")):
             assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.2)
+            time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=120)
     finally:

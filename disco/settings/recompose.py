@@ -2,7 +2,7 @@
 
 Hydra composes a configuration in a tenth of a second, for it reads and merges every file each time. Here that happens
 once for every choice of files; the values of settings are laid over a copy, by the same function of Hydra's. Files of
-users may change meanwhile, so where they can have a say all is left to Hydra.
+users may change meanwhile, so where one has a say all is left to Hydra.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import copy
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,14 +23,13 @@ from omegaconf.errors import OmegaConfBaseException
 from disco.settings.hydra_private import apply_overrides, note_overrides
 from disco.settings.names import is_value
 from disco.settings.paths import settings_folder
-from disco.settings.schema import CHOICES, groups
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-#: The choice of a file by its name: those that come along have no more than word characters in theirs.
-OPTION = re.compile(r"""(?P<group>[a-z/]+)=(?P<sign>["']?)\w+(?P=sign)""", re.ASCII)
-#: Hydra's groups of which conf/ has files.
+#: The choice of a file by its name, as it is typed and as it is quoted.
+OPTION = re.compile(r"""(?P<group>[a-z/]+)=(?P<sign>["']?)(?P<option>\w+)(?P=sign)""", re.ASCII)
+#: Hydra's groups of which conf/ has files, beside those of its plugins.
 OF_HYDRA = ("hydra/launcher", "hydra/sweeper")
 
 
@@ -42,7 +44,7 @@ def recomposed(
     it.
     """
     choices = tuple(override for override in overrides if not is_value(override))
-    if config_name != "config" or not all(map(_is_packaged, choices)) or settings_folder().is_dir():
+    if config_name != "config" or not all(map(_is_packaged, choices)) or _users_speak_to_hydra():
         return None
     if any("${hydra" in override for override in overrides):
         return None
@@ -61,4 +63,18 @@ def recomposed(
 
 def _is_packaged(choice: str) -> bool:
     found = OPTION.fullmatch(choice)
-    return found is not None and found["group"] in (*groups(), *CHOICES, *OF_HYDRA)
+    if found is None:
+        return False
+    return found["group"] in OF_HYDRA or f"{found['group']}/{found['option']}.yaml" in _packaged_files()
+
+
+def _users_speak_to_hydra() -> bool:
+    """Whether the user's folder of settings has files of Hydra's own groups: of ours those of conf/ come first."""
+    return (settings_folder() / "hydra").exists()
+
+
+@cache
+def _packaged_files() -> frozenset[str]:
+    """The files of conf/ that a choice may lead to, such as preset/disco57.yaml."""
+    conf = Path(import_module("disco.conf").__path__[0])
+    return frozenset(path.relative_to(conf).as_posix() for path in conf.rglob("*.yaml"))

@@ -6,8 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,24 @@ from disco.animation.warps import camera_of
 from disco.planning.plan import build_plan
 from disco.run.folder.pictures import to_image
 from disco.run.jobs import Job
-from disco.settings.config import load
+from disco.settings.config import from_dict, load
 from disco.settings.overrides import from_python
 from support.original import SETTINGS, STEPS, Networks, Original, ours
 from support.original_films import film, moved_in_plane, moved_in_space
 from support.plans import settings_with
+from support.processes import called
+from support.victims import render_film_until
 
 SMALL: dict[str, Any] = dict(
-    steps=5, width=32, height=32, cut_overview=1, cut_innercut=1, frames_skip_steps=2, frames_scale=100, metrics=False
+    steps=5,
+    width=32,
+    height=32,
+    cut_overview=1,
+    cut_innercut=1,
+    frames_skip_steps=2,
+    frames_scale=100,
+    metrics=False,
+    clip_models=["embedded_vit"],
 )
 PROMPT = "a red star"
 
@@ -217,32 +225,12 @@ def test_a_longer_film_keeps_its_frames_and_another_keyframe_begins_where_it_tou
     assert frame_files(tmp_path / "whole") == changed
 
 
-KILLED = """
-import os, signal, sys
-import disco.run.jobs as jobs
-from disco.run.jobs import Sequence
-from disco.animation.film import render_film
-from disco.settings.config import from_dict
-import json
-from pathlib import Path
-steps = [0]
-def kill(event):
-    steps[0] += 1
-    if steps[0] == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-settings = from_dict(json.loads(Path(sys.argv[3]).read_text()))
-render_film(settings, Path(sys.argv[1]), quiet=True, on_step=kill)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 7, 9])
 def test_a_film_that_was_killed_ends_in_the_same_bits(tmp_path, step):
     whole = animate(PROMPT, folder=tmp_path / "whole", animation="2d", max_frames=3, state_rate=1, **SMALL)
-    settings = tmp_path / "settings.json"
-    settings.write_text(json.dumps(json.loads((tmp_path / "whole" / "animation.json").read_text())["settings"]))
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "film"), str(step), str(settings)])
-    assert done.returncode == -signal.SIGKILL
+    settings = from_dict(json.loads((tmp_path / "whole" / "animation.json").read_text())["settings"])
+    assert called(render_film_until, (settings, tmp_path / "film", step), cwd=tmp_path).wait(300) == -signal.SIGKILL
     film = resume_film(tmp_path / "film")
     assert len(film.frames) == len(whole.frames)
     assert frame_files(tmp_path / "film") == frame_files(tmp_path / "whole")

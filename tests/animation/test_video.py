@@ -24,7 +24,7 @@ from support.plans import settings_with
 
 SMALL: dict[str, Any] = dict(
     steps=5, skip_steps=2, width=32, height=32, cut_overview=1, cut_innercut=1, frames_skip_steps=3, cutn_batches=1,
-    metrics=False, frames_scale=100, extract_nth_frame=1,
+    clip_models=["embedded_vit"], metrics=False, frames_scale=100, extract_nth_frame=1,
 )  # fmt: skip
 
 

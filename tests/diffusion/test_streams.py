@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 from scipy import stats
 
 from disco.diffusion.streams import ImageStreams, normal
+from support import processes
 
 
 def draw(seed=7, stream="start", t=None, shape=(10_000,)):
@@ -76,7 +76,7 @@ def test_another_process_draws_the_same_and_the_global_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
     drawing = "normal([ImageStreams(11).generator('steps', 980.0)], (20,))[0].tolist()"
     code = f"from disco.diffusion.streams import *; print({drawing})"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    other = processes.run([sys.executable, "-c", code], check=True)
     assert other.stdout.strip() == str(drawn)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,6 +14,7 @@ from PIL import Image
 from disco.enlarge.enlarging import declare, done_in, enlarge, plan_of, read_back, seed_of_tile
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_record
+from support.processes import started
 from support.toy_runs import TINY, settings_of
 
 TILES = {**TINY, "steps": 4, "skip_steps": 2, "width": 16, "height": 16, "threads": 1, "display_rate": 0}
@@ -112,19 +111,18 @@ def test_finished_tiles_are_not_rendered_again(rendered, tmp_path):
 @pytest.mark.slow
 def test_killed_inside_a_tile_and_resumed_to_the_same_bits(rendered, tmp_path):
     """Killed when the second tile has begun, in a process of its own; gone on with in another."""
-    command = [sys.executable, "-m", "disco", "enlarge", str(rendered / "picture.png"), "by=2", "overlap=4"]
     words = [f"{name}={value}" for name, value in TILES.items() if name != "clip_models"]
     words += ["clip_models=[embedded_vit]", "prompt=a red star", "state_rate=1", f"folder={tmp_path}"]
-    process = subprocess.Popen([*command, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = started("enlarge", str(rendered / "picture.png"), "by=2", "overlap=4", *words, cwd=tmp_path)
     end = time.monotonic() + 300
     while process.poll() is None and time.monotonic() < end:
         if len(list(tmp_path.glob("*/*/tiles/*/steps.jsonl"))) > 1:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
         time.sleep(0.002)
     assert process.wait() == -signal.SIGKILL
     (folder,) = tmp_path.glob("*/*")
     assert done_in(folder, declared(rendered / "picture.png").grid()) < 4
-    subprocess.run([sys.executable, "-m", "disco", "resume", str(folder)], check=True, capture_output=True)
+    assert started("resume", str(folder), cwd=tmp_path).wait(300) == 0
     assert np.array_equal(levels_in(folder / "enlarged.png"), levels_in(rendered / "out" / "enlarged.png"))
 
 

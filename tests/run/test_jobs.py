@@ -62,8 +62,8 @@ def test_what_makes_another_picture_is_rendered_anew(tmp_path):
 
 def test_all_are_computed_as_the_first_was(tmp_path):
     with sequence(tmp_path) as found:
-        found.render(job(0, threads=2, precision="bfloat16"))
-        found.render(job(1))
+        found.render(job(0, threads=2, precision="bfloat16", steps=2))
+        found.render(job(1, steps=2))
     machines = [json.loads((tmp_path / f"job_{n}" / "run.json").read_text())["settings"]["machine"] for n in range(2)]
     assert machines[1]["threads"] == 2 and machines[1]["precision"] == "bfloat16"
     assert machines[1]["checkpointing"] == "off" and machines[1]["kernels"] != "auto"

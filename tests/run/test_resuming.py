@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,14 +21,19 @@ from disco.run.resuming import changed, pinned
 from disco.run.state import states_in
 from disco.settings.config import load
 from disco.settings.overrides import from_python
+from support.processes import started
 
-SMALL: dict[str, Any] = dict(steps=7, width=32, height=32, cut_overview=1, cut_innercut=1, metrics=False)
+SMALL: dict[str, Any] = dict(
+    steps=7, width=32, height=32, cut_overview=1, cut_innercut=1, clip_models=["embedded_vit"], metrics=False
+)
+#: The usual perceptors, each with cuts of its own.
+ALL = ["embedded_vit", "embedded_resnet", "embedded_vit8"]
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 #: What has a state of its own: each sampler, the switch between two, batches, mirrors, inits, changing prompts, masks.
 RUNS: dict[str, dict[str, Any]] = {
-    "ddim": {"eta": 0.8},
+    "ddim": {"eta": 0.8, "clip_models": ALL},
     "ddpm": {"diffusion_sampling_mode": "ddpm"},
     "plms": {"diffusion_sampling_mode": "plms", "plms_order": 4, "eta": 0},
     "switch": {"diffusion_sampling_mode": "plms", "ddim_switch": 0.5, "eta": 0.5},
@@ -194,15 +196,14 @@ def test_a_damaged_state_costs_the_steps_since_the_one_before(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
-    given = {**SMALL, "state_rate": 1, "steps": 30}
-    render("a red star", folder=tmp_path / "whole", **given)
+    given = {**SMALL, "state_rate": 1, "steps": 30, "clip_models": "[embedded_vit]"}
+    render("a red star", folder=tmp_path / "whole", **{**given, "clip_models": ["embedded_vit"]})
     words = ["a red star", *(f"{name}={value}" for name, value in given.items()), f"hydra.run.dir={tmp_path / 'run'}"]
-    command = [sys.executable, "-m", "disco", *words]
-    victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    victim = started(*words, cwd=tmp_path)
     until = time.monotonic() + 120
     while len(states_in(tmp_path / "run")) < 2 and time.monotonic() < until and victim.poll() is None:
         time.sleep(0.01)
-    os.kill(victim.pid, signal.SIGKILL)
+    victim.kill()
     assert victim.wait() == -signal.SIGKILL
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     asked = []

@@ -81,11 +81,16 @@ def test_the_rest_is_left_to_hydra(overrides):
 
 
 def test_settings_of_a_users_own_are_read_each_time(tmp_path, monkeypatch):
-    assert recomposed(["preset=mine"], lambda choices: compose(), "config") is not None
     assert recomposed([], left_alone, "mine") is None
     monkeypatch.setenv("DISCO_CONFIG", str(tmp_path))
-    assert recomposed([], left_alone, "config") is None
-    (tmp_path / "preset").mkdir()
+    file = tmp_path / "preset" / "mine.yaml"
+    file.parent.mkdir()
     for steps in (7, 8):
-        (tmp_path / "preset" / "mine.yaml").write_text(f"steps: {steps}\n")
+        file.write_text(f"steps: {steps}\n")
         assert load(["preset=mine"]).sampler.steps == steps
+    file.rename(tmp_path / "preset" / "disco57.yaml")  # as which conf/ has one, which comes first
+    for overrides in (["preset=disco57"], []):
+        found, whole = recomposed(overrides, by_hydra, "config"), by_hydra(overrides)
+        assert found is not None and OmegaConf.to_container(found) == OmegaConf.to_container(whole)
+    (tmp_path / "hydra").mkdir()
+    assert recomposed([], left_alone, "config") is None

@@ -29,16 +29,11 @@ from disco.settings.config import compose
 from disco.study import sweeper
 from disco.study.read import read_study
 from disco.study.sweeper import workers_of
+from support.processes import started
 
 QUICK = ["steps=2", "cut_overview=1", "cut_innercut=1", "display_rate=0"]
 GRID = ["-m", "a red star", *QUICK, "clamp_max=0.1,0.4", "seed=0,1"]
 WIDE = [*GRID[:-2], "clamp_max=0.1,0.2,0.4", "seed=0,1"]
-
-
-def started(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    words = [sys.executable, "-m", "disco", *arguments]
-    return subprocess.Popen(words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def study(*arguments: str, cwd: Path, code: int = 0) -> Path:
@@ -102,8 +97,8 @@ def test_killed_twice_and_gone_on_with_by_two_commands_at_once(tmp_path, undistu
         try:
             wait_for_the_middle(tmp_path, len(known), lambda process=process: process.poll() is None)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+            process.kill()
+            process.wait()
         (folder,) = tmp_path.glob("runs/disco/*")
         now = stamps(folder)
         assert known.items() < now.items() and len(now) < 6
@@ -129,7 +124,7 @@ def wait_for_the_middle(folder: Path, known: int, is_alive: Callable[[], bool]) 
         if sum('"finished"' in text for text in records) > known and any('"running"' in text for text in records):
             return
         assert is_alive() and time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 @pytest.mark.slow
@@ -172,7 +167,8 @@ def test_ctrl_c(tmp_path, undisturbed, monkeypatch, capsys):
 def test_workers_end_with_the_command_and_keep_what_they_have(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     long = ["-m", "a red star", *QUICK, "steps=1000", "seed=0,1"]
-    process = started(*long, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", cwd=tmp_path)
+    words = [sys.executable, "-m", "disco", *long, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     workers = []
     try:
         deadline = time.monotonic() + 300

@@ -10,6 +10,7 @@ import torch
 from disco.models.networks.clip import WordTokenizer
 from disco.training import data, pictures, world
 from disco.training.data import Bank, Options
+from support.processes import fork_what_is_spawned
 
 WORDS = WordTokenizer(world.vocabulary(), 32)
 
@@ -76,6 +77,7 @@ def test_a_rival_of_two_things_may_confuse_them():
 
 @pytest.mark.slow  # it starts processes
 def test_captions_are_made_once_and_do_not_depend_on_who_makes_them(tmp_path, monkeypatch):
+    fork_what_is_spawned(monkeypatch)
     scenes = pictures.scenes(5, 10)
     captions = data.captioned(tmp_path, scenes, 5, WORDS, wordings=2)
     assert captions.tokens.shape == (10, 2, 2, 32)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from contextlib import redirect_stdout
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from disco.training import __main__ as command
 from disco.training import everything, export
 from disco.training.everything import Everything, Job, lanes_of
+from support import processes
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
@@ -74,12 +76,19 @@ def test_all_is_trained_over_two_calls_and_carried_in_few_small_files(tmp_path):
     assert (tmp_path / "elsewhere" / "embedded_vit8" / "small.safetensors").exists()
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", processes.run)
+
+
+@pytest.mark.usefixtures("forked")
 def test_a_job_is_a_process_that_tells_what_the_command_tells(tmp_path):
     told = everything.run_job(Job("embedded_secondary", 0.001), asked(tmp_path), None)
     assert told["name"] == "embedded_secondary" and told["finished"] and told["step"] >= 1
     assert json.loads((tmp_path / "runs" / "embedded_secondary" / "log.txt").read_text().splitlines()[-1]) == told
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_training_that_fails_is_told(tmp_path):
     report = everything.train_all(asked(tmp_path, words=("--learning-rate", "none")))
     assert not report["finished"]

@@ -6,6 +6,7 @@ import pytest
 from disco.training import guided, pictures, world
 from disco.training.world.scene import held_out_style
 from disco.world.words import PLACE_PHRASES, STYLE_BACKS, named
+from support.processes import fork_what_is_spawned
 
 
 def test_prompts_name_held_out_triples_in_turn():
@@ -50,7 +51,8 @@ def test_contact_sheets_may_be_wide(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_render_and_its_cost():
+def test_a_render_and_its_cost(monkeypatch):
+    fork_what_is_spawned(monkeypatch)
     images = guided.rendered(["a red star over the sea"], 1, steps=2, device="cpu", width=64, height=32)
     assert images.shape == (1, 32, 64, 3) and images.std() > 1
     ballast = np.ones(2**31, np.uint8)  # of this process, which is not what a picture takes

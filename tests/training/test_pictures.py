@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from disco.training import pictures, world
+from support.processes import fork_what_is_spawned
 
 
 def test_held_out_combinations_are_never_trained_on():
@@ -50,6 +51,7 @@ def test_covers_are_kept_beside_the_pictures_they_belong_to(tmp_path):
 
 @pytest.mark.slow
 def test_several_processes_draw_the_same(tmp_path, monkeypatch):
+    fork_what_is_spawned(monkeypatch)
     monkeypatch.setattr(pictures, "CHUNK", 7)
     scenes, images = pictures.cached(tmp_path, 6, 20, 64, jobs=2)
     assert np.array_equal(images, pictures.drawn(scenes, 64))

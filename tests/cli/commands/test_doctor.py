@@ -29,7 +29,7 @@ def flops_of_a_step() -> int:
 
 def test_the_report(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
-    too_large = ("too large", {"width": 1024, "height": 1024, "memory_limit": "64MiB"})
+    too_large = ("too large", {"width": 1024, "height": 1024, "memory_limit": "16MiB"})
     monkeypatch.setattr(doctor, "CANDIDATES", (doctor.CANDIDATES[0], too_large))
     monkeypatch.setattr(speed, "measure_speed", lambda *_: speed.Speed(1e9, 1e12, 1e12))
     assert main(["doctor"]) == 0

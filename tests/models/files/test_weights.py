@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -22,6 +20,8 @@ from disco.models.files.weights import fill, load_state
 from disco.models.networks.secondary import build_secondary, load_secondary
 from disco.models.networks.unet import UNet, freeze_unet, load_unet
 from disco.models.specs import WeightsFile
+from support.processes import called
+from support.victims import convert
 
 
 @pytest.fixture(autouse=True)
@@ -232,9 +232,8 @@ def test_a_spoilt_conversion_is_made_again(large, models, monkeypatch, harm):
 @pytest.mark.slow
 def test_two_processes_share_one_conversion(large, models):
     path, state = large
-    converting = "import sys; from disco.models.files import weights as w; w.LARGE = 1; w.load_state(sys.argv[1])"
-    both = [subprocess.Popen([sys.executable, "-c", converting, path], stderr=subprocess.PIPE) for _ in range(2)]
-    said = [process.communicate()[1] for process in both]
+    both = [called(convert, (path,), cwd=path.parent) for _ in range(2)]
+    said = [process.communicate(60)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert sorted(place.name for place in models.glob("big*")) == ["big.pt.safetensors"]
     same(load_state(models / "big.pt.safetensors"), state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from PIL import Image
 
 from disco.run.tracking.base import values_of
 from disco.settings.extras import TRACKERS
+from support import processes
 from support.wandb_file import history, records
 
 pytestmark = pytest.mark.slow
@@ -65,9 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     servers = ("MLFLOW", "WANDB", "COMET")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(servers)}
     given = json.dumps({**QUICK, "clamp_max": CLAMP, "metrics": ["contrast"], "track": HERE})
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(place), given], capture_output=True, text=True, env=environment
-    )
+    done = processes.run([sys.executable, "-c", SCRIPT, str(place), given], env=environment)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [], "a tracker failed"
     assert not (place / "reached").exists()

@@ -3,7 +3,6 @@
 import colorsys
 import hashlib
 import random
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ import pytest
 from disco.training import world
 from disco.training.world import drawing
 from disco.training.world.scene import Scene
+from support import processes
 
 SAMPLE = """
 import hashlib, random
@@ -29,7 +29,7 @@ def test_the_same_seed_draws_the_same_bits_here_and_in_a_new_process():
     world.draw(Scene("cat", "red", "forest", style="low poly", seed=9))
     pictures = [world.draw(Scene.sample(rng), side) for side in (64, 128, (48, 80)) for _ in range(9)]
     here = hashlib.sha256(b"".join(picture.tobytes() for picture in pictures)).hexdigest()
-    there = subprocess.run([sys.executable, "-c", SAMPLE], capture_output=True, text=True, check=True)
+    there = processes.run([sys.executable, "-c", SAMPLE], check=True)
     assert there.stdout.strip() == here
 
 

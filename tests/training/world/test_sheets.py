@@ -1,6 +1,5 @@
 """Contact sheets show every value of their axis."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 
 from disco.training import world
 from disco.training.world import sheets
+from support import processes
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_sheet_has_a_row_a_value(name, values):
 def test_the_command_writes_a_sheet(tmp_path):
     out = tmp_path / "world.png"
     command = [sys.executable, "-m", "disco.training", "world", "--sheet", "styles", "--side", "16", "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True)
+    processes.run(command, check=True)
     with Image.open(out) as paper:
         assert paper.size == (sheets.LABEL + 16 * sheets.COLUMNS, 16 * len(world.STYLES))
 
