@@ -23,7 +23,7 @@ from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import named
 from disco.planning.plan import Plan, build_plan, with_seed
 from disco.planning.values import count_of_steps, metrics_of
-from disco.settings.config import Settings, specs, with_values
+from disco.settings.config import Settings, specs, usual_values, with_values
 from disco.settings.schema import AnimationConfig, Spec
 
 #: What the camera does, by mode.
@@ -237,7 +237,8 @@ def _of_frame(settings: Settings, number: int) -> dict[str, Any]:
     }
     if not _original(settings):  # there Perlin noise takes the place of the frame before
         later["perlin_init"] = False
-    found = OF_THE_FILM | {"seed": seed_of(settings, number)}
+    # The film's rate is none of its frames' business either; conf/ has the one that nobody chose.
+    found = OF_THE_FILM | {"fps": usual_values()["output.fps"][0], "seed": seed_of(settings, number)}
     if not number:
         found["temporal_scale"] = 0  # there is no frame before
     if film.animation_mode == "video" and not number:  # it has a start as well, and its own skip_steps

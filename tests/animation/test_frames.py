@@ -34,6 +34,12 @@ def test_frames_after_the_first_skip_steps_and_pull_towards_their_start():
     assert [frame.settings.seed for frame in frames] == [0, 1, 2, 3, 4, 5]
 
 
+def test_the_rate_of_the_film_is_not_its_frames_so_that_another_renders_none_anew():
+    fast, slow = (frames_of(settings_with(**TWO_D, fps=fps)) for fps in (30, 8))
+    assert [frame.settings for frame in fast] == [frame.settings for frame in slow]
+    assert not [note for note in check_frames(fast).notes if "fps" in note]
+
+
 def test_strength_is_that_of_the_first_frame_and_masks_are_for_pictures():
     frames = frames_of(settings_with(**TWO_D, perlin_init=True, strength=0.8))
     assert numbers(frames, "strength", "init") == [0.8, None, None, None, None, None]

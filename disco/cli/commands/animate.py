@@ -3,7 +3,8 @@
 Each frame starts from the frame before as the camera moved it; frames_skip_steps says how much of it stays, and
 frames_scale pulls towards it. Camera settings take keyframes: zoom='0:(1), 10:(1.05)', or expressions in t, the number
 of the frame: angle='3*sin(t/8)'. Prompts may change on the way: animation_prompts='{0: a lighthouse, 40: a storm}'.
-animation=video video_init_path=clip.mp4 follows a video.
+animation=video video_init_path=clip.mp4 follows a video. preset=NAME may hold all of it: disco import makes such
+presets of the settings of films.
 
 A film that stopped goes on with disco resume FOLDER, which also makes it longer (max_frames=200), or another: only
 frames that come out differently are rendered anew.

@@ -10,6 +10,7 @@ from typing import Any
 
 from disco.settings.importing.keyframes import is_keyed, keys_of, written
 from disco.settings.importing.keys.rules import looks, skip_steps, steps
+from disco.settings.importing.schedules import times
 from disco.settings.importing.translation import (
     CHANGED,
     IDLE,
@@ -181,14 +182,6 @@ def rate(translation: Translation, key: str, value: Any) -> None:
         translation.take(key, round(number(value)), "fps")
 
 
-def whole_film(usual: tuple[Any, ...]) -> Rule:
-    def rule(translation: Translation, key: str, value: Any) -> None:
-        said = "all frames" if value in usual else f"{short(value)}: the film has all frames"
-        translation.say(key, IDLE, said)
-
-    return rule
-
-
 def finish_film(translation: Translation) -> None:
     """What holds of a film beyond its keys."""
     settings, mode_ = translation.settings, translation.mode
@@ -205,9 +198,25 @@ def finish_film(translation: Translation) -> None:
             "perlin_init takes the place of the frame before in every frame there, here of the first frame's start "
             "alone; compat=disco57 does as there"
         )
-    if mode_ != "video":
-        return
+    if mode_ == "video":
+        finish_video(translation)
+    elif settings["max_frames"] >= USUAL["max_frames"]:
+        translation.notes.append(
+            f"the film has {settings['max_frames']} frames, which is until it is stopped; max_frames=N on the line"
+        )
+
+
+def finish_video(translation: Translation) -> None:
+    """What holds of a film that follows a video."""
+    settings = translation.settings
     settings["max_frames"] = MOST_FRAMES
+    taken, counted = (translation.number(key, 4) for key in ("video_init_cutn_batches", "cutn_batches"))
+    if translation.replaced("cutn_batches") and taken != counted and 1 <= taken <= 1000 and 1 <= counted <= 1000:
+        settings["clip_guidance_scale"] = times(settings.get("clip_guidance_scale", 5000), taken / counted)
+        translation.notes.append(
+            f"video_init_cutn_batches says how often it looks there, and cutn_batches by how much that is divided: "
+            f"clip_guidance_scale is {taken / counted:.3g} times the file's for the same pull"
+        )
     if stored := [key for key in NEVER_READ if key in translation.own]:
         names = ", ".join(key.removeprefix("video_init_") for key in stored)
         translation.notes.append(f"there {names} are what they are without video_init_, which is stored and not used")
@@ -258,6 +267,5 @@ ANIMATION: Table = {
     **table_of(of_films("video", rule=never_read), *NEVER_READ),
     "force_flow_generation": own,
     "fps": of_films(*ANY, rule=rate),
-    "init_frame": of_films(*ANY, rule=whole_film((1, "1"))),
-    "last_frame": of_films(*ANY, rule=whole_film(("final_frame",))),
+    **table_of(idle("the film has all frames"), "init_frame last_frame"),
 }

@@ -74,7 +74,8 @@ def test_a_film_that_follows_a_video(film):
     assert (run["animation_mode"], run["video_init_path"], run["extract_nth_frame"]) == ("video", "init.mp4", 3)
     # What the notebook looks at of what it has for videos, and what it does not.
     assert (run["steps"], run["skip_steps"], run["frames_scale"], run["cutn_batches"]) == (90, 30, 12000, 4)
-    assert (run["clip_guidance_scale"], run["tv_scale"], run["frames_skip_steps"]) == (9000, 100, "70%")
+    assert (run["tv_scale"], run["frames_skip_steps"]) == (100, "70%")
+    assert run["clip_guidance_scale"] == 9000 * 4 / 1  # gradients of four looks, divided by the one of pictures
     assert run["range_scale"] == 0 and run["video_init_flow_blend"] == 0.9 and run["video_init_seed_continuity"] is True
     assert run["video_init_blend_mode"] == "optical_flow" and run["blend"] == 0.4 and run["max_frames"] == 1_000_000
     assert run["video_init_check_consistency"] is True and "turbo_mode" not in run
@@ -87,6 +88,8 @@ def test_a_film_that_follows_a_video(film):
         ({"video_init_flow_warp": False}, {"video_init_flow_warp": False, "skip_steps": "70%"}),
         ({"video_init_flow_warp": ...}, {"video_init_flow_warp": False, "skip_steps": "70%"}),
         ({"video_init_steps": ...}, {"steps": 40}),
+        ({"video_init_cutn_batches": ...}, {"cutn_batches": 1, "clip_guidance_scale": 9000}),
+        ({"clip_guidance_scale": "[100]*500+[50]*500"}, {"clip_guidance_scale": "[400]*500+[200]*500"}),
         ({"video_init_skip_steps": ...}, {"skip_steps": 4}),
         ({"flow_blend": "0:(.75)", "video_init_flow_blend": ...}, {"video_init_flow_blend": 0.75}),
         ({"video_init_path": "clips\\a.mp4"}, {"video_init_path": "clips/a.mp4"}),
@@ -129,6 +132,13 @@ def test_in_a_still_the_camera_does_nothing(film, mode):
     assert not {"animation_mode", "animation_prompts", "by_frame", "max_frames", "zoom", "fps"} & set(run)
     assert verdicts(found)["rotation_3d_y"] == verdicts(found)["frames_scale"] == IDLE
     assert ("may be of an animation" in " ".join(found.notes)) == (mode is ...)
+
+
+def test_a_film_without_an_end_is_told(film):
+    assert "until it is stopped" in " ".join(film(max_frames=10000).notes)
+    found = film(max_frames=...)
+    assert found.runs[0]["max_frames"] == 10000 and "until it is stopped" in " ".join(found.notes)
+    assert "until it is stopped" not in " ".join(film().notes)
 
 
 def test_whether_it_is_a_film_may_be_said(film):
