@@ -7,6 +7,9 @@ from disco.planning.plan import build_plan
 from disco.resources.disk import FILM_LEAST, FILM_MOST, PACKED_LEAST, PACKED_MOST, DiskUse, disk_use
 from disco.settings.config import Settings
 
+#: Bytes of a frame in ProRes 422 HQ for each byte of its pixels, at most.
+PRORES_MOST = 1.0
+
 
 def disk_use_of(settings: Settings) -> DiskUse:
     """What a run or a film writes into its folder. Raises `SettingsError` for what could not be rendered."""
@@ -20,7 +23,9 @@ def disk_use_of(settings: Settings) -> DiskUse:
     flows = 2 * len(frames) * 8 * plan.width * plan.height if settings.animation.animation_mode == "video" else 0
     parts = {name: rendered * size for name, size in one.parts.items()}
     parts["frames"] = round(shown * raw * PACKED_MOST)
-    parts["films"] = round(len(frames) * raw * FILM_MOST)
+    film = settings.animation.film_format
+    share = {"mp4": FILM_MOST, "prores": PRORES_MOST, "both": FILM_MOST + PRORES_MOST}.get(film, 0)
+    parts["films"] = round(len(frames) * raw * share)
     parts |= {"flow": flows} if flows else {}
-    least = rendered * one.least + round(shown * raw * PACKED_LEAST + len(frames) * raw * FILM_LEAST)
+    least = rendered * one.least + round(shown * raw * PACKED_LEAST + len(frames) * raw * FILM_LEAST * bool(share))
     return DiskUse(parts, one.passing, least)

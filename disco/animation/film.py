@@ -1,6 +1,6 @@
 """A film at work: frame after frame, each a run that starts from the frame before.
 
-    animation.mp4         the film
+    animation.mp4         the film; animation.mov, where film_format asks for one to be edited
     frames/0000.png ...   its frames; with vr_mode, 0000_l.png and 0000_r.png for the left and the right eye
     frames.jsonl          a line a frame: its seed, and what was measured of it
     sheet.png             some of its frames, side by side
@@ -30,7 +30,7 @@ from disco.animation.frames import Frame, check_frames, frames_of, video_of
 from disco.animation.inputs import files_of
 from disco.animation.loops import CameraLoop, Chain, VideoLoop, loop_of
 from disco.animation.measure import Meter
-from disco.animation.places import FILM, FRAMES, JOBS, SHEET
+from disco.animation.places import EDITABLE, FILM, FRAMES, JOBS, SHEET
 from disco.animation.preview import Preview
 from disco.animation.sheet import sheet_of
 from disco.animation.video import with_sound
@@ -41,7 +41,7 @@ from disco.planning.plan import Plan, with_seed
 from disco.planning.values import metrics_of
 from disco.run.folder.files import replace_file, write_json
 from disco.run.folder.reading import FILM_RECORD, read_record
-from disco.run.folder.video import Mp4
+from disco.run.folder.video import Mp4, ProRes
 from disco.run.followers import StepCallback
 from disco.run.jobs import Sequence as Runs
 from disco.run.jobs import opened
@@ -57,8 +57,8 @@ QUALITY = 17
 class Film:
     """A finished film.
 
-    frames: their pictures, in order. path: the film; None where it could not be written. metrics: of the film
-    (`disco.critics.films.of_film`). measured: those of each frame.
+    frames: their pictures, in order. path: the film, the one for players where there are two; None without one.
+    metrics: of the film (`disco.critics.films.of_film`). measured: those of each frame.
     """
 
     frames: tuple[Path, ...]
@@ -149,9 +149,10 @@ def render_film(
         try:
             meter = Meter(folder, metrics)
             paths = _render(loop, frames, sequence, folder, meter)
-            film = _film_of(paths, folder / FILM, fps, tell)
-            if film is not None and video is not None and video.sound:
-                with_sound(film, video, tell)
+            films = _films_of(paths, folder, shown.animation.film_format, fps, tell)
+            if video is not None and video.sound:
+                for path in films:
+                    with_sound(path, video, tell)
             replace_file(folder / SHEET, packed(sheet_of(paths), "sheet"))
             ended = {"status": "finished", "metrics": [of_film(meter.found)]}
         except KeyboardInterrupt:
@@ -162,6 +163,7 @@ def render_film(
             raise
         finally:
             record.write(**ended, notes=notes)
+    film = films[0] if films else None
     return Film(tuple(paths), film, settings, record.seconds(), tuple(notes), ended["metrics"][0], tuple(meter.found))
 
 
@@ -185,15 +187,23 @@ def _render(
     return paths
 
 
-def _film_of(paths: list[Path], place: Path, fps: Fraction, tell: Callable[[str], object]) -> Path | None:
-    """The frames as a film. One that cannot be written costs a note."""
-    film = Mp4(place, fps, QUALITY)
-    for path in paths:
-        with Image.open(path) as picture:
-            film.add(picture.convert("RGB"))
-    try:
-        film.close()
-    except OSError as error:
-        tell(f"{place.name} could not be written: {error}")
-        return None
-    return place
+def _films_of(paths: list[Path], folder: Path, asked: str, fps: Fraction, tell: Callable[[str], object]) -> list[Path]:
+    """The frames as films, as film_format asks; where they are. One that cannot be written costs a note.
+
+    What an earlier format has left goes, for it may show other frames.
+    """
+    made = []
+    for name, writer, formats in ((FILM, Mp4, ("mp4", "both")), (EDITABLE, ProRes, ("prores", "both"))):
+        if asked not in formats:
+            (folder / name).unlink(missing_ok=True)
+            continue
+        film = writer(folder / name, fps, QUALITY)
+        for path in paths:
+            with Image.open(path) as picture:
+                film.add(picture.convert("RGB"))
+        try:
+            film.close()
+            made.append(folder / name)
+        except OSError as error:
+            tell(f"{name} could not be written: {error}")
+    return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FILM, SHEET, FRAMES_FILE = "animation.mp4", "sheet.png", "frames.jsonl"
+FILM, EDITABLE, SHEET, FRAMES_FILE = "animation.mp4", "animation.mov", "sheet.png", "frames.jsonl"
 
 #: Folders: the frames, their runs, and optical flow between the pictures of the video that a film follows.
 FRAMES, JOBS, FLOWS = "frames", "jobs", "flow"

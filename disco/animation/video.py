@@ -142,7 +142,7 @@ def with_sound(film: Path, source: Video, tell: Callable[[str], object]) -> None
 
     try:
         with beside(film) as part, av.open(str(film)) as pictures, _opened(source.given) as sounds:
-            with av.open(str(part), "w", format="mp4") as out:
+            with av.open(str(part), "w", format="mov" if film.suffix == ".mov" else "mp4") as out:
                 _muxed(pictures, sounds, out)
     except (av.FFmpegError, OSError, ValueError) as error:
         tell(f"the sound of {source.given} could not be carried over: {error}")

@@ -144,7 +144,7 @@ FEWER = {
     "pictures": "n_batches, width and height",
     "partials": "intermediate_saves",
     "progress": "width and height",
-    "films": "video",
+    "films": "video, or film_format",
     "records": "steps and n_batches",
     "inputs": "keep_inputs",
     "trackers": "track",

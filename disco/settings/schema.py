@@ -292,6 +292,11 @@ class AnimationConfig:
     by_frame: dict[str, Any] = _setting(
         "keyframes of other settings by name, such as {tv_scale: '0:(0), 40:(500)'}", before={}
     )
+    film_format: str = _setting(
+        "the film beside its frames: H.264 for players (mp4), ProRes 422 HQ for editing (prores), both, or none",
+        choices=("mp4", "prores", "both", "none"),
+        before="mp4",
+    )
     hole_noise: float = _setting(
         "opacity of noise that is laid where the frame before does not show what comes into view, or shows it "
         "stretched to more than four times its area (2d, 3d)",

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from disco import SettingsError, animate
 from disco.animation.api import resume_film
+from disco.animation.film import _films_of
 from disco.animation.frames import frames_of
 from disco.animation.loops import CameraLoop
 from disco.animation.warps import camera_of
@@ -207,6 +209,26 @@ def test_the_pull_to_the_frame_before_makes_a_film_steadier(tmp_path):
     assert held.metrics["flicker"] < 0.8 * free.metrics["flicker"]
     lines = (tmp_path / "held" / "jobs" / "0001" / "steps.jsonl").read_text().splitlines()
     assert all(json.loads(line)["losses"]["temporal"][0] > 0 for line in lines)
+
+
+def test_films_are_written_in_the_formats_that_are_asked_for(tmp_path):
+    paths, rows = [tmp_path / f"{number}.png" for number in range(3)], np.arange(0, 96, 4)[:, None]
+    greys = [np.repeat((rows + 20 * number + np.arange(32))[..., None], 3, -1) for number in range(3)]
+    for path, grey in zip(paths, greys, strict=True):
+        Image.fromarray(grey.astype(np.uint8)).save(path)
+
+    def made(asked: str) -> list[str]:
+        found = _films_of(paths, tmp_path, asked, Fraction(12), print)
+        assert sorted(path.name for path in tmp_path.glob("animation.*")) == sorted(path.name for path in found)
+        return [path.name for path in found]
+
+    assert made("both") == ["animation.mp4", "animation.mov"]
+    with av.open(str(tmp_path / "animation.mov")) as video:
+        stream = video.streams.video[0]
+        assert stream.codec_context.name == "prores" and stream.average_rate == 12
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in video.decode(video=0)]
+    assert max(np.abs(frame - grey).max() for frame, grey in zip(frames, greys, strict=True)) <= 3
+    assert made("prores") == ["animation.mov"] and made("mp4") == ["animation.mp4"] and made("none") == []
 
 
 def test_a_longer_film_keeps_its_frames_and_another_keyframe_begins_where_it_touches(tmp_path):

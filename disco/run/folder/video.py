@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from PIL import Image
 
@@ -73,6 +73,8 @@ class Mp4(Video):
     Colours are those of the BT.709 standard, and said to be, for players take untagged films of any size for that.
     """
 
+    container, codec, layout = "mp4", "libx264", "yuv420p"
+
     def __init__(self, path: Path, fps: int | Fraction, quality: int = 18) -> None:
         """quality: x264's crf, from 0 (without loss) to 51; 18 is hardly told from the frames."""
         self.path, self._fps, self._quality = path, fps, quality
@@ -91,18 +93,23 @@ class Mp4(Video):
             if self._film is None or self._stream is None:
                 self._film, self._stream = self._begun(image.width, image.height)
             frame = av.VideoFrame.from_image(image)
-            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            frame = frame.reformat(format=self.layout, dst_colorspace="ITU709", dst_color_range="MPEG")
             self._film.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
             self._fault = OSError(str(error))  # a run is not lost for that, and close() tells why
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Those of the codec."""
+        return {"crf": str(self._quality)}
 
     def _begun(self, width: int, height: int) -> tuple[OutputContainer, VideoStream]:
         """The file, open, and the stream that frames go into."""
         import av
 
-        film = av.open(str(self._part), "w", format="mp4")
-        stream = film.add_stream("libx264", rate=self._fps, options={"crf": str(self._quality)})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        film = av.open(str(self._part), "w", format=self.container)
+        stream = cast("VideoStream", film.add_stream(self.codec, rate=self._fps, options=self.options))
+        stream.width, stream.height, stream.pix_fmt = width, height, self.layout
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = NARROW
@@ -127,6 +134,16 @@ class Mp4(Video):
         if self._film is not None:
             self._film.close()
         self._part.unlink(missing_ok=True)
+
+
+class ProRes(Mp4):
+    """ProRes 422 HQ of 10 bits in a QuickTime file, which programs for cutting films take: every frame whole."""
+
+    container, codec, layout = "mov", "prores_ks", "yuv422p10le"
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"profile": "3", "vendor": "apl0"}
 
 
 def even(image: Image.Image) -> Image.Image:
