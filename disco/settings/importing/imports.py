@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,11 @@ def import_settings(
         return own
     shared, listed = flattened(tree) if isinstance(tree, dict) else ({}, tree)
     shared |= typed
+    if listed and all(isinstance(each, str) and re.match(r"[\w.+~@/]+=", each) for each in listed):
+        raise SettingsError(
+            f"{document.path}: overrides of a command line; type them, or take the config.yaml beside it: "
+            "disco preset=PATH"
+        )
     if not all(isinstance(each, dict) for each in listed):
         raise SettingsError(f"{document.path}: a list of values; a settings file holds names and their values")
     pairs = [flattened(each) for each in listed]

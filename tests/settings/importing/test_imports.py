@@ -246,6 +246,15 @@ def test_secrets_are_not_shown(tmp_path):
     assert "twilio_auth_token" in said and "my_token" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("- steps=50\n- model.width=64\n", "overrides of a command line; type them"), ("- a\n- b\n", "a list of values")],
+)
+def test_lists_of_texts_are_told(tmp_path, text, words):
+    with pytest.raises(SettingsError, match=words):
+        imported(tmp_path, text)
+
+
 def test_a_name_with_two_values_is_told(tmp_path):
     found = imported(tmp_path, ALL["disco"].replace('"eta"', '"steps": 5, "eta"', 1))
     assert "steps stands twice in the file with different values; the last counts" in found.notes
