@@ -13,7 +13,7 @@ Flow takes longer than warps, so it is kept on the disk, under the content of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,8 @@ from disco.settings.schema import AnimationConfig
 class Following:
     """A video's pictures, gone through frame by frame.
 
-    pictures: in order. cache: the folder of flows. now, before: the pictures of the present frame and of the one before
+    pictures: in order. cache: the folder of flows. find: finds the flow between two pictures, as `flow_between` does;
+    by: what tells one that does so otherwise. now, before: the pictures of the present frame and of the one before
     it. moved: how much of the frame before is still there, [H, W, 2] in pixels, and how far that is to be believed,
     [H, W].
     """
@@ -43,6 +44,8 @@ class Following:
     film: AnimationConfig
     pictures: Iterator[Image.Image]
     cache: Path
+    find: Callable[[Tensor, Tensor], Tensor] = flow_between
+    by: str = ""
     now: Image.Image | None = None
     before: Image.Image | None = None
     moved: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
@@ -87,7 +90,9 @@ class Following:
 
     def flow(self, later: Image.Image, earlier: Image.Image) -> Tensor:
         """The flow between two pictures, read where it was kept whole, else found and kept."""
-        name = hashlib.sha256(later.tobytes() + earlier.tobytes() + repr(later.size).encode()).hexdigest()[:32]
+        name = hashlib.sha256(
+            later.tobytes() + earlier.tobytes() + repr(later.size).encode() + self.by.encode()
+        ).hexdigest()[:32]
         place = self.cache / f"{name}.npy"
         shape = (later.height, later.width, 2)
         try:
@@ -96,7 +101,7 @@ class Following:
                 return torch.from_numpy(kept)
         except (OSError, ValueError, EOFError):
             pass  # none, or a damaged one: it is found anew
-        found = flow_between(to_tensor(later), to_tensor(earlier))
+        found = self.find(to_tensor(later), to_tensor(earlier))
         self.cache.mkdir(parents=True, exist_ok=True)
         with beside(place) as part, open(part, "wb") as file:
             np.save(file, found.numpy())

@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from disco.animation.inputs import DIS, content_of
 from disco.animation.keyframes import values
 from disco.animation.motion import Motion2D, Motion3D
 from disco.animation.video import Video, read_video
@@ -40,7 +41,6 @@ COUNTS = ("n_batches", "batch_size")
 OF_THE_FILM: dict[str, Any] = {
     **{"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0},
     "metrics": False,  # frames are measured as they are shown
-    "fps": 12,  # what it is without a film, so that another rate renders nothing anew
 }
 
 
@@ -218,6 +218,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
     if film.animation_mode == "video" and film.turbo_mode:
         raise SettingsError("turbo_mode blends frames by the camera, of which animation=video has none; leave it false")
+    if film.animation_mode == "video" and film.flow_model != DIS:
+        content_of("flow_model", film.flow_model)  # which can be read
     if film.animation_mode != "3d" and film.vr_mode:
         raise SettingsError(
             f"vr_mode needs depth, of which animation={film.animation_mode} has none; take animation=3d"

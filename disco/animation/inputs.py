@@ -15,6 +15,9 @@ from disco.settings.config import Settings
 from disco.settings.paths import expanded
 from disco.settings.schema import AnimationConfig
 
+#: The flow_model that needs no file.
+DIS = "dis"
+
 
 def depth_input(film: AnimationConfig) -> InputPicture | None:
     """The depth map that a film names, if any."""
@@ -28,18 +31,26 @@ def files_of(settings: Settings) -> list[dict[str, Any]]:
     pictures = [*inputs_of(settings), *([] if depth is None else [depth])]
     found = [picture.record(keeps) | {"kept": None} for picture in pictures]
     if film.animation_mode == "video" and film.video_init_path:
-        path = expanded(film.video_init_path)
-        entry = {"setting": "video_init_path", "given": film.video_init_path, "path": os.path.abspath(path)}
-        found.append(entry | {"sha256": _content_of(film.video_init_path, path), "kept": None})
+        found.append(_entry("video_init_path", film.video_init_path))
+    if film.animation_mode == "video" and film.flow_model != DIS:
+        found.append(_entry("flow_model", film.flow_model))
     return found
 
 
-def _content_of(given: str, path: Path) -> str:
+def _entry(setting: str, given: str) -> dict[str, Any]:
+    path = expanded(given)
+    sha256 = content_of(setting, given)
+    return {"setting": setting, "given": given, "path": os.path.abspath(path), "sha256": sha256, "kept": None}
+
+
+def content_of(setting: str, given: str) -> str:
+    """The SHA-256 of a file that a setting names. Raises `SettingsError` where it cannot be read."""
     try:
+        path = expanded(given)
         at = os.stat(path)
         return _hashed(path, at.st_size, at.st_mtime_ns)
     except OSError as error:
-        raise SettingsError(f"video_init_path={given!r} cannot be read: {error.strerror or error}") from error
+        raise SettingsError(f"{setting}={given!r} cannot be read: {error.strerror or error}") from error
 
 
 @lru_cache(maxsize=8)

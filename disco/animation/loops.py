@@ -15,6 +15,7 @@ from PIL import Image
 from disco.animation.camera import Origin
 from disco.animation.following import Following
 from disco.animation.frames import Frame, is_pulled_back, with_start
+from disco.animation.inputs import DIS, content_of
 from disco.animation.measure import Carried
 from disco.animation.places import FLOWS
 from disco.animation.video import Video, pictures_of
@@ -112,7 +113,12 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
     if video is None:
         return CameraLoop(film, camera_of(settings, plan.height, plan.width))
     pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
-    return VideoLoop(film, Following(film, pictures, folder / FLOWS))
+    if film.flow_model == DIS:
+        return VideoLoop(film, Following(film, pictures, folder / FLOWS))
+    from disco.animation.raft import load_raft  # of torchvision, which takes a second
+
+    sha256 = content_of("flow_model", film.flow_model)
+    return VideoLoop(film, Following(film, pictures, folder / FLOWS, load_raft(film.flow_model, sha256), sha256))
 
 
 def job_of(frame: Frame, start: Image.Image | None, previous: Image.Image | None = None) -> Job:

@@ -49,7 +49,7 @@ SINGLE = ("init_image", "mask", "previous_frame")
 #: The settings that name a file each, by full name.
 NAMING = (
     *(f"init.{name}" for name in SINGLE),
-    *("model.diffusion_model", "animation.depth", "animation.video_init_path"),
+    *("model.diffusion_model", "animation.depth", "animation.video_init_path", "animation.flow_model"),
 )
 
 #: What the setting mask has for the transparency of the init image.

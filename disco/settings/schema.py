@@ -318,6 +318,11 @@ class AnimationConfig:
     video_init_path: str | None = _setting("the video that a film follows (video)", before=None)
     extract_nth_frame: int = _setting("take every nth picture of the video", low=1, high=10_000, before=2)
     video_init_seed_continuity: bool = _setting("the same seed in every frame (video)", before=False)
+    flow_model: str = _setting(
+        "what finds the video's optical flow: dis (OpenCV, without weights), or the path of weights of torchvision's "
+        "RAFT, small or large",
+        before="dis",
+    )
     video_init_flow_warp: bool = _setting(
         "start a frame from the one before, moved along with what moves in the video; else from the video's picture",
         before=True,

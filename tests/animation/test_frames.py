@@ -124,6 +124,7 @@ def film(**values: Any) -> Settings:
         ({"angle": "1/(t-2)"}, "angle: '1/(t-2)' divides by zero at frame 2"),
         ({"n_batches": 2}, "a film is one a run; disco -m seed=0,1,2"),
         ({"vr_mode": True}, "vr_mode needs depth"),
+        ({"animation_mode": "video", "flow_model": "no/such.pth"}, "flow_model='no/such.pth' cannot be read: No such"),
         ({"frames_skip_steps": 10}, "frames_skip_steps=10 leaves none of 10 steps"),
         ({"animation_prompts": {"x": "a boat"}}, "animation_prompts has the key 'x'"),
         ({"animation_prompts": "a boat"}, "animation_prompts is 'a boat'"),
