@@ -135,7 +135,7 @@ def killed(kind: Kind, folder: Path, chance: random.Random, takes: float, least:
 
 
 def kills(kind: Kind, count: int, chance: random.Random) -> dict[str, int]:
-    """How many of so many kills came to the same pictures in the end."""
+    """How many of so many kills came to the same pictures in the end; told on standard error too, for it takes long."""
     whole, takes = undisturbed(kind)
     mid = same = 0
     for number in range(count):
@@ -143,7 +143,9 @@ def kills(kind: Kind, count: int, chance: random.Random) -> dict[str, int]:
         mid += killed(kind, folder, chance, takes)
         kind.go_on(folder)
         same += levels(folder) == whole
-    return {"count": count, "mid": mid, "same": same}
+    found = {"count": count, "mid": mid, "same": same}
+    print(kind.name, found, file=sys.stderr, flush=True)
+    return found
 
 
 def undisturbed(kind: Kind) -> tuple[Mapping[str, bytes], float]:

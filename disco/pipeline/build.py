@@ -91,7 +91,7 @@ class Pipeline:
         """
         steps, denoiser = self.plan.steps[position.done if position else 0 :], self.denoiser
         x = self.x if position is None else position.x
-        compat = self.plan.settings.compat == "disco57"
+        compat, sampler = self.plan.settings.compat == "disco57", self.plan.settings.sampler
         sampled_steps = sample(
             denoiser,
             x,
@@ -99,7 +99,7 @@ class Pipeline:
             steps,
             noise=self.noise,
             state=None if position is None else position.state,
-            samplers=samplers(self.plan.settings.sampler.plms_order),
+            samplers=samplers(sampler.plms_order, sampler.extrapolate_guidance),
             transform=self.before,
             denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
         )

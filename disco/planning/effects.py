@@ -95,12 +95,15 @@ def without_effect(
     """The settings that these others leave without effect, and why."""
     guidance, sampler, init = settings.guidance, settings.sampler, settings.init
     modes = {step.sampler for step in steps}
-    mode = sampler.diffusion_sampling_mode.upper()
-    if "ddim" not in modes and any(schedules["eta"].values):
+    mode = sampler.diffusion_sampling_mode
+    mode = mode.upper() if mode in ("ddim", "ddpm", "plms") else mode
+    if not modes & {"ddim", "dpmpp_2m_sde"} and any(schedules["eta"].values):
         noise = "whose steps have their own noise" if mode == "DDPM" else "which adds no noise"
         yield "eta", f" under {mode}, {noise}"
     if "plms" not in modes:
         yield "plms_order", f" under {mode}" if mode != "PLMS" else " with ddim_switch=0"
+    if not modes & {"dpmpp_2m", "dpmpp_2m_sde", "unipc"}:
+        yield "extrapolate_guidance", f" under {mode}"
     if mode != "PLMS":
         yield "ddim_switch", f" under {mode}: it ends PLMS"
     if settings.cutouts.cutout_family == "scheduled":

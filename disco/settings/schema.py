@@ -155,13 +155,19 @@ class GuidanceConfig:
 class SamplerConfig:
     """How it walks from noise to picture."""
 
-    diffusion_sampling_mode: str = _setting("the sampler", choices=("ddim", "ddpm", "plms"))
+    diffusion_sampling_mode: str = _setting(
+        "the sampler", choices=("ddim", "ddpm", "plms", "dpmpp_2m", "dpmpp_2m_sde", "unipc")
+    )
     plms_order: int = _setting("order of PLMS", low=1, high=4)
+    extrapolate_guidance: bool = _setting(
+        "let dpmpp_2m, dpmpp_2m_sde and unipc extrapolate the guidance of past steps, and not the prediction alone",
+        before=True,
+    )
     ddim_switch: Any = _setting("share of the run from which PLMS becomes DDIM; 1 = never")
     steps: int = _setting("steps from pure noise to the picture", low=1, high=1000)
     skip_steps: Any = _setting("steps left out at the start: a count, or a share such as 4%")
     skip_end_steps: Any = _setting("steps left out at the end: a count, or a share such as 4%")
-    eta: Timed = _setting("fresh noise in every step of DDIM, 0 = none", low=-1, high=1, timed=True)
+    eta: Timed = _setting("fresh noise in every step of DDIM and dpmpp_2m_sde, 0 = none", low=-1, high=1, timed=True)
     resamples: int = _setting(
         "how often each part of the way is walked, for what is drawn anew to agree with what stays; 1 = once",
         low=1,
