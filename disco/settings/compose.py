@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +80,16 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     """
     from disco.settings.recompose import recomposed
 
-    config = recomposed(overrides, _packaged, config_name)
+    def packaged(choices: tuple[str, ...]) -> DictConfig:
+        return _packaged(choices, settings_folder())
+
+    config = recomposed(overrides, packaged, config_name)
     return _composed(overrides, config_name) if config is None else config
 
 
 @cache
-def _packaged(choices: tuple[str, ...]) -> DictConfig:
+def _packaged(choices: tuple[str, ...], own: Path) -> DictConfig:
+    """What choices of files make. own: the user's folder, which Hydra notes among its sources, there or not."""
     return _composed(choices, "config")
 
 
