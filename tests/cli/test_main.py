@@ -75,7 +75,7 @@ TOO_LARGE = ["width=16384", "height=16384", "n_batches=10000", "steps=100", "int
         (["a star", "sampler.stepz=1"], "no setting 'sampler.stepz'; did you mean steps"),
         (["a star", "+sampler.stepz=1"], "no setting"),
         (["a star", "steps=many"], "steps is 'many', but must be an integer from 1 to 1000"),
-        (["a star", "sampler=plmz"], "sampler is 'plmz', but must be one of ddim, ddpm, plms"),
+        (["a star", "sampler=plmz"], "sampler is 'plmz', but must be one of ddim, ddpm, dpmpp_2m"),
         (["a star", "preset=57"], "preset is '57', but must be one of default, disco57"),
         (["a star", "cut_overview=[12]*400"], "cut_overview has 400 entries, but needs 1000"),
         (["a star", "cut_overview=[12]*400+[4*600"], "cut_overview is"),
