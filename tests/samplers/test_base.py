@@ -10,7 +10,7 @@ from guided_diffusion.script_util import create_gaussian_diffusion
 from torch import nn
 
 from disco.diffusion.levels import Diffusion
-from disco.samplers.base import Denoised, SamplerState, guided_eps, sample
+from disco.samplers.base import Denoised, SamplerState, sample
 from disco.samplers.registry import samplers
 from support.levels import Rung, ladder
 
@@ -298,39 +298,3 @@ def test_a_walk_goes_on_from_any_step_with_the_same_bits(name, tmp_path):
         rest = walk(x, first, SamplerState(sampler, tensors))
         assert all(torch.equal(ours.x, theirs.x) for ours, theirs in zip(rest, whole[first:], strict=True))
     assert {len(each.state.tensors) for each in whole} == ({1, 2, 3} if name == "plms" else {0})
-
-
-def dpm_solver(at, state):
-    """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, alg. 2): the state is the last picture predicted."""
-    index, diffusion = at.step.index, at.diffusion
-    x0 = diffusion.x0_from_eps(at.x, index, guided_eps(at.now, diffusion, index))
-    if at.following is None:
-        return x0, (x0,)
-
-    def log_snr(i):
-        alpha, sigma = diffusion.alpha_sigma(i)
-        return math.log(alpha / sigma)
-
-    (_, sigma), (alpha_next, sigma_next) = diffusion.alpha_sigma(index), diffusion.alpha_sigma(at.following.index)
-    h, data = log_snr(at.following.index) - log_snr(index), x0
-    if state:
-        r = (log_snr(index) - log_snr(index + 1)) / h
-        data = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * state[0]
-    return sigma_next / sigma * at.x - alpha_next * math.expm1(-h) * data, (x0,)
-
-
-def test_another_sampler_is_one_more_function():
-    """It converges as its paper says, in second order: twice the steps leave a quarter of the error, not half."""
-    start = torch.randn(200, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    more = {**samplers(), "dpm": dpm_solver}
-
-    def end(steps, name):
-        return walked(Diffusion.spaced(steps), start, ladder(steps, name), samplers=more)[-1].x
-
-    fine = end(1000, "plms")
-    coarse, finer = ((end(steps, "dpm") - fine).abs().mean() for steps in (100, 200))
-    assert 3 < coarse / finer < 5
-    torch.testing.assert_close(
-        walked(Diffusion.spaced(20), start, ladder(20, "dpm"), samplers=more)[0].x,
-        walked(Diffusion.spaced(20), start, ladder(20, "ddim"))[0].x,  # of first order they are the same
-    )

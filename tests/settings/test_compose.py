@@ -107,7 +107,7 @@ def test_a_value_that_conf_forgets_fails(tmp_path: Path) -> None:
         ("sampler.steps=abc", "steps is 'abc', but must be an integer from 1 to 1000"),
         ("sampler.steps=2.5", "steps is 2.5"),
         ("guidance.fuzzy_prompt=maybe", "fuzzy_prompt is 'maybe', but must be true or false"),
-        ("sampler=plmz", "sampler is 'plmz', but must be one of ddim, ddpm, plms"),
+        ("sampler=plmz", "sampler is 'plmz', but must be one of ddim, ddpm, dpmpp_2m, dpmpp_2m_sde, plms, unipc"),
         ("sampler.stepz=5", "no setting 'sampler.stepz'; did you mean steps"),
         ("+sampler.stepz=5", "no setting 'sampler.stepz'"),
         ("sampler.steps=${nowhere}", "steps"),

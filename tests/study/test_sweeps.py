@@ -64,7 +64,7 @@ def test_a_range_has_as_many_values_as_are_counted(start, stop, step):
         (["cutn_batches=interval(1.0,2.5)"], "give the interval integers"),
         (["sampler=interval(0,1)"], "files are chosen by their names"),
         (["seed=glob(*)"], "seed is glob(*), but glob chooses among files"),
-        (["sampler=glob(x*)"], "sampler is glob(x*), which fits none of ddim, ddpm, plms"),
+        (["sampler=glob(x*)"], "sampler is glob(x*), which fits none of ddim, ddpm, dpmpp_2m"),
         (["folder=a,b"], "folder says where runs go"),
         (["seed=sort(3,a,1)"], "seed is 'sort(3,a,1)', which cannot be read"),
         (["seed=choice()"], "seed is 'choice()', which cannot be read"),
