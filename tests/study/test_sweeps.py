@@ -80,7 +80,7 @@ def test_the_largest_study():
 
 
 def test_names_by_a_pattern():
-    spelt = globs_spelt_out(["sampler=glob([d*,p*],exclude=ddpm)", "seed=0,1"])
+    spelt = globs_spelt_out(["sampler=glob([dd*,p*],exclude=ddpm)", "seed=0,1"])
     assert [choices_of(parsed(override)) for override in spelt] == [
         ["sampler=ddim", "sampler=plms"],
         ["seed=0", "seed=1"],
