@@ -75,7 +75,11 @@ def test_every_note_is_on_the_page_of_its_setting():
 
 
 def test_a_page_names_the_studies_that_vary_its_setting():
-    assert pages.studies_of("cut_ic_pow") == ["cut_ic_pow_by_clamp_max"]
+    assert pages.studies_of("cut_ic_pow") == [
+        "clip_guidance_scale_by_cut_ic_pow",
+        "cut_ic_pow_by_clamp_max",
+        "cut_ic_pow_by_early_inner_cuts",
+    ]
     assert "cut_ic_pow_by_clamp_max" in pages.studies_of("clamp_max") and pages.studies_of("folder") == []
     assert "`disco study=eta`" in pages.setting_pages()["eta.md"]
 
