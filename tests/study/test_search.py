@@ -182,6 +182,10 @@ def test_two_trials_of_one_cell(rendered, capsys):
             "objective is 'contrast', but must be one of detail, seconds",
         ),
         (
+            ["clamp_max=interval(0,1)", "metrics=[detail]", "animation=2d"],
+            "objective is 'contrast', but must be one of detail, flicker, drift, seconds",
+        ),
+        (
             ["clamp_max=interval(0,1)", "hydra.sweeper.direction=up"],
             "direction is 'up', but must be maximize or minimize",
         ),
