@@ -34,7 +34,8 @@ def kernel(tmp_path_factory) -> Iterator[tuple[KernelManager, Path]]:
 FEW_STEPS = """
 import disco, functools
 full = getattr(disco.render, "__wrapped__", disco.render)
-disco.render = functools.wraps(full)(lambda *given, **settings: full(*given, **(settings | {"steps": 3})))
+FEW = {"steps": 3, "cut_overview": 2, "cut_innercut": 2}
+disco.render = functools.wraps(full)(lambda *given, **settings: full(*given, **(settings | FEW)))
 """
 
 
@@ -43,7 +44,7 @@ disco.render = functools.wraps(full)(lambda *given, **settings: full(*given, **(
 def test_the_notebook_runs(path, kernel):
     manager, folder = kernel
     notebook = nbformat.read(path, as_version=4)
-    # What another notebook has left is forgotten; that a cell runs is seen in few steps as well as in many.
+    # What another notebook has left is forgotten; that a cell runs is seen in few steps and cuts as well as in many.
     notebook.cells[:0] = [nbformat.v4.new_code_cell(code) for code in ("%reset -f", FEW_STEPS)]
     nbclient.NotebookClient(notebook, km=manager, timeout=300).execute()
     pictures = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
