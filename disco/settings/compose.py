@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -80,16 +79,13 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     """
     from disco.settings.recompose import recomposed
 
-    def packaged(choices: tuple[str, ...]) -> DictConfig:
-        return _packaged(choices, settings_folder())
-
-    config = recomposed(overrides, packaged, config_name)
+    config = recomposed(overrides, lambda choices: _packaged(choices, tuple(own_files())), config_name)
     return _composed(overrides, config_name) if config is None else config
 
 
 @cache
-def _packaged(choices: tuple[str, ...], own: Path) -> DictConfig:
-    """What choices of files make. own: the user's folder, which Hydra notes among its sources, there or not."""
+def _packaged(choices: tuple[str, ...], places: tuple[str, ...]) -> DictConfig:
+    """What choices of files make. places: where a user's files are looked for, which Hydra notes in its part."""
     return _composed(choices, "config")
 
 

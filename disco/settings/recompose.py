@@ -20,8 +20,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from disco.settings.hydra_errors import settings_error
 from disco.settings.hydra_private import apply_overrides, note_overrides
-from disco.settings.names import is_value
+from disco.settings.names import is_value, name_in
+from disco.settings.objects import check_no_objects
 from disco.settings.paths import settings_folder
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
 
 #: The choice of a file by its name, as it is typed and as it is quoted.
 OPTION = re.compile(r"""(?P<group>[a-z/]+)=(?P<sign>["']?)(?P<option>\w+)(?P=sign)""", re.ASCII)
+#: Settings of Hydra's that are values and no more.
+OWN_VALUES = frozenset(
+    {
+        *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.job.name"),
+        *(f"hydra.sweeper.{name}" for name in ("name", "description", "workers", "max_batch_size", "objective")),
+        *(f"hydra.sweeper.{name}" for name in ("direction", "trials", "search_seed")),
+        "hydra.launcher.n_jobs",
+    }
+)
 #: Hydra's groups of which conf/ has files, beside those of its plugins.
 OF_HYDRA = ("hydra/launcher", "hydra/sweeper")
 
@@ -40,10 +51,10 @@ def recomposed(
 
     packaged: what Hydra composes of choices of files alone; it keeps what it returned.
 
-    None for whatever a user's file or Hydra's own settings may change, and for all that is wrong, so that Hydra says
-    it.
+    None for whatever a user's file may change, or a setting of Hydra's that is more than a value. Raises
+    `SettingsError` as `compose` does.
     """
-    choices = tuple(override for override in overrides if not is_value(override))
+    choices = tuple(override for override in overrides if not (is_value(override) or name_in(override) in OWN_VALUES))
     if config_name != "config" or not all(map(_is_packaged, choices)) or _users_speak_to_hydra():
         return None
     if any("${hydra" in override for override in overrides):
@@ -53,10 +64,11 @@ def recomposed(
         if any(override.is_sweep_override() for override in given):
             return None
         config = copy.deepcopy(packaged(choices))
-        apply_overrides([override for override in given if is_value(str(override.input_line))], config)
+        apply_overrides([override for override in given if override.input_line not in choices], config)
         note_overrides(given, config)
-    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, RecursionError):
-        return None
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise settings_error(error) from error
+    check_no_objects(config.hydra)
     config.hydra.runtime.cwd = os.getcwd()
     return config
 

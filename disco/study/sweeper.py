@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
-from disco.settings.config import hydra_at_hand
+from disco.settings.config import compose, hydra_at_hand
 from disco.settings.overrides import quoted
 from disco.study.cells import Job, is_done
 from disco.study.crew import commanding
@@ -117,7 +117,6 @@ def _walk_all(sweep: Sweep, jobs: Sequence[Job], overrides: Sequence[str], confi
 
 def launch(worker: Worker, overrides: Sequence[str], config_name: str) -> list[str]:
     """Let Hydra's launcher run workers to their end; what those died of that died."""
-    import hydra
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext
@@ -128,7 +127,7 @@ def launch(worker: Worker, overrides: Sequence[str], config_name: str) -> list[s
     own = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
     own.append(f"hydra.job.name={worker.folder.name}")
     with hydra_at_hand(overrides):
-        config = hydra.compose(config_name, [*overrides, *own], return_hydra_config=True)
+        config = compose([*overrides, *own], config_name=config_name)
         context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(config))
         own_gpu = _is(config, "JoblibLauncher") and on_gpus(worker.jobs)
         separate_process = not _is(config, "BasicLauncher")

@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf, ReadonlyConfigError
 from omegaconf.errors import ConfigAttributeError
 
+from disco.errors import SettingsError
 from disco.settings.config import compose, hydra_at_hand, load
 from disco.settings.recompose import recomposed
 
@@ -36,6 +37,7 @@ def left_alone(choices):
         ['preset="disco57"', "model=embedded", "sampler=plms", "prompts=[a,b]", "prompt=null"],
         ["study=eta", "prompt=a", "hydra/sweeper=disco_optuna", "output.folder=${output.batch_name}"],
         ["perceptors.perceptor_weights={embedded_vit:2}", "perceptors.perceptor_weights.embedded_resnet=3"],
+        ["hydra/sweeper=disco_optuna", "hydra.sweeper.objective=contrast", "hydra.sweeper.trials=7", "hydra.run.dir=a"],
         ["+perceptors.perceptor_weights.embedded_vit=3", "cutouts.cut_overview='[1]*1000'"],
     ],
 )
@@ -64,14 +66,33 @@ def test_what_a_caller_changes_is_his_own():
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["hydra.run.dir=here"],
+        ["sampler.steps=[[1"],
+        ["sampler.steps=abc", "preset=disco57"],
+        ["sampler.steps={a: 1}"],
+        ["preset=nowhere", "sampler.steps=abc"],
+        ["hydra.sweeper.trials=3"],
+        ["~sampler.steps", "sampler.steps=3"],
+    ],
+)
+def test_what_is_wrong_is_said_as_hydra_has_it(overrides):
+    with pytest.raises(SettingsError) as ours:
+        compose(overrides)
+    with pytest.raises(SettingsError) as theirs:
+        by_hydra(overrides)
+    assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["hydra.job.chdir=true"],
+        ["hydra.verbose=true"],
         ["hydra.searchpath=[file:///tmp]", "preset=disco57"],
         ["preset=mine.yaml"],
         ["preset='/a/mine.yaml'"],
         ["hydra/job_logging=default"],
         ["output.batch_name=${hydra.job.name}"],
         ["sampler.steps=1,2"],
-        ["sampler.steps=[[1"],
         ["sampler.stepz=3"],
         ["~sampler"],
     ],
@@ -90,7 +111,7 @@ def test_settings_of_a_users_own_are_read_each_time(tmp_path, monkeypatch):
         assert load(["preset=mine"]).sampler.steps == steps
     file.rename(tmp_path / "preset" / "disco57.yaml")  # as which conf/ has one, which comes first
     for overrides in (["preset=disco57"], []):
-        found, whole = recomposed(overrides, by_hydra, "config"), by_hydra(overrides)
-        assert found is not None and OmegaConf.to_container(found) == OmegaConf.to_container(whole)
+        assert recomposed(overrides, by_hydra, "config") is not None
+        assert OmegaConf.to_container(compose(overrides)) == OmegaConf.to_container(by_hydra(overrides))
     (tmp_path / "hydra").mkdir()
     assert recomposed([], left_alone, "config") is None
