@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from disco.errors import SettingsError
-from disco.settings.config import FILM_METRICS, METRIC_NAMES
+from disco.settings.config import METRIC_NAMES
 from disco.study.results import CellPicture, Study
 
 T = TypeVar("T")
 
 
-def check_rank(rank: str, known: Iterable[str] = (*METRIC_NAMES, *FILM_METRICS)) -> str:
+def check_rank(rank: str, known: Iterable[str] = METRIC_NAMES) -> str:
     """A rank as it was given: a metric, the greatest value first, or after a minus the smallest.
 
     Raises SettingsError for one that is not known.
