@@ -28,7 +28,8 @@ from typing import Any
 
 import yaml
 
-from disco.claims.predictions import Computed, Prediction, prediction_of
+from disco.claims.predictions import Computed, prediction_of
+from disco.claims.questions import Prediction
 from disco.errors import SettingsError
 
 #: The names that a claim has in its file.

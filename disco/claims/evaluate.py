@@ -15,7 +15,7 @@ import numpy as np
 
 from disco.claims import rule
 from disco.claims.claim import Claim
-from disco.claims.predictions import Exact, Prediction, Question
+from disco.claims.questions import Exact, Prediction, Question
 from disco.claims.rule import Tested
 from disco.claims.statistics import bootstrap
 from disco.claims.units import Units

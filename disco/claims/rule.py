@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from disco.claims.predictions import Exact, Question
+from disco.claims.questions import Exact, Question
 from disco.claims.statistics import Estimate, adjusted, estimate
 
 VERSION = "1"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from disco.claims import rule
-from disco.claims.predictions import KINDS, Exact, Question, prediction_of
+from disco.claims.predictions import KINDS, prediction_of
+from disco.claims.questions import Exact, Question
 from disco.claims.units import Units
 from disco.errors import SettingsError
 
