@@ -17,6 +17,8 @@ SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')
 demo: $(VENV)/plain
 	$(VENV)/bin/disco "$(PROMPT)"
 
+# Tests start Python many times; each would compile the sources anew where it may not keep what it compiled.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/editable
 	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE)
 
