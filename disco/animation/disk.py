@@ -25,7 +25,7 @@ def disk_use_of(settings: Settings) -> DiskUse:
     parts["frames"] = round(shown * raw * PACKED_MOST)
     film = settings.animation.film_format
     share = {"mp4": FILM_MOST, "prores": PRORES_MOST, "both": FILM_MOST + PRORES_MOST}.get(film, 0)
-    parts["films"] = round(len(frames) * raw * share)
+    parts["film"] = round(len(frames) * raw * share)
     parts |= {"flow": flows} if flows else {}
     least = rendered * one.least + round(shown * raw * PACKED_LEAST + len(frames) * raw * FILM_LEAST * bool(share))
     return DiskUse(parts, one.passing, least)

@@ -20,6 +20,7 @@ from disco.guidance.terms.init import init, likeness
 from disco.guidance.terms.range import range_loss, range_of_x0
 from disco.guidance.terms.sat import sat, sat_loss
 from disco.guidance.terms.symmetry import symmetry, symmetry_loss
+from disco.guidance.terms.temporal import temporal
 from disco.guidance.terms.tv import tv, tv_loss
 from disco.losses import LOSSES
 from disco.models import catalog
@@ -85,7 +86,8 @@ def guidance(batch=2, **options):
 def guidance_of(views, distance=None, axis="horizontal", compat=False, wrap=(), **how):
     """A guidance with every term; init where there is a distance. how: as of `Clip`."""
     others = [init(distance)] if distance else []
-    terms = (Clip(views, **how), tv(wrap), sat(), symmetry(axis), *others, range_of_x0(compat))
+    before = temporal(PICTURE, torch.ones_like(PICTURE[:, :1]))
+    terms = (Clip(views, **how), tv(wrap), sat(), symmetry(axis), *others, range_of_x0(compat), before)
     return Guidance(DIFFUSION, terms)
 
 

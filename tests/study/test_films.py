@@ -208,5 +208,5 @@ def test_a_film_takes_the_room_of_its_frames():
     use = disk_use_of(film)
     # Rendered: 0, 1, 4, 8.
     assert use.parts["pictures"] == 4 * one.parts["pictures"]
-    assert use.parts["frames"] == round(10 * 3 * 32 * 32 * 1.05) and use.parts["films"] > 0
+    assert use.parts["frames"] == round(10 * 3 * 32 * 32 * 1.05) and use.parts["film"] > 0
     assert disk_use_of(load(from_python({**SMALL, "animation": "none"}))) == one
