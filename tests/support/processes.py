@@ -89,7 +89,9 @@ def started(*words: str, cwd: Path) -> Started:
 
 def called(function: Callable[..., Any], given: Sequence[Any], cwd: Path) -> Started:
     """A function of a module, in a process of its own. given: its arguments, plain values and paths."""
-    return Started(function, given, cwd, cwd.parent / f"{cwd.name} said {len(list(cwd.parent.iterdir()))}")
+    file, said = tempfile.mkstemp(prefix=f"{cwd.name} said ", dir=cwd.parent)  # now, for another may start meanwhile
+    os.close(file)
+    return Started(function, given, cwd, Path(said))
 
 
 def run(
