@@ -58,7 +58,7 @@ class Difference:
         return f"{self.metric} is greater with {named(self.more)} than with {named(self.than)}"
 
     def ask(self, units: Units) -> Iterator[Question]:
-        apart = units.metric(self.metric, self.more) - units.metric(self.metric, self.than)
+        apart = units.difference(self.metric, self.more, self.than)
         yield at_least(apart, units.spread(self.metric), self.least, self.metric)
 
 
@@ -76,7 +76,7 @@ class NotGreater:
         return f"{self.metric} is not greater with {named(self.more)} than with {named(self.than)}"
 
     def ask(self, units: Units) -> Iterator[Question]:
-        apart = units.metric(self.metric, self.more) - units.metric(self.metric, self.than)
+        apart = units.difference(self.metric, self.more, self.than)
         scale = units.spread(self.metric)
         limit = self.least * scale
         yield Question(apart, scale, self.metric, high=limit, refuted_above=limit)
@@ -99,8 +99,8 @@ class Interaction:
         return f"{self.metric} rises more {first} than from {named(self.beside_than)} to {named(self.beside)}"
 
     def ask(self, units: Units) -> Iterator[Question]:
-        tables = [units.metric(self.metric, where) for where in (self.more, self.than, self.beside, self.beside_than)]
-        apart = tables[0] - tables[1] - (tables[2] - tables[3])
+        apart = units.difference(self.metric, self.more, self.than)
+        apart = apart - units.difference(self.metric, self.beside, self.beside_than)
         yield at_least(apart, units.spread(self.metric), self.least, self.metric)
 
 
@@ -142,7 +142,7 @@ class Same:
         return f"{self.metric} is the same with {named(self.one)} and {named(self.other)}, {apart}"
 
     def ask(self, units: Units) -> Iterator[Question]:
-        apart = units.metric(self.metric, self.one) - units.metric(self.metric, self.other)
+        apart = units.difference(self.metric, self.one, self.other)
         scale = units.spread(self.metric)
         limit = self.within * scale
         yield Question(apart, scale, self.metric, -limit, limit, -limit, limit)

@@ -47,7 +47,7 @@ class Units:
 
     study: Study
     variants: Sequence[str] = ()
-    _images: dict[Path, Array] = field(default_factory=dict)
+    _images: dict[Path, Image.Image] = field(default_factory=dict)
 
     @cached_property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -150,8 +150,9 @@ class Units:
         if name == NEGATED:
             found = self._negated(cell, picture)
         if name.startswith(LEFT):
-            pixels = self._pixels(picture)
-            found = metrics.METRICS[name.removeprefix(LEFT)](pixels[:, : pixels.shape[1] // 2])
+            image = self._image(picture)
+            left = metrics.pixels(image.crop((0, 0, image.width // 2, image.height)))
+            found = metrics.METRICS[name.removeprefix(LEFT)](left)
         if not isinstance(found, int | float):
             raise SettingsError(f"{cell.key} has no {name}; give it in metrics, or name a metric that pictures have")
         return float(found)
@@ -161,10 +162,9 @@ class Units:
         given = cell.settings.get("init.init_image")
         if not isinstance(given, str):
             raise SettingsError(f"{cell.key} has no init_image, from which it could be apart")
-        pixels = self._pixels(picture)
-        size = pixels.shape[1], pixels.shape[0]
-        init = open_image(Path(given), "init_image").convert("RGB").resize(size, Image.Resampling.LANCZOS)
-        return _distance(metrics.pixels(init), pixels)
+        image = self._image(picture)
+        init = open_image(Path(given), "init_image").convert("RGB").resize(image.size, Image.Resampling.LANCZOS)
+        return _distance(init, image)
 
     def _negated(self, cell: Cell, picture: CellPicture) -> float:
         """The judge's likeness of a picture to what its prompt is told to be without, in whichever variant it is."""
@@ -177,8 +177,12 @@ class Units:
         from disco.critics.judge import load_judge
 
         judge = load_judge()
-        image = (255 * self._pixels(picture)).round().astype(np.uint8)
-        return float((judge.texts(without) @ judge.seen(image[None])[0]).mean())
+        seen = judge.seen(np.asarray(self._image(picture))[None])
+        return float((judge.texts(without) @ seen[0]).mean())
+
+    def difference(self, name: str, one: Selector, other: Selector) -> Array:
+        """How much greater a metric is in some cells than in others, prompt by prompt and seed by seed."""
+        return self.metric(name, one) - self.metric(name, other)
 
     def spread(self, name: str) -> float:
         """The standard deviation of a metric between pictures of one cell, by prompt and seed: the mean over cells.
@@ -215,7 +219,7 @@ class Units:
         return np.array(same, np.float64), np.array(moved, np.float64)
 
     def _apart(self, x: CellPicture, y: CellPicture) -> float:
-        return _distance(self._pixels(x), self._pixels(y))
+        return _distance(self._image(x), self._image(y))
 
     def _pairs(self, one: Selector, other: Selector, moved: Any) -> Array:
         first, second = self._pictures(one), self._pictures(other)
@@ -244,11 +248,11 @@ class Units:
             for a, b in zip(self._pictures(one), self._pictures(other), strict=True)
             for x, y in zip(a, b, strict=True)
         ]
-        return sum(np.array_equal(self._pixels(x), self._pixels(y)) for x, y in pairs), len(pairs)
+        return sum(np.array_equal(np.asarray(self._image(x)), np.asarray(self._image(y))) for x, y in pairs), len(pairs)
 
-    def _pixels(self, picture: CellPicture) -> Array:
+    def _image(self, picture: CellPicture) -> Image.Image:
         if picture.path not in self._images:
-            self._images[picture.path] = metrics.pixels(open_image(picture.path, "picture"))
+            self._images[picture.path] = open_image(picture.path, "picture").convert("RGB")
         return self._images[picture.path]
 
 
@@ -256,8 +260,7 @@ def bare(setting: str) -> str:
     return setting.rpartition(".")[2]
 
 
-def _distance(a: Array, b: Array) -> float:
-    one, other = (Image.fromarray((255 * each).round().astype(np.uint8)) for each in (a, b))
+def _distance(one: Image.Image, other: Image.Image) -> float:
     found = metrics.distance(one, other)
     if found is None:
         raise SettingsError("pictures of different sizes, or below 16 pixels, have no distance")

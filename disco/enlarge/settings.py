@@ -10,6 +10,7 @@ from disco.planning.images import open_image
 from disco.run.again import overrides_again
 from disco.run.folder.reading import read_record
 from disco.settings.config import Settings, compose, defaults, without_hydra
+from disco.settings.names import name_in
 from disco.settings.overrides import from_python, is_sweep
 
 #: What of a tile is not the picture's, beside all that concerns an init and a film: it has no symmetry of its own, is
@@ -102,7 +103,7 @@ def usual_values() -> dict[str, Any]:
 
 def name_of(override: str) -> str:
     """The bare name of the setting that an override gives."""
-    return override.partition("=")[0].lstrip("+~").rpartition(".")[2]
+    return name_in(override).rpartition(".")[2]
 
 
 def _carries_settings(picture: str) -> bool:

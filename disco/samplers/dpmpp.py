@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from disco.samplers.base import S, State, StepContext
-from disco.samplers.multistep import alpha_sigma, guided_x0, log_snr, remembered
+from disco.samplers.multistep import guided_x0, log_snr
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DPMSolverPP2M:
     def __call__(self, at: StepContext[S], state: State) -> tuple[Tensor, State]:
         index, diffusion = at.step.index, at.diffusion
         x0 = guided_x0(at)
-        new = remembered(at, x0, self.extrapolate_guidance)
+        new = x0 if self.extrapolate_guidance else at.now.x0  # what the next steps extrapolate from
         noise = at.noise() if self.sde else None  # whatever eta is, so that runs see the same
         if index == 0:
             return x0, (new,)
@@ -41,7 +41,7 @@ class DPMSolverPP2M:
         if state:
             before = log_snr(diffusion, index) - log_snr(diffusion, index + 1)
             slope = x0 + h / (2 * before) * (new - state[0])
-        (_, sigma_s), (alpha_t, sigma_t) = alpha_sigma(diffusion, index), alpha_sigma(diffusion, index - 1)
+        (_, sigma_s), (alpha_t, sigma_t) = diffusion.alpha_sigma(index), diffusion.alpha_sigma(index - 1)
         beyond = abs(at.step.eta) * h if self.sde else 0.0
         x = sigma_t / sigma_s * math.exp(-beyond) * at.x - alpha_t * math.expm1(-h - beyond) * slope
         if noise is not None and beyond:

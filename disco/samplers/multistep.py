@@ -18,16 +18,9 @@ from disco.samplers.base import S, StepContext, guided_eps
 
 
 def log_snr(diffusion: Diffusion, index: int) -> float:
-    """lambda at a level of the run; infinite below the cleanest."""
-    if index < 0:
-        return math.inf
+    """lambda at a level of the run."""
     alpha, sigma = diffusion.alpha_sigma(index)
     return math.log(alpha / sigma)
-
-
-def alpha_sigma(diffusion: Diffusion, index: int) -> tuple[float, float]:
-    """How much picture and noise x holds at a level; 1 and 0 below the cleanest."""
-    return diffusion.alpha_sigma(index) if index >= 0 else (1.0, 0.0)
 
 
 def guided_x0(at: StepContext[S]) -> Tensor:
@@ -35,8 +28,3 @@ def guided_x0(at: StepContext[S]) -> Tensor:
     if at.now.gradient is None:
         return at.now.x0
     return at.diffusion.x0_from_eps(at.x, at.step.index, guided_eps(at.now, at.diffusion, at.step.index))
-
-
-def remembered(at: StepContext[S], guided: Tensor, extrapolate_guidance: bool) -> Tensor:
-    """What of this step the next ones extrapolate from: the guided prediction, or the network's own."""
-    return guided if extrapolate_guidance else at.now.x0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
 from disco.samplers.base import S, State, StepContext
-from disco.samplers.multistep import alpha_sigma, guided_x0, log_snr, remembered
+from disco.samplers.multistep import guided_x0, log_snr
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class UniPC:
     def __call__(self, at: StepContext[S], state: State) -> tuple[Tensor, State]:
         index, diffusion = at.step.index, at.diffusion
         x0 = guided_x0(at)
-        new = remembered(at, x0, self.extrapolate_guidance)
+        new = x0 if self.extrapolate_guidance else at.now.x0  # what the next steps extrapolate from
         kept = (new, *state)[:2]
         x = at.x + correction(new, state, diffusion, index) if state else at.x
         if index == 0:
             return x0, kept
-        (_, sigma_s), (alpha_t, sigma_t) = alpha_sigma(diffusion, index), alpha_sigma(diffusion, index - 1)
+        (_, sigma_s), (alpha_t, sigma_t) = diffusion.alpha_sigma(index), diffusion.alpha_sigma(index - 1)
         h = log_snr(diffusion, index - 1) - log_snr(diffusion, index)
         slope = x0 + difference(kept, diffusion, index) / 2 if state else x0
         return sigma_t / sigma_s * x - alpha_t * math.expm1(-h) * slope, kept
@@ -54,7 +54,7 @@ def difference(newest: State, diffusion: Diffusion, index: int) -> Tensor:
 
 def correction(new: Tensor, state: State, diffusion: Diffusion, index: int) -> Tensor:
     """What UniC adds to x at a level, by the prediction there and those that x was predicted from."""
-    alpha_t, _ = alpha_sigma(diffusion, index)
+    alpha_t, _ = diffusion.alpha_sigma(index)
     h = log_snr(diffusion, index) - log_snr(diffusion, index + 1)
     change = math.expm1(-h)
     if len(state) < 2:  # x was predicted by the first order

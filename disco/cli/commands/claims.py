@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 USAGE = "disco claims [NUMBER ...] [--size smoke|small|full] [--no-render] [--dry-run] [name=value ...]"
 
-SIZES = ("smoke", "small", "full")
 FOLDER, NAME = "runs", "claims"
 
 
@@ -68,6 +67,8 @@ def run(words: list[str]) -> int:
 
 def _read(words: Sequence[str]) -> tuple[list[int], str, bool, list[str]]:
     """The numbers, the size, whether to render, and the words that are a study's."""
+    from disco.claims.claim import SIZES
+
     numbers, rest, size, renders = list[int](), list[str](), "small", True
     given = iter(words)
     for word in given:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from disco.cli.line import Line, before_texts, read_line
 from disco.errors import SettingsError
+from disco.settings.names import name_in
 from disco.settings.overrides import from_arguments, from_python, is_sweep
 from disco.settings.paths import check_working_directory
 
@@ -114,7 +115,7 @@ def read_words(words: Sequence[str]) -> tuple[Asked, Line]:
 def _check(typed: Sequence[Any]) -> None:
     """Refuse what a scan does not leave open."""
     for override in typed:
-        name = override.partition("=")[0].lstrip("+~")
+        name = name_in(override)
         if name == "seed":
             raise SettingsError(f"{override} is given, but a scan takes its seeds as seeds=0-63")
         if name in ("n_batches", "batch_size"):
