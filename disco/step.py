@@ -33,12 +33,12 @@ class Step:
     """One diffusion step, all schedules read.
 
     number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
-    t: noise level on the 0..1000 scale, 1000 * index / total steps; the original's own of `disco.planning.steps` in
-    compat=disco57. share: number / steps of the run, in [0, 1). sampler: of `disco.samplers.registry`, the PLMS-to-DDIM
-    switch resolved. perceptor_weights: in the order of the plan's perceptors, 0 = off. stage: index into its stages.
-    mirrors: symmetries that x is given before the step (and the picture after the last one), names of
-    `disco.kernels.symmetry`. visit: how often the run was at this level before. jump: how many levels x is noised back
-    up before the step, to walk them again.
+    t: noise level on the 0..1000 scale, 1000 * index / total steps where they are even; the original's own of
+    `disco.planning.steps` in compat=disco57. share: number / steps of the run, in [0, 1). sampler: of
+    `disco.samplers.registry`, the PLMS-to-DDIM switch resolved. perceptor_weights: in the order of the plan's
+    perceptors, 0 = off. stage: index into its stages. mirrors: symmetries that x is given before the step (and the
+    picture after the last one), names of `disco.kernels.symmetry`. visit: how often the run was at this level before.
+    jump: how many levels x is noised back up before the step, to walk them again.
     """
 
     number: int

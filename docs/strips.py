@@ -97,6 +97,7 @@ STRIPS: dict[str, Strip] = {
     "plms_order": Strip((1, 2, 3, 4), PLMS),
     "ddim_switch": Strip((0, 0.5, 1), PLMS),
     "steps": Strip((5, 10, 25, 50, 100)),
+    "timestep_spacing": Strip(("uniform", "log_snr", "karras"), {"diffusion_sampling_mode": "dpmpp_2m"}),
     "skip_steps": Strip((0, "20%", "40%", "60%", "80%"), {"init_image": SKETCH}),
     "skip_end_steps": Strip((0, "10%", "20%", "40%")),
     "eta": Strip((0, 0.4, 0.8, 1)),

@@ -14,10 +14,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # plans ask for levels, and do without torch
+    from torch import Tensor
 
 #: The scale on which networks are told the noise level, and on which schedules are read.
 NETWORK_STEPS = 1000
@@ -57,6 +60,26 @@ def shifted_betas(steps: int) -> Array:
 
 BETAS = {"linear": linear_betas, "cosine": cosine_betas, "shifted": shifted_betas}
 
+#: The exponent of Karras et al. (2022, arXiv:2206.00364, table 1).
+KARRAS_RHO = 7
+
+
+def karras(clean: float, noisy: float, steps: int) -> Array:
+    r"""Half log-SNRs whose sigma / alpha is even in its seventh root (Karras et al. 2022, arXiv:2206.00364, eq. 5).
+
+    clean, noisy: those of the ends. Shape [steps], cleanest first.
+    """
+    return -KARRAS_RHO * np.log(np.linspace(math.exp(-clean / KARRAS_RHO), math.exp(-noisy / KARRAS_RHO), steps))
+
+
+def log_snr(clean: float, noisy: float, steps: int) -> Array:
+    """Even half log-SNRs, as DPM-Solver takes them (Lu et al. 2022, arXiv:2206.00927). As of `karras`."""
+    return np.linspace(clean, noisy, steps)
+
+
+#: How levels may lie between a run's ends, other than evenly on the networks' scale.
+SPACINGS = {"karras": karras, "log_snr": log_snr}
+
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
@@ -70,21 +93,34 @@ class Diffusion:
     timesteps: Array
 
     @classmethod
-    def spaced(cls, steps: int, schedule: str = "linear") -> Diffusion:
+    def spaced(cls, steps: int, schedule: str = "linear", spacing: str = "uniform") -> Diffusion:
         """The levels of Disco's `steps` setting (1..1000) on one of the schedules of `BETAS`.
 
         N steps are N evenly spaced levels of a process of `(1000 // N) * N`: its betas are scaled to that length, so
         that every N ends at the same noise, and the network is told `t * 1000 / ((1000 // N) * N)`.
 
-        Raises ValueError for a step count outside 1..1000 or an unknown schedule.
+        spacing: "uniform" as said, or of `SPACINGS`: the same cleanest and noisiest level, the others elsewhere. They
+        lie between levels of the process, where its half log-SNR is taken to be linear in t.
+
+        Raises ValueError for a step count outside 1..1000, an unknown schedule or an unknown spacing.
         """
         if not 1 <= steps <= NETWORK_STEPS:
             raise ValueError(f"steps={steps}: allowed are 1 to {NETWORK_STEPS}")
         if schedule not in BETAS:
             raise ValueError(f"noise schedule {schedule!r}: allowed are {', '.join(BETAS)}")
+        if spacing != "uniform" and spacing not in SPACINGS:
+            raise ValueError(f"spacing {spacing!r}: allowed are uniform, {', '.join(SPACINGS)}")
         stride = NETWORK_STEPS // steps
-        alphas_cumprod = np.cumprod(1 - BETAS[schedule](stride * steps))[::stride]
-        return cls(alphas_cumprod, np.arange(steps, dtype=np.float64) * (NETWORK_STEPS / steps))
+        process = np.cumprod(1 - BETAS[schedule](stride * steps))
+        even = cls(process[::stride], np.arange(steps, dtype=np.float64) * (NETWORK_STEPS / steps))
+        if spacing == "uniform" or steps < 3:
+            return even
+        half = np.log(process / (1 - process)) / 2
+        lambdas = SPACINGS[spacing](half[0], half[-stride], steps)[1:-1]  # between the ends, which stay to the last bit
+        alphas_cumprod, timesteps = even.alphas_cumprod.copy(), even.timesteps.copy()
+        alphas_cumprod[1:-1] = 1 / (1 + np.exp(-2 * lambdas))
+        timesteps[1:-1] = np.interp(-lambdas, -half, np.arange(len(process)) * (NETWORK_STEPS / len(process)))
+        return cls(alphas_cumprod, timesteps)
 
     def __len__(self) -> int:
         return len(self.alphas_cumprod)

@@ -127,7 +127,7 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
     Raises SettingsError for prompts that a perceptor cannot take.
     """
     spec, device = networks.unet_spec, start.noise.device
-    diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule)
+    diffusion = Diffusion.spaced(plan.total_steps, spec.noise_schedule, plan.settings.sampler.timestep_spacing)
     x = start.noised(diffusion, plan.steps[0].index)
     guidance = Guidance(diffusion, terms_of(plan, networks, start), start.mask.region if start.mask else None)
     labels = None

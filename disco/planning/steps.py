@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from disco.errors import SettingsError
@@ -29,6 +30,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
             f"{_said_of_the_start(settings)} and skip_end_steps={sampler.skip_end_steps} leave nothing of "
             f"{total} steps; skip fewer"
         )
+    levels = levels_of(settings)
     samplers = samplers_of(sampler, number_of_steps)
     mirrors = mirrors_of(settings, total - skipped, number_of_steps, notes)
     partials = partials_of(settings.output.intermediate_saves, number_of_steps, compat)
@@ -38,7 +40,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
     steps = []
     for number in range(number_of_steps):
         index = total - skipped - 1 - number
-        t = single_precision_t(index, total) if compat else 1000 * index / total
+        t = levels(index)
         share = number / number_of_steps
         value = {name: each.at(t) for name, each in schedules.items()}
         weights = tuple(value[name_of_weight(name)] for name in settings.perceptors.clip_models)
@@ -144,6 +146,29 @@ def end_of(loss: Loss, settings: Settings, number_of_steps: int) -> int:
     if loss.until is None:
         return number_of_steps
     return count_of_steps(loss.until, value_of(settings, loss.until), number_of_steps)
+
+
+def levels_of(settings: Settings) -> Callable[[int], float]:
+    """The noise level of each index, 0 to 1000, as timestep_spacing places them.
+
+    Raises SettingsError where what else is set needs them even.
+    """
+    sampler, total = settings.sampler, settings.sampler.steps
+    compat, spacing = settings.compat == "disco57", sampler.timestep_spacing
+    if spacing == "uniform":
+        return partial(single_precision_t, total=total) if compat else lambda index: 1000 * index / total
+    if compat:
+        raise SettingsError(f"timestep_spacing is {spacing}, but compat=disco57 spaces its steps evenly; give uniform")
+    if sampler.diffusion_sampling_mode == "plms" and sampler.plms_order > 1:
+        raise SettingsError(
+            f"timestep_spacing is {spacing}, but PLMS extrapolates over even steps; give uniform, or another sampler "
+            "such as dpmpp_2m"
+        )
+    from disco.diffusion.levels import Diffusion  # takes a moment, and other plans do without
+    from disco.models import catalog
+
+    noise_schedule = catalog.unet(settings.model.diffusion_model).noise_schedule
+    return Diffusion.spaced(total, noise_schedule, spacing).timesteps.tolist().__getitem__
 
 
 def single_precision_t(index: int, total: int) -> float:

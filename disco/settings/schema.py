@@ -165,6 +165,12 @@ class SamplerConfig:
     )
     ddim_switch: Any = _setting("share of the run from which PLMS becomes DDIM; 1 = never")
     steps: int = _setting("steps from pure noise to the picture", low=1, high=1000)
+    timestep_spacing: str = _setting(
+        "where the steps lie between noise and picture: evenly on the network's scale (uniform), evenly in log "
+        "signal-to-noise (log_snr), or as Karras et al. have it, finer where it is clean",
+        choices=("uniform", "karras", "log_snr"),
+        before="uniform",
+    )
     skip_steps: Any = _setting("steps left out at the start: a count, or a share such as 4%")
     skip_end_steps: Any = _setting("steps left out at the end: a count, or a share such as 4%")
     eta: Timed = _setting("fresh noise in every step of DDIM and dpmpp_2m_sde, 0 = none", low=-1, high=1, timed=True)

@@ -54,6 +54,32 @@ def test_levels_fall_and_stay_between_zero_and_one(steps, schedule):
     assert np.all((ours.alphas_cumprod > 0) & (ours.alphas_cumprod < 1))
 
 
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "shifted"])
+@pytest.mark.parametrize("spacing", ["karras", "log_snr"])
+def test_spaced_levels_keep_their_ends_and_lie_as_the_formulas_say(spacing, schedule):
+    even, ours = Diffusion.spaced(24, schedule), Diffusion.spaced(24, schedule, spacing)
+    assert (ours.alphas_cumprod[0], ours.alphas_cumprod[-1]) == (even.alphas_cumprod[0], even.alphas_cumprod[-1])
+    assert (ours.timesteps[0], ours.timesteps[-1]) == (even.timesteps[0], even.timesteps[-1])
+    noise = np.sqrt((1 - ours.alphas_cumprod) / ours.alphas_cumprod)  # the paper's sigma
+    apart = np.diff(noise ** (1 / 7) if spacing == "karras" else np.log(noise))
+    np.testing.assert_allclose(apart, apart[0], rtol=1e-6)
+    assert np.all(np.diff(ours.timesteps) > 0)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50, 334])
+def test_what_spaced_levels_tell_the_network_is_the_time_of_their_noise(steps):
+    """At a fine process's own levels, held against the levels of 1000 steps, whose times are whole."""
+    every = Diffusion.spaced(1000)
+    ours = Diffusion.spaced(steps, "linear", "karras")
+    whole = np.interp(np.log(ours.alphas_cumprod[::-1]), np.log(every.alphas_cumprod[::-1]), every.timesteps[::-1])
+    np.testing.assert_allclose(ours.timesteps[::-1], whole, atol=2.2)  # two processes, of 1000 and of 1000 // N * N
+
+
+def test_an_unknown_spacing_is_refused():
+    with pytest.raises(ValueError, match="spacing 'even': allowed are uniform, karras, log_snr"):
+        Diffusion.spaced(10, "linear", "even")
+
+
 @pytest.mark.parametrize("steps", [25, 250, 1000])
 def test_on_the_shifted_schedule_means_of_four_pixels_are_as_noisy_as_pixels_on_the_linear_one(steps):
     linear, shifted = (Diffusion.spaced(steps, name) for name in ("linear", "shifted"))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from disco.diffusion.levels import Diffusion
 from disco.errors import SettingsError
+from disco.models import catalog
 from disco.planning.steps import single_precision_t, way_of
 from support.plans import plan
 
@@ -26,6 +28,24 @@ def test_t_is_what_the_original_hands_to_its_guidance(steps: int) -> None:
     for step in plan(steps=steps).steps:
         position = step.index * (diffusion_steps // steps)
         assert step.t == pytest.approx(position * 1000 / diffusion_steps)
+
+
+@pytest.mark.parametrize("spacing", ["karras", "log_snr"])
+def test_schedules_are_read_at_the_level_where_a_step_lies(spacing: str) -> None:
+    steps = plan(steps=20, timestep_spacing=spacing, tv_scale="[1]*900+[7]*100").steps
+    levels = Diffusion.spaced(20, catalog.unet("embedded").noise_schedule, spacing).timesteps
+    assert [step.t for step in steps] == levels[::-1].tolist()
+    assert [step.tv_scale for step in steps] == [7 if 999 - int(t) >= 900 else 1 for t in levels[::-1]]
+    assert sum(step.tv_scale == 7 for step in steps) > 4  # more than the two of even steps
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"diffusion_sampling_mode": "plms", "eta": 0}, "PLMS extrapolates"), ({"compat": "disco57"}, "compat=disco57")],
+)
+def test_what_needs_even_steps_refuses_others(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"timestep_spacing is karras, but {said}"):
+        plan(timestep_spacing="karras", **given)
 
 
 def test_compat_reads_schedules_at_the_originals_single_precision_level() -> None:

@@ -37,8 +37,8 @@ def denoiser(diffusion, gradient=None):
     return denoise
 
 
-def walk(name, steps, x=START, eta=0.0, gradient=None, noise=None, **options):
-    diffusion = Diffusion.spaced(steps)
+def walk(name, steps, x=START, eta=0.0, gradient=None, noise=None, spacing="uniform", **options):
+    diffusion = Diffusion.spaced(steps, "linear", spacing)
     drawn = iter(noise) if noise is not None else None
     draw = (lambda: torch.zeros_like(x)) if drawn is None else (lambda: next(drawn))
     every = samplers(**options)
@@ -49,9 +49,9 @@ def walk(name, steps, x=START, eta=0.0, gradient=None, noise=None, **options):
     )
 
 
-def error(name, steps):
+def error(name, steps, spacing="uniform"):
     """How far the cleanest level is from the flow's own value there, by another integrator."""
-    diffusion = Diffusion.spaced(steps)
+    diffusion = Diffusion.spaced(steps, "linear", spacing)
     (alpha, sigma), (alpha_0, sigma_0) = diffusion.alpha_sigma(steps - 1), diffusion.alpha_sigma(0)
     flow = solve_ivp(
         lambda log_s, y: y - expected(y, math.exp(log_s)),
@@ -61,7 +61,7 @@ def error(name, steps):
         rtol=1e-10,
         atol=1e-10,
     )
-    return float(np.abs(walk(name, steps)[-2].x.numpy() / alpha_0 - flow.y[:, -1]).mean())
+    return float(np.abs(walk(name, steps, spacing=spacing)[-2].x.numpy() / alpha_0 - flow.y[:, -1]).mean())
 
 
 @pytest.mark.parametrize(("name", "order"), [("ddim", 1.0), ("dpmpp_2m", 1.8), ("dpmpp_2m_sde", 1.8), ("unipc", 2.1)])
@@ -69,6 +69,12 @@ def test_twice_the_steps_are_as_much_nearer_to_the_flow_as_the_order_says(name, 
     """The SDE's sampler follows the flow where eta is 0."""
     ratio = math.log2(error(name, 100) / error(name, 200))
     assert ratio > order - 0.1 and (name != "ddim" or ratio < 1.1)
+
+
+@pytest.mark.parametrize("spacing", ["karras", "log_snr"])
+@pytest.mark.parametrize(("name", "order"), [("ddim", 1.0), ("dpmpp_2m", 1.8), ("unipc", 2.1)])
+def test_the_order_holds_wherever_the_levels_lie(name, order, spacing):
+    assert math.log2(error(name, 50, spacing) / error(name, 100, spacing)) > order - 0.15
 
 
 @pytest.mark.parametrize("name", NAMES)

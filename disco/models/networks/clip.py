@@ -195,22 +195,22 @@ def _build_open_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
     shape["quick_gelu"] = spec.quick_gelu
     custom = shape.pop("custom_text", False) or spec.hub_text is not None
     if spec.hub_text is not None:
-        _need_text_tower(spec)
+        _need_text_tower(spec, spec.hub_text)
         shape["text_cfg"]["hf_model_pretrained"] = False
     if not custom:
         return CLIP(**shape)
     return CoCa(**shape) if "multimodal_cfg" in shape else CustomTextCLIP(**shape)
 
 
-def _need_text_tower(spec: PerceptorSpec) -> None:
-    """Refuse a perceptor whose text tower's shape is not in the hub's cache; open_clip would download it."""
+def _need_text_tower(spec: PerceptorSpec, name: str) -> None:
+    """Refuse a perceptor whose text tower has its shape not in the hub's cache; open_clip would download it."""
     _need_transformers(spec)
     from transformers import AutoConfig
 
     try:
-        AutoConfig.from_pretrained(spec.hub_text, local_files_only=True)
+        AutoConfig.from_pretrained(name, local_files_only=True)
     except OSError as error:
-        raise _not_in_the_cache(spec, spec.hub_text, "text tower's shape") from error
+        raise _not_in_the_cache(spec, name, "text tower's shape") from error
 
 
 def as_built(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
