@@ -10,7 +10,8 @@ class Cuts:
     """What the cutouts look like at one step.
 
     `family`: "scheduled" takes `overview` + `inner` cuts, with `ic_pow` and `icgray_p` for the inner ones; "random"
-    takes `cutn`. `batches`: how often the step looks.
+    takes `cutn`. `batches`: how often the step looks. `placement`: how sizes and places are drawn, "uniform" (each on
+    its own) or "stratified" (evenly spread over the step).
     """
 
     family: str
@@ -21,6 +22,7 @@ class Cuts:
     cutn: int
     batches: int
     skip_augs: bool
+    placement: str = "uniform"
 
     @property
     def number(self) -> int:

@@ -80,6 +80,7 @@ STRIPS: dict[str, Strip] = {
     "cutn": Strip((1, 4, 16, 48), {"cutout_family": "random"}),
     "cutn_batches": Strip((1, 4)),
     "skip_augs": _switch(),
+    "cut_placement": Strip(("uniform", "stratified"), {"cut_innercut": 8, "cut_overview": 1}),
     "clip_guidance_scale": Strip((0, 50, 500, 5000, 50000)),
     "tv_scale": Strip((0, 1000, 10000, 100000)),
     "range_scale": Strip((0, 150, 5000, 50000), {"clamp_max": 1}),

@@ -108,6 +108,8 @@ def without_effect(
         yield "ddim_switch", f" under {mode}: it ends PLMS"
     if settings.cutouts.cutout_family == "scheduled":
         yield "cutn", " with cutout_family=scheduled, which takes cut_overview and cut_innercut"
+        if not any(step.cuts.inner for step in steps):
+            yield "cut_placement", " with cut_innercut=0: overview cuts are of the whole picture"
     else:
         for name in ("cut_overview", "cut_innercut", "cut_ic_pow", "cut_icgray_p"):
             yield name, " with cutout_family=random, which takes cutn"

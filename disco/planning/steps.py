@@ -53,6 +53,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
             cutn=int(value["cutn"]),
             batches=int(value["cutn_batches"]),
             skip_augs=bool(value["skip_augs"]),
+            placement=settings.cutouts.cut_placement,
         )
         scales = {scale: value[scale] if number < end else 0.0 for scale, end in ends.items()}
         guided = value["clip_guidance_scale"] != 0 and any(weights)

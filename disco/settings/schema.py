@@ -122,6 +122,11 @@ class CutoutsConfig:
         "how often a step looks, the gradients averaged", low=1, high=1000, integer=True, timed=True
     )
     skip_augs: Timed = _switch("show the cuts as they are, without augmentations")
+    cut_placement: str = _setting(
+        "sizes and places of a step's cuts: each drawn on its own (uniform), or all of them evenly spread (stratified)",
+        choices=("uniform", "stratified"),
+        before="uniform",
+    )
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ from support.plans import plan
             {"diffusion_sampling_mode": "plms", "plms_order": 3, "ddim_switch": 0},
             "plms_order is without effect with dd",
         ),
+        (
+            {"cut_placement": "stratified", "cut_innercut": 0},
+            "cut_placement is without effect with cut_innercut=0",
+        ),
         ({"cutn": 4}, "cutn is without effect with cutout_family=scheduled"),
         ({"cutout_family": "random", "cut_overview": 3}, "cut_overview is without effect with cutout_family=random"),
         ({"cutout_family": "random", "cut_innercut": 3}, "cut_innercut is without effect"),

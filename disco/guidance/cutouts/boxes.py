@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from disco.guidance.cutouts.placement import Spread, coordinates
 from disco.kernels.cutouts import crop_resize
 
 #: The random family: black margin as a share of the picture's height, and the normal law of a cut's side as a share of
@@ -94,6 +95,7 @@ def inner_boxes(
     ic_pow: float,
     *generators: torch.Generator,
     wrap: tuple[int, ...] = (),
+    spread: Spread | None = None,
 ) -> Boxes:
     r"""Draw n squares inside the picture for each generator: most of them small where ic_pow is large.
 
@@ -102,35 +104,43 @@ def inner_boxes(
 
     with largest = the picture's short side, smallest = the resolution (or the short side, if that is less).
 
-    Args: ic_pow at least 0, the original's `cut_ic_pow`; generators on the CPU. Raises ValueError for a negative one.
+    Args: ic_pow at least 0, the original's `cut_ic_pow`; generators on the CPU; spread as in `coordinates`, and leaves
+    the law of each square as it is. Raises ValueError for a negative ic_pow.
     """
     if ic_pow < 0:
         raise ValueError(f"ic_pow={ic_pow}: allowed are numbers from 0")
     smallest, largest = min(height, width, resolution), min(height, width)
-    u = torch.cat([torch.rand(3, n, dtype=torch.float64, generator=each) for each in generators], dim=1)
-    side = (u[0] ** ic_pow * (largest - smallest) + smallest).long()
+    size, down, across = coordinates(n, generators, spread)
+    side = (size**ic_pow * (largest - smallest) + smallest).long()
     # Where the picture goes on at its other edge, a square fits anywhere.
     last_row = torch.full_like(side, height - 1) if -2 in wrap else height - side
     last_column = torch.full_like(side, width - 1) if -1 in wrap else width - side
-    return Boxes(uniform_integers(u[1], last_row), uniform_integers(u[2], last_column), side, side)
+    return Boxes(uniform_integers(down, last_row), uniform_integers(across, last_column), side, side)
 
 
-def random_boxes(n: int, height: int, width: int, resolution: int, generator: torch.Generator) -> Boxes:
+def random_boxes(
+    n: int, height: int, width: int, resolution: int, generator: torch.Generator, spread: Spread | None = None
+) -> Boxes:
     r"""Draw n squares of the random family, in a picture with a margin of a quarter of its height on each side.
 
         side  =  floor(short side of the padded picture * min(1, max(resolution / short side, N(0.8, 0.3))))
 
     placed uniformly; the last n // 4 - 1 (the original's count) are the whole padded picture, square or not.
+    spread: as in `coordinates`.
     """
     margin = int(height * MARGIN)
     whole = max(0, n // 4 - 1)
     rows, columns = height + 2 * margin, width + 2 * margin
     short = min(rows, columns)
-    share = SIDE_MEAN + SIDE_SPREAD * torch.randn(n - whole, dtype=torch.float64, generator=generator)
-    side = (short * share.clamp(resolution / short, 1)).long()
-    u = torch.rand(2, n - whole, dtype=torch.float64, generator=generator)
+    if spread is None:
+        normal = torch.randn(n - whole, dtype=torch.float64, generator=generator)
+        down, across = torch.rand(2, n - whole, dtype=torch.float64, generator=generator)
+    else:
+        size, down, across = coordinates(n - whole, [generator], spread)
+        normal = torch.special.ndtri(size)  # the normal numbers that lie at these shares of their law
+    side = (short * (SIDE_MEAN + SIDE_SPREAD * normal).clamp(resolution / short, 1)).long()
     boxes = Boxes(
-        uniform_integers(u[0], rows - side) - margin, uniform_integers(u[1], columns - side) - margin, side, side
+        uniform_integers(down, rows - side) - margin, uniform_integers(across, columns - side) - margin, side, side
     )
     for _ in range(whole):
         boxes += whole_box(height, width, margin, margin)

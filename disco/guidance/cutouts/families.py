@@ -15,6 +15,7 @@ from torch import Tensor
 
 from disco.guidance.cutouts.boxes import MARGIN, inner_boxes, overview_box, random_boxes, surrounded
 from disco.guidance.cutouts.looks import RANDOM, SCHEDULED, augment, draw_looks
+from disco.guidance.cutouts.placement import Spread
 from disco.kernels.colour import grey
 from disco.step import Cuts
 
@@ -29,12 +30,14 @@ def scheduled_cuts(
     generators: Sequence[torch.Generator],
     compat: bool = False,
     wrap: tuple[int, ...] = (),
+    spread: Spread | None = None,
 ) -> Tensor:
     """Overviews, then inner cuts, of one picture [3, H, W]: for each generator [overview + inner, 3, r, r]."""
     if compat and len(generators) > 1:  # each shuffles its jitters
-        return torch.cat([scheduled_cuts(picture, cuts, resolution, [each], compat, wrap) for each in generators])
+        each_own = (scheduled_cuts(picture, cuts, resolution, [each], compat, wrap, spread) for each in generators)
+        return torch.cat(list(each_own))
     height, width = picture.shape[-2:]
-    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators, wrap=wrap)
+    boxes = inner_boxes(cuts.inner, height, width, resolution, cuts.ic_pow, *generators, wrap=wrap, spread=spread)
     if cuts.overview:
         boxes = overview_box(height, width) + boxes
     seen = boxes.cut(picture, resolution, wrap, dark=compat)
@@ -59,6 +62,7 @@ def random_cuts(
     skip_augs: bool = False,
     compat: bool = False,
     wrap: tuple[int, ...] = (),
+    spread: Spread | None = None,
 ) -> Tensor:
     """Cuts of any size and place, of one picture [3, H, W] with a black margin: for each generator [n, 3, r, r].
 
@@ -68,9 +72,10 @@ def random_cuts(
     by `lanczos_resize`.
     """
     if compat and len(generators) > 1:
-        return torch.cat([random_cuts(picture, n, resolution, [each], skip_augs, compat, wrap) for each in generators])
+        each_own = (random_cuts(picture, n, resolution, [each], skip_augs, compat, wrap, spread) for each in generators)
+        return torch.cat(list(each_own))
     height, width = picture.shape[-2:]
-    boxes, *more = (random_boxes(n, height, width, resolution, each) for each in generators)
+    boxes, *more = (random_boxes(n, height, width, resolution, each, spread) for each in generators)
     for others in more:
         boxes += others
     noise = None if skip_augs else _noise_generator(picture, generators)

@@ -39,7 +39,7 @@ class View:
 
     def generators(self, step: Step) -> list[torch.Generator]:
         """What the cuts of a step are drawn from, one a picture; a step's batches of cuts are drawn in turn."""
-        return [stream.generator(step.stream(f"cuts/{self.perceptor.name}"), step.t) for stream in self.streams]
+        return [cut_generator(stream, self.perceptor.name, step) for stream in self.streams]
 
     def pull(self, cuts: Tensor, step: Step, scale: float, at_once: int = 0) -> tuple[Tensor, Tensor]:
         """The loss of cuts [B, C, 3, r, r], their share of a step's, [B], and its gradient with respect to them.
@@ -108,17 +108,17 @@ class Clip:
         some = max(1, self.cuts_at_once * batches // every) if self.cuts_at_once else batches
         pull = torch.zeros_like(leaf)
 
-        def draw(group: Sequence[tuple[View, float]], generators: Generators, count: int) -> Tensor:
+        def draw(group: Sequence[tuple[View, float]], generators: Generators, numbers: range) -> Tensor:
             together = group[0][0].cutouts.together
-            return torch.cat([together((leaf + 1) / 2, step.cuts, generators) for _ in range(count)], dim=2)
+            return torch.cat([together((leaf + 1) / 2, step.cuts, generators, number) for number in numbers], dim=2)
 
         def back(cuts: Tensor, pulls: list[Tensor]) -> Tensor:
             return torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
 
         streams = [list(zip(*(view.generators(step) for view, _ in group), strict=True)) for group in groups]
         for first in range(0, batches, some):
-            count = min(some, batches - first)
-            drawn = self.call_all(partial(draw, *pair, count) for pair in zip(groups, streams, strict=True))
+            numbers = range(first, min(first + some, batches))
+            drawn = self.call_all(partial(draw, *pair, numbers) for pair in zip(groups, streams, strict=True))
             looks = [
                 (
                     group,
@@ -138,6 +138,11 @@ class Clip:
             for gradient in self.call_all(partial(back, *pair) for pair in zip(drawn, pulls, strict=True)):
                 pull += gradient
         return pull
+
+
+def cut_generator(streams: ImageStreams, perceptor: str, step: Step) -> torch.Generator:
+    """What a perceptor's cuts of one picture are drawn from at a step, all batches of them."""
+    return streams.generator(step.stream(f"cuts/{perceptor}"), step.t)
 
 
 def clip_wants(step: Step) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from disco.guidance.terms.clip import spherical_distance
-from support.draws import normal
+from disco.diffusion.streams import ImageStreams
+from disco.guidance.cutouts import Cutouts
+from disco.guidance.perceptor import Perceptor
+from disco.guidance.terms.base import Seen
+from disco.guidance.terms.clip import Clip, View, spherical_distance
+from support.draws import cuts_of, normal, pictures
+from support.plans import plan
 
 
 def test_spherical_distance_is_the_originals() -> None:
@@ -59,3 +66,21 @@ TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "radial_2": lambda x: np.rot90(x, 2, (2, 3)),
     "radial_4": lambda x: np.rot90(x, 1, (2, 3)),
 }
+
+
+@pytest.mark.parametrize("placement", ["uniform", "stratified"])
+def test_batches_of_cuts_are_the_same_however_many_are_looked_at_together(placement: str) -> None:
+    """A step's batches are spread between one another whether they are drawn together or in turn."""
+
+    def pull(cuts_at_once: int, batches: int = 3) -> Tensor:
+        look = Perceptor("toy", 8, (0.5,) * 3, (0.5,) * 3, lambda cuts: cuts.flatten(1), lambda texts: torch.empty(0))
+        view = View(look, Cutouts(8), [normal(1, 1, 192)], [torch.ones(1).double()], [ImageStreams(5)])
+        cuts = cuts_of(overview=1, inner=2, batches=batches, placement=placement, skip_augs=True)
+        leaf = pictures(1, 3, 20, 24).requires_grad_()
+        step = dataclasses.replace(plan(clip_models=("embedded_vit",)).steps[0], cuts=cuts)
+        gradient = Clip([view], cuts_at_once).pull(Seen(leaf, leaf.detach()), step).gradient
+        assert gradient is not None
+        return gradient
+
+    torch.testing.assert_close(pull(0), pull(3), rtol=1e-9, atol=1e-12)
+    assert not torch.allclose(pull(0), pull(0, batches=1))  # the others are elsewhere
