@@ -32,7 +32,14 @@ LIGHT = (
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("animation.disk", "animation.frames", "animation.inputs", "animation.keyframes", "animation.motion"),
     *("animation.places", "cli.commands.animate"),
-    *("cli.commands.tokens", "cli.prompt_file", "planning.draw", "planning.expansion", "planning.template"),
+    *(
+        "cli.commands.cuts",
+        "cli.commands.tokens",
+        "cli.prompt_file",
+        "planning.draw",
+        "planning.expansion",
+        "planning.template",
+    ),
     *("planning.tokens", "planning.wildcards", "settings.text_files"),
     *(
         "cli.commands.enlarge",

@@ -37,6 +37,7 @@ disco enlarge PICTURE by=4 [name=value ...]  four times as high and wide, render
 disco claims [NUMBER ...] [--size small]     what is claimed of settings, tested by pictures; disco help claims
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco tokens "a prompt" [name=value ...]     how many tokens each perceptor reads of it, and what is cut off
+disco cuts [to=cuts.png] [name=value ...]    where the cuts of a run look, as a heat map; disco help cuts says more
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
 disco doctor                                 what this machine can run, and about how fast
 disco help | help NAME | --help | --version  all of this, or one setting, group or verb
@@ -59,6 +60,7 @@ VERBS = {
     "report": "disco.cli.commands.report",
     "resume": "disco.cli.commands.resume",
     "tokens": "disco.cli.commands.tokens",
+    "cuts": "disco.cli.commands.cuts",
     "diff": "disco.cli.commands.diff",
     "doctor": "disco.cli.commands.doctor",
 }
