@@ -6,7 +6,7 @@ of memory with stand-ins on tensors without contents, the benchmarks, the evalua
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ from disco.pipeline.constraints import Constraint, Kept, Resampling, Symmetry
 from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoiser
 from disco.pipeline.start import Start
 from disco.planning.plan import Plan
-from disco.samplers.base import Sampled, SamplerState, sample
+from disco.samplers.base import Sampled, Sampler, SamplerState, sample
 from disco.samplers.registry import samplers
 from disco.step import Step
 
@@ -74,6 +74,7 @@ class Pipeline:
     """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
 
     constraints: what holds for them, in the order in which it is seen to. streams: the random numbers of each picture.
+    samplers: by the names that the steps have for them.
     """
 
     plan: Plan
@@ -82,6 +83,7 @@ class Pipeline:
     denoiser: GuidedDenoiser
     constraints: Sequence[Constraint]
     streams: Sequence[ImageStreams]
+    samplers: Mapping[str, Sampler]
     x: Tensor
 
     def sample(self, position: Position | None = None) -> Iterator[Sampled]:
@@ -91,7 +93,7 @@ class Pipeline:
         """
         steps, denoiser = self.plan.steps[position.done if position else 0 :], self.denoiser
         x = self.x if position is None else position.x
-        compat, sampler = self.plan.settings.compat == "disco57", self.plan.settings.sampler
+        compat = self.plan.settings.compat == "disco57"
         sampled_steps = sample(
             denoiser,
             x,
@@ -99,7 +101,7 @@ class Pipeline:
             steps,
             noise=self.noise,
             state=None if position is None else position.state,
-            samplers=samplers(sampler.plms_order, sampler.extrapolate_guidance),
+            samplers=self.samplers,
             transform=self.before,
             denoise_ahead=(lambda first, x, step: denoiser.guided_as_at(x, step, first.index)) if compat else None,
         )
@@ -139,7 +141,9 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
         None if networks.secondary is None else SecondaryDenoiser(networks.secondary, diffusion),
         plan.settings.model.clip_denoised,
     )
-    return Pipeline(plan, diffusion, guidance, denoiser, constraints_of(plan, start, diffusion), start.streams, x)
+    constraints, sampler = constraints_of(plan, start, diffusion), plan.settings.sampler
+    known = samplers(sampler.plms_order, sampler.extrapolate_guidance)
+    return Pipeline(plan, diffusion, guidance, denoiser, constraints, start.streams, known, x)
 
 
 def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Constraint, ...]:
