@@ -39,6 +39,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "study": [[]],
     "precision": [["--jobs", "2"]],
     "drafts": [["--size", "full"]],
+    "guidance": [["--size", "full", "--jobs", "2"]],
     "edits": [["--size", "full"]],
     "guards": [["--size", "full"]],
     "resume": [["--size", "full"]],

@@ -60,6 +60,7 @@ def test_every_benchmark_is_tested():
         "edits",
         "resume",
         "progress",
+        "guidance",
     }
 
 
