@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from disco.animation.frames import check_frames, frames_of, is_film
+from disco.animation.inputs import has_depth_network
 from disco.planning.plan import build_plan
 from disco.resources.disk import FILM_LEAST, FILM_MOST, PACKED_LEAST, PACKED_MOST, DiskUse, disk_use
 from disco.settings.config import Settings
@@ -27,5 +28,7 @@ def disk_use_of(settings: Settings) -> DiskUse:
     share = {"mp4": FILM_MOST, "prores": PRORES_MOST, "both": FILM_MOST + PRORES_MOST}.get(film, 0)
     parts["film"] = round(len(frames) * raw * share)
     parts |= {"flow": flows} if flows else {}
+    if has_depth_network(settings.animation):
+        parts["depth"] = len(frames) * 4 * plan.width * plan.height
     least = rendered * one.least + round(shown * raw * PACKED_LEAST + len(frames) * raw * FILM_LEAST * bool(share))
     return DiskUse(parts, one.passing, least)

@@ -7,6 +7,7 @@
     animation.json        the settings of the film, what was measured of it, and how it ended
     jobs/0007/ ...        the run of each frame that was rendered
     flow/                 of a film that follows a video: optical flow between its pictures
+    depth/                with a network for depth: what it said of the frames
 
 A frame is known by its settings and by the content of its start picture. So a film that was killed goes on where it
 stopped, to the same bits; one that is made longer goes on at its end; and one whose keyframes changed is rendered anew
@@ -182,7 +183,7 @@ def _render(
         meter.add(frame, chain.shown, None if before is None or not meter.names else loop.carried(before))
         if isinstance(loop, CameraLoop) and loop.film.vr_mode:
             for side in ("left", "right"):
-                seen = loop.camera.seen_by(side, chain.shown)
+                seen = loop.seen_by(side, chain.shown)
                 replace_file(folder / FRAMES / f"{frame.number:04}_{side[0]}.png", packed(seen, "frame"))
     return paths
 

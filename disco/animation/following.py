@@ -12,21 +12,19 @@ Flow takes longer than warps, so it is kept on the disk, under the content of th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from disco.animation.flow import belief, flow_between
+from disco.animation.kept import kept
 from disco.animation.sampling import pixels, sample
 from disco.diffusion.images import to_tensor
 from disco.errors import SettingsError
-from disco.run.folder.files import beside
 from disco.run.folder.pictures import to_image
 from disco.settings.schema import AnimationConfig
 
@@ -90,22 +88,12 @@ class Following:
 
     def flow(self, later: Image.Image, earlier: Image.Image) -> Tensor:
         """The flow between two pictures, read where it was kept whole, else found and kept."""
-        name = hashlib.sha256(
-            later.tobytes() + earlier.tobytes() + repr(later.size).encode() + self.by.encode()
-        ).hexdigest()[:32]
-        place = self.cache / f"{name}.npy"
-        shape = (later.height, later.width, 2)
-        try:
-            kept = np.load(place, allow_pickle=False)
-            if kept.shape == shape and kept.dtype == np.float32 and np.isfinite(kept).all():
-                return torch.from_numpy(kept)
-        except (OSError, ValueError, EOFError):
-            pass  # none, or a damaged one: it is found anew
-        found = self.find(to_tensor(later), to_tensor(earlier))
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with beside(place) as part, open(part, "wb") as file:
-            np.save(file, found.numpy())
-        return found
+        parts = (later.tobytes(), earlier.tobytes(), repr(later.size).encode(), self.by.encode())
+
+        def find() -> Tensor:
+            return self.find(to_tensor(later), to_tensor(earlier))
+
+        return kept(self.cache, parts, (later.height, later.width, 2), find)
 
 
 def _warped(picture: Image.Image, flow: Tensor) -> Tensor:

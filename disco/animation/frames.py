@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from disco.animation.inputs import DIS, content_of
+from disco.animation.inputs import DIS, content_of, depth_network_files, has_depth_network
 from disco.animation.keyframes import values
 from disco.animation.motion import Motion2D, Motion3D
 from disco.animation.video import Video, read_video
@@ -220,6 +220,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("turbo_mode blends frames by the camera, of which animation=video has none; leave it false")
     if film.animation_mode == "video" and film.flow_model != DIS:
         content_of("flow_model", film.flow_model)  # which can be read
+    if has_depth_network(film):
+        depth_network_files(film.depth)  # which are there
     if film.animation_mode != "3d" and film.vr_mode:
         raise SettingsError(
             f"vr_mode needs depth, of which animation={film.animation_mode} has none; take animation=3d"

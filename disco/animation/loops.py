@@ -7,23 +7,27 @@ frame: `new`, which starts at the last rendered frame, and `old`, which is the `
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from disco.animation.camera import Origin
 from disco.animation.following import Following
 from disco.animation.frames import Frame, is_pulled_back, with_start
-from disco.animation.inputs import DIS, content_of
+from disco.animation.inputs import DIS, content_of, depth_network_content, has_depth_network
 from disco.animation.measure import Carried
-from disco.animation.places import FLOWS
+from disco.animation.places import DEPTHS, FLOWS
 from disco.animation.video import Video, pictures_of
 from disco.animation.warps import Camera, blended, camera_of, only_where, with_colours_of, with_noise
 from disco.planning.plan import Plan
 from disco.run.jobs import Job
 from disco.settings.config import Settings
 from disco.settings.schema import AnimationConfig
+
+if TYPE_CHECKING:
+    from disco.animation.depth import Depths
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,12 @@ class Colours:
 
 
 class CameraLoop:
-    """A film on its way whose frames are moved by a camera."""
+    """A film on its way whose frames are moved by a camera. depths: of frames, where the camera has none."""
 
-    def __init__(self, film: AnimationConfig, camera: Camera) -> None:
-        self.film, self.camera, self.colours = film, camera, Colours(film)
+    def __init__(self, film: AnimationConfig, camera: Camera, depths: Depths | None = None) -> None:
+        self.film, self.camera, self.depths, self.colours = film, camera, depths, Colours(film)
         self.origin: Origin | None = None
+        self.known: Image.Image | None = None
 
     def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
         """The chain after a frame. render: makes the picture of a job."""
@@ -63,6 +68,7 @@ class CameraLoop:
             picture = render(job_of(frame, None))
             return Chain(picture, picture, picture)
         film, number = self.film, frame.number
+        self._look(chain.shown)
         origin = self.origin = self.camera.origin(*frame.motions, size=(chain.new.height, chain.new.width))
         new, old = self.camera.read(chain.new, origin), chain.old
         if film.turbo_mode and number > film.turbo_preroll:
@@ -76,6 +82,17 @@ class CameraLoop:
         picture = render(job_of(frame, refilled, previous))
         shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
         return Chain(shown, picture, new)
+
+    def seen_by(self, side: str, shown: Image.Image) -> Image.Image:
+        """What one eye sees of the last frame; see `Camera.seen_by`."""
+        self._look(shown)
+        return self.camera.seen_by(side, shown)
+
+    def _look(self, shown: Image.Image) -> None:
+        """Find the depths of the last frame, once, where the camera has none of its own."""
+        if self.depths is not None and shown is not self.known:
+            self.camera = replace(self.camera, depth=self.depths.of(shown, self.origin))
+            self.known = shown
 
     def carried(self, before: Image.Image) -> Carried | None:
         """The frame before as the camera last moved it, and where it shows what is in view now."""
@@ -111,7 +128,7 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
     """What makes the frames of a film of one another."""
     film = settings.animation
     if video is None:
-        return CameraLoop(film, camera_of(settings, plan.height, plan.width))
+        return CameraLoop(film, camera_of(settings, plan.height, plan.width), depths_of(settings, folder))
     pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
     if film.flow_model == DIS:
         return VideoLoop(film, Following(film, pictures, folder / FLOWS))
@@ -119,6 +136,19 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
 
     sha256 = content_of("flow_model", film.flow_model)
     return VideoLoop(film, Following(film, pictures, folder / FLOWS, load_raft(film.flow_model, sha256), sha256))
+
+
+def depths_of(settings: Settings, folder: Path) -> Depths | None:
+    """What finds the depths of a film's frames, if a network does. Raises `SettingsError` for one that is none."""
+    film = settings.animation
+    if not has_depth_network(film):
+        return None
+    from disco.animation.depth import Depths, load_depth
+    from disco.resources.device import choose_device
+
+    sha256 = depth_network_content(film.depth)
+    network = load_depth(film.depth, sha256, choose_device(settings.machine.device))
+    return Depths(network, folder / DEPTHS, film.fov, sha256)
 
 
 def job_of(frame: Frame, start: Image.Image | None, previous: Image.Image | None = None) -> Job:

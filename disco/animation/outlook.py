@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from disco.animation.frames import CAMERA, Frame, check_frames, frames_of, prompts_of, steps_of
+from disco.animation.inputs import has_depth_network
 from disco.planning.images import packed
 from disco.planning.plan import Plan
 from disco.run.folder.files import replace_file
 from disco.run.outlook import cost_lines
 from disco.settings.config import Settings
 from disco.settings.paths import writing
-from disco.units import format_seconds
+from disco.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    import torch
+
+    from disco.resources.speed import Speed
 
 #: How many values of a camera setting are shown.
 SHOWN = 7
@@ -37,11 +44,34 @@ def film_outlook(settings: Settings, board: Path | None = None) -> str:
         *(f"  {name}: {in_short(name, frames)}" for name in CAMERA[film.animation_mode]),
         *(f"  from frame {number}: {texts}" for number, texts in prompts_of(frames)),
     ]
-    costs = cost_lines(plan, steps_of(settings, plan))
+    line, seconds, memory = depth_outlook(settings, plan)
+    lines += line
+    costs = cost_lines(plan, steps_of(settings, plan), (len(frames) - 1) * seconds, memory)
     if board is not None:
         draw_storyboard(settings, frames, plan, [*lines[:2], *costs], board)
         costs.append(f"storyboard: {board}")
     return "\n".join([*lines, *costs])
+
+
+def depth_outlook(
+    settings: Settings, plan: Plan, speed_of: Callable[[torch.device], Speed] | None = None
+) -> tuple[list[str], float, int]:
+    """What a network for depth takes: a line that says so, seconds a frame, and bytes; nothing without one.
+
+    speed_of: says what a device does in a second; None = it is measured.
+    """
+    film = settings.animation
+    if not has_depth_network(film):
+        return [], 0.0, 0
+    from disco.animation.depth import depth_cost
+    from disco.resources.device import choose_device
+    from disco.resources.speed import measure_speed
+
+    device = choose_device(settings.machine.device)
+    memory, work = depth_cost(film.depth, plan.width, plan.height, device.type)
+    seconds = (speed_of or measure_speed)(device).seconds(work)
+    told = f"about {format_seconds(seconds)} a frame and {format_bytes(memory)}, both counted below"
+    return [f"depth by {film.depth}: {told}"], seconds, memory
 
 
 def draw_storyboard(settings: Settings, frames: Sequence[Frame], plan: Plan, facts: Sequence[str], place: Path) -> None:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 FILM, EDITABLE, SHEET, FRAMES_FILE = "animation.mp4", "animation.mov", "sheet.png", "frames.jsonl"
 
-#: Folders: the frames, their runs, and optical flow between the pictures of the video that a film follows.
-FRAMES, JOBS, FLOWS = "frames", "jobs", "flow"
+#: Folders: the frames, their runs, optical flow between the pictures of the video that a film follows, and how near
+#: the things in frames are by a network.
+FRAMES, JOBS, FLOWS, DEPTHS = "frames", "jobs", "flow", "depth"

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from disco.animation.camera import Origin, fisheye, moved_2d, moved_3d, plane, through
-from disco.animation.inputs import depth_input
+from disco.animation.inputs import depth_input, has_depth_network
 from disco.animation.motion import Motion2D, Motion3D, eye
 from disco.animation.sampling import sample
 from disco.diffusion.colour import matched
@@ -29,24 +29,29 @@ NEARER, FARTHER = 1.5, 0.5
 class Camera:
     """What pictures of one film are moved by.
 
-    film: how they are read, and what comes into view. depth: [H, W], how far things are; None in the plane.
-    original: as the original does it, where that differs.
+    film: how they are read, and what comes into view. depth: [H, W], how far things are; None in the plane, and where
+    it is not found yet. original: as the original does it, where that differs. things: whether depth is of the things
+    in a picture, and goes along with them; else it is the same in every view.
     """
 
     film: AnimationConfig
     depth: Tensor | None
     original: bool
+    things: bool = False
 
     def origin(self, *motions: Motion2D | Motion3D, size: tuple[int, int]) -> Origin:
         """Where the pixels of a picture of this height and width were before these moves, one after another."""
 
-        def moved(motion: Motion2D | Motion3D, at: Tensor | None) -> Origin:
+        def moved(motion: Motion2D | Motion3D, depth: Tensor | None, at: Tensor | None) -> Origin:
             if isinstance(motion, Motion2D):
                 return moved_2d(motion, *size, original=self.original, at=at)
-            assert self.depth is not None
-            return moved_3d(motion, self.depth, self.film.fov, original=self.original, at=at)
+            assert depth is not None
+            return moved_3d(motion, depth, self.film.fov, original=self.original, at=at)
 
-        return through([partial(moved, motion) for motion in motions])
+        depths = [self.depth]  # of the pictures on the way
+        for motion in motions[:-1]:
+            depths.append(_along(depths[-1], moved(motion, depths[-1], None)) if self.things else self.depth)
+        return through([partial(moved, motion, depth) for motion, depth in zip(motions, depths, strict=True)])
 
     def read(self, picture: Image.Image, origin: Origin) -> Image.Image:
         """A picture after a move of the camera."""
@@ -63,6 +68,12 @@ class Camera:
         return to_image(bent[0] - 1)
 
 
+def _along(depth: Tensor | None, origin: Origin) -> Tensor:
+    """Depths of things after a move of the camera: as far as they were within what the view spans."""
+    assert depth is not None
+    return sample(depth[None, None], origin.where)[0, 0]
+
+
 def camera_of(settings: Settings, height: int, width: int) -> Camera:
     """The camera of a film of this size. Raises `SettingsError` where its depth map cannot be read."""
     film = settings.animation
@@ -74,7 +85,8 @@ def camera_of(settings: Settings, height: int, width: int) -> Camera:
             if source is None
             else depth_of(source.open(), height, width, film.fov)
         )
-    return Camera(film, depth, settings.compat == "disco57")
+    original = settings.compat == "disco57"
+    return Camera(film, None, original, things=True) if has_depth_network(film) else Camera(film, depth, original)
 
 
 def depth_of(picture: Image.Image, height: int, width: int, fov: float) -> Tensor:
@@ -83,7 +95,11 @@ def depth_of(picture: Image.Image, height: int, width: int, fov: float) -> Tenso
     Levels between are linear in the reciprocal of depth, as depth estimates are.
     """
     grey = picture.convert("L").resize((width, height), Image.Resampling.BICUBIC)
-    nearness = to_tensor(grey.convert("RGB"))[0].double()
+    return depth_of_nearness(to_tensor(grey.convert("RGB"))[0].double(), fov)
+
+
+def depth_of_nearness(nearness: Tensor, fov: float) -> Tensor:
+    """How near things are, from -1 (black) over 0 (the plane) to 1 (white), as depths."""
     return plane(fov) / (1 + torch.where(nearness > 0, NEARER - 1, 1 - FARTHER) * nearness)
 
 

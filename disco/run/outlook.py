@@ -52,10 +52,14 @@ def costs_of(plan: Plan) -> Costs:
     return Costs(step.seconds, step.loading, step.way, found.peak)
 
 
-def cost_lines(plan: Plan, steps: int) -> list[str]:
-    """What so many steps of a plan take, for a reader; or why that is not known here."""
+def cost_lines(plan: Plan, steps: int, seconds: float = 0.0, memory: int = 0) -> list[str]:
+    """What so many steps of a plan take, for a reader; or why that is not known here.
+
+    seconds, memory: what comes on top of the steps, in seconds of the whole and in bytes.
+    """
     try:
-        return costs_of(plan).lines(steps)
+        costs = costs_of(plan)
+        return costs._replace(loading=costs.loading + seconds, peak=costs.peak + memory).lines(steps)
     except SettingsError as error:
         return [not_known(error)]
 

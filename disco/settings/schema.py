@@ -282,7 +282,9 @@ class AnimationConfig:
     rotation_3d_z: Any = _setting("the same about the line of sight (3d)", keyframes=True, before=0)
     fov: float = _setting("degrees that the camera sees, from top to bottom (3d)", low=1, high=179, before=40.0)
     depth: str = _setting(
-        "how far things are (3d): plane, or the path of a grey picture, white near and black far", before="plane"
+        "how far things are (3d): plane, the path of a grey picture, white near and black far, or a network that looks "
+        "at every frame: depth_anything, depth_anything_base, depth_anything_large, or the path of its folder",
+        before="plane",
     )
     padding_mode: str = _setting(
         "what comes into view from beyond the edge: the picture again (wrap), its mirror image (reflection), its last "

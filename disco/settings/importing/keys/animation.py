@@ -36,7 +36,10 @@ USUAL = {"max_frames": 10_000, "frames_scale": 1500, "frames_skip_steps": "60%",
 NEVER_READ = tuple(
     f"video_init_{name}" for name in "clip_guidance_scale tv_scale range_scale sat_scale frames_skip_steps".split()
 )
-DEPTH = "depth is estimated from each frame there; here it is a plane, or a grey picture of yours: depth=PATH"
+DEPTH = (
+    "depth is estimated from each frame by MiDaS and AdaBins there; here it is a plane, or, where its weights are, "
+    "estimated by Depth Anything: depth=depth_anything"
+)
 
 
 def mode(translation: Translation, key: str, value: Any) -> None:
