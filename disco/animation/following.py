@@ -60,12 +60,12 @@ class Following:
             self.moved = flow, trust
         return self.now
 
-    def start(self, shown: Image.Image | None) -> Image.Image:
-        """What the present frame starts from. shown: the frame before."""
+    def start(self, shown: Image.Image | None, share: float) -> Image.Image:
+        """What the present frame starts from. shown: the frame before. share: of it, video_init_flow_blend."""
         assert self.now is not None
         if shown is None or self.moved is None or not self.film.video_init_flow_warp:
             return self.now
-        return self.over(self.now, shown, self.film.video_init_flow_blend)
+        return self.over(self.now, shown, share)
 
     def over(self, picture: Image.Image, earlier: Image.Image, share: float) -> Image.Image:
         """A picture of the present frame with one of the frame before laid over it, moved along with the video."""

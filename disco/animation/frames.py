@@ -7,7 +7,6 @@ picture, which is the frame before as the camera moved it. What only a film has 
 from __future__ import annotations
 
 import dataclasses
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from disco.animation.by_frame import changes_of
 from disco.animation.inputs import DIS, content_of, depth_network_files, has_depth_network
 from disco.animation.keyframes import values
 from disco.animation.motion import Motion2D, Motion3D
@@ -25,7 +25,7 @@ from disco.planning.inputs import named
 from disco.planning.plan import Plan, build_plan, with_seed
 from disco.planning.values import count_of_steps, metrics_of
 from disco.settings.config import Settings, specs, usual_values, with_values
-from disco.settings.schema import AnimationConfig, Spec
+from disco.settings.schema import AnimationConfig
 
 #: What the camera does, by mode.
 CAMERA: dict[str, tuple[str, ...]] = {
@@ -33,10 +33,6 @@ CAMERA: dict[str, tuple[str, ...]] = {
     "2d": tuple(field.name for field in dataclasses.fields(Motion2D)),
     "3d": tuple(field.name for field in dataclasses.fields(Motion3D)),
 }
-#: Groups of settings that no frame can have for itself.
-NOT_BY_FRAME = ("animation", "output", "machine", "model")
-#: Settings that stand in no group, and say how many pictures a run has.
-COUNTS = ("n_batches", "batch_size")
 #: Settings that a film has for itself, so that they are no business of a single frame.
 OF_THE_FILM: dict[str, Any] = {
     **{"video": "none", "intermediate_saves": 0, "track": (), "display_rate": 0},
@@ -51,7 +47,7 @@ class Frame:
     number: counted from 0. settings: of the run that renders it; its start picture is not in them yet. motion: how the
     camera moved since the frame before; None for the first, and where there is no camera. rendered: whether it is
     rendered at all; with turbo_mode, frames between are blended. starts: whether it has a start picture. between: how
-    the camera moved before that, where frames are left out.
+    the camera moved before that, where frames are left out. flow_blend: video_init_flow_blend.
     """
 
     number: int
@@ -60,6 +56,7 @@ class Frame:
     rendered: bool
     starts: bool
     between: tuple[Motion2D | Motion3D, ...] = ()
+    flow_blend: float = 1.0
 
     @property
     def motions(self) -> tuple[Motion2D | Motion3D, ...]:
@@ -87,7 +84,7 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
         name: values(name, getattr(film, name), count, film.interp_spline, pinned=_original(settings))
         for name in CAMERA[film.animation_mode]
     }
-    changes = _changes(settings, count)
+    changes = changes_of(settings, count)
     changes[0].pop("temporal_scale", None)
     prompts = _prompts(film.animation_prompts)
     no_film, frames = _no_film(), []
@@ -98,10 +95,13 @@ def frames_of(settings: Settings) -> tuple[Frame, ...]:
             motion = kind(**{name: series[number] for name, series in camera.items()})
         # What is drawn from prompts is drawn by the film's seed, or every frame would have words of its own.
         said = with_expanded_prompts(with_values(settings, prompts_at(prompts, number)))
-        single = with_values(said, {**_of_frame(settings, number), **changes[number]})
+        own = changes[number]
+        skipped = own.pop("frames_skip_steps", film.frames_skip_steps)
+        blend = own.pop("video_init_flow_blend", film.video_init_flow_blend)
+        single = with_values(said, {**_of_frame(settings, number, skipped), **own})
         single = dataclasses.replace(single, animation=no_film)
         starts = number > 0 or video is not None
-        frames.append(Frame(number, single, motion, is_rendered(film, number), starts))
+        frames.append(Frame(number, single, motion, is_rendered(film, number), starts, flow_blend=blend))
     return tuple(frames)
 
 
@@ -119,7 +119,9 @@ def check_frames(frames: tuple[Frame, ...]) -> Plan:
     first = plan_of(frames[0])
     # What may be refused at one frame and not at another are prompts; numbers are checked already.
     kinds = {
-        str((frame.settings.prompt, frame.settings.prompts)): frame for frame in reversed(frames[1:]) if frame.rendered
+        str((frame.settings.prompt, frame.settings.prompts, frame.settings.image_prompts)): frame
+        for frame in reversed(frames[1:])
+        if frame.rendered
     }
     plans = [plan_of(frame) for frame in kinds.values()]
     return plans[-1] if plans else first
@@ -231,12 +233,12 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"frames_skip_steps={film.frames_skip_steps} leaves none of {steps} steps")
 
 
-def _of_frame(settings: Settings, number: int) -> dict[str, Any]:
-    """The settings of a frame that follow from its number alone, by name."""
+def _of_frame(settings: Settings, number: int, skipped: Any) -> dict[str, Any]:
+    """The settings of a frame that follow from its number alone, by name. skipped: its frames_skip_steps."""
     film, steps = settings.animation, settings.sampler.steps
     later: dict[str, Any] = {
         "init_scale": film.frames_scale,
-        "skip_steps": count_of_steps("frames_skip_steps", film.frames_skip_steps, steps),
+        "skip_steps": count_of_steps("frames_skip_steps", skipped, steps),
         "strength": None,
     }
     if not _original(settings):  # there Perlin noise takes the place of the frame before
@@ -285,35 +287,3 @@ def prompts_at(prompts: list[tuple[int, Any]], number: int) -> dict[str, Any]:
     held = [texts for frame, texts in prompts if frame <= number] or [prompts[0][1]]
     texts = held[-1]
     return {"prompt": texts, "prompts": None} if isinstance(texts, str) else {"prompt": None, "prompts": tuple(texts)}
-
-
-def _changes(settings: Settings, count: int) -> list[dict[str, Any]]:
-    """What by_frame says of each frame: values by name."""
-    film = settings.animation
-    series = {}
-    for name, given in film.by_frame.items():
-        spec = specs().get(name.rpartition(".")[2])
-        if spec is not None and (spec.group in NOT_BY_FRAME or spec.name in COUNTS):
-            raise SettingsError(f"by_frame names {name!r}, which all frames of a film share; set it for the whole film")
-        if spec is None or not (spec.timed or spec.type in (int, float)):
-            raise SettingsError(
-                f"by_frame names {name!r}, but takes settings of a frame that are numbers, such as tv_scale"
-            )
-        series[spec.name] = [
-            _checked(spec, value, number)
-            for number, value in enumerate(values(f"by_frame.{name}", given, count, film.interp_spline))
-        ]
-    return [{name: each[number] for name, each in series.items()} for number in range(count)]
-
-
-def _checked(spec: Spec, value: float, number: int) -> float | int:
-    """The value at a frame, whole where the setting takes whole numbers."""
-    whole = spec.integer or spec.type is int
-    value = round(value) if whole else value
-    low = -math.inf if spec.low is None else spec.low
-    high = math.inf if spec.high is None else spec.high
-    if not low <= value <= high:
-        raise SettingsError(
-            f"by_frame makes {spec.name} {value:g} at frame {number}, but it must be from {low:g} to {high:g}"
-        )
-    return value

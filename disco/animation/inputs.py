@@ -11,9 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from disco.animation.by_frame import PICTURES, pictures_by_frame
 from disco.errors import SettingsError
 from disco.planning.inputs import InputPicture, read_input
 from disco.planning.plan import inputs_of
+from disco.planning.prompts import parse_image_prompt
 from disco.settings.config import Settings
 from disco.settings.paths import expanded
 from disco.settings.schema import AnimationConfig
@@ -97,7 +99,7 @@ def files_of(settings: Settings) -> list[dict[str, Any]]:
     """All of them, as the record of a run has them. Raises `SettingsError` for one that cannot be read."""
     film, keeps = settings.animation, settings.output.keep_inputs
     depth = depth_input(film)
-    pictures = [*inputs_of(settings), *([] if depth is None else [depth])]
+    pictures = [*inputs_of(settings), *_pictures_by_frame(settings), *([] if depth is None else [depth])]
     found = [picture.record(keeps) | {"kept": None} for picture in pictures]
     if has_depth_network(film):
         folder, sha256 = depth_network_files(film.depth)[CONFIG].parent, depth_network_content(film.depth)
@@ -107,6 +109,14 @@ def files_of(settings: Settings) -> list[dict[str, Any]]:
     if film.animation_mode == "video" and film.flow_model != DIS:
         found.append(_file_entry("flow_model", film.flow_model))
     return found
+
+
+def _pictures_by_frame(settings: Settings) -> list[InputPicture]:
+    """The image prompts of by_frame, each once, but for those that the film has from the start."""
+    before = {parse_image_prompt(text).path for text in settings.image_prompts}
+    given = settings.animation.by_frame.get(PICTURES, {})
+    paths = [parse_image_prompt(text).path for _, texts in pictures_by_frame(given) for text in texts]
+    return [read_input(PICTURES, path) for path in dict.fromkeys(paths) if path not in before]
 
 
 def _file_entry(setting: str, given: str) -> dict[str, Any]:

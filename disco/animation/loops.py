@@ -109,7 +109,7 @@ class VideoLoop:
         """The chain after a frame, whose new is the frame as it was rendered."""
         self.following.advance()
         before = None if chain is None else chain.new
-        start, previous = self.colours.kept(self.following.start(before), before), None
+        start, previous = self.colours.kept(self.following.start(before, frame.flow_blend), before), None
         if before is not None and is_pulled_back(frame.settings) and (carried := self.following.carried(before)):
             previous = only_where(carried[0], carried[1] > 0.5)
         picture = shown = render(job_of(frame, start, previous))

@@ -58,7 +58,7 @@ class Meter:
 
     def _prompts_of(self, settings: Settings) -> tuple[Prompt, ...]:
         """The texts that hold at the end of a frame's run."""
-        key = repr((settings.prompt, settings.prompts, settings.expanded_prompts))
+        key = repr((settings.prompt, settings.prompts, settings.expanded_prompts, settings.image_prompts))
         if key not in self.prompts:
             pictures = tuple(parse_image_prompt(text) for text in settings.image_prompts)
             self.prompts[key] = stages_of(settings, pictures, [])[0][-1].prompts

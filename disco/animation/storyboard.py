@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from disco.animation.by_frame import numbers_of
 from disco.animation.frames import CAMERA, Frame, prompts_of
 from disco.animation.keyframes import parse_keyframes, values
 from disco.animation.motion import Motion2D, Motion3D
@@ -75,7 +76,7 @@ def storyboard(settings: Settings, frames: Sequence[Frame], size: tuple[int, int
     board.y += 14
     if way := _way_of(frames, size):
         board.add(WAY, lambda pen, y: draw_way(pen, (MARGIN, y, WIDTH - RIGHT, y + WAY - 24), way))
-    lanes = {name: getattr(film, name) for name in CAMERA[film.animation_mode]} | dict(film.by_frame)
+    lanes = {name: getattr(film, name) for name in CAMERA[film.animation_mode]} | numbers_of(film.by_frame)
     for name, given in lanes.items():
         series = values(name, given, len(frames), film.interp_spline)
         neutral = STILL.get(name, 0.0) if name in CAMERA[film.animation_mode] else None

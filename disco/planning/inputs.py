@@ -275,6 +275,13 @@ def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> d
             found[name] = names.get((name.rpartition(".")[2], given), given)
     if isinstance(prompts, list | tuple):
         found["image_prompts"] = [_prompt_called(text, names) for text in prompts]
+    by_frame = values.get("animation.by_frame")
+    if isinstance(by_frame, Mapping) and isinstance(by_frame.get("image_prompts"), Mapping):
+        pictures = {
+            frame: [_prompt_called(text, names) for text in texts] if isinstance(texts, list | tuple) else texts
+            for frame, texts in by_frame["image_prompts"].items()
+        }
+        found["animation.by_frame"] = {**by_frame, "image_prompts": pictures}
     return found
 
 

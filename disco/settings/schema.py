@@ -309,7 +309,9 @@ class AnimationConfig:
         "prompts by the frame from which they hold, such as {0: a lighthouse, 40: a lighthouse at night}", before=None
     )
     by_frame: dict[str, Any] = _setting(
-        "keyframes of other settings by name, such as {tv_scale: '0:(0), 40:(500)'}", before={}
+        "keyframes of other settings by name, such as {tv_scale: '0:(0), 40:(500)'}, or image prompts by frame: "
+        "{image_prompts: {0: [a.png], 40: [b.png]}}",
+        before={},
     )
     film_format: str = _setting(
         "the film beside its frames: H.264 for players (mp4), ProRes 422 HQ for editing (prores), both, or none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 from fractions import Fraction
@@ -18,8 +19,10 @@ from disco import SettingsError, animate
 from disco.animation.flow import flow_between
 from disco.animation.following import Following
 from disco.animation.frames import frames_of
+from disco.animation.loops import VideoLoop
 from disco.animation.video import pictures_of, read_video
 from disco.diffusion.images import to_tensor
+from disco.run.jobs import Job
 from support.plans import settings_with
 
 SMALL: dict[str, Any] = dict(
@@ -152,14 +155,14 @@ def test_without_flow_a_frame_starts_from_the_videos_picture(tmp_path):
     follows = following(tmp_path, video_init_flow_warp=False)
     for _ in range(3):
         picture = follows.advance()
-        assert follows.start(Image.new("RGB", (64, 48), "red")) is picture
+        assert follows.start(Image.new("RGB", (64, 48), "red"), 0.999) is picture
     assert not (tmp_path / "flow").exists()
 
 
 def test_with_flow_the_frame_before_moves_along_and_is_laid_over(tmp_path):
-    follows = following(tmp_path, video_init_flow_blend=0.75)
+    follows = following(tmp_path)
     before = follows.advance()
-    assert follows.start(None) is before
+    assert follows.start(None, 0.75) is before
     shown = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     now = follows.advance()
     flow = flow_between(to_tensor(now), to_tensor(before)).numpy().astype(float)
@@ -170,19 +173,35 @@ def test_with_flow_the_frame_before_moves_along_and_is_laid_over(tmp_path):
     top = source[y0, x0] * (1 - fx) + source[y0, x0 + 1] * fx
     warped = top * (1 - fy) + (source[y0 + 1, x0] * (1 - fx) + source[y0 + 1, x0 + 1] * fx) * fy
     expected = np.asarray(now).astype(float) * 0.25 + warped * 0.75
-    np.testing.assert_allclose(np.asarray(follows.start(shown)).astype(float), expected, atol=0.51)
+    np.testing.assert_allclose(np.asarray(follows.start(shown, 0.75)).astype(float), expected, atol=0.51)
+
+
+def test_the_share_of_the_frame_before_may_change_by_frame(tmp_path):
+    follows = following(tmp_path)
+    settings = settings_with(
+        animation_mode="video", video_init_path=str(tmp_path / "clip.mp4"), extract_nth_frame=1, max_frames=3,
+        by_frame={"video_init_flow_blend": "1:(0), 2:(1)"},
+    )  # fmt: skip
+    loop, chain, from_video = VideoLoop(settings.animation, follows), None, []
+
+    def render(job: Job) -> Image.Image:
+        (start,) = [Image.open(io.BytesIO(data)) for data in job.pictures.values()]
+        from_video.append(follows.now is not None and start.tobytes() == follows.now.tobytes())
+        return Image.new("RGB", (64, 48), "red")
+
+    for frame in frames_of(settings):
+        chain = loop.next(frame, chain, render)
+    assert from_video == [True, True, False]
 
 
 def test_where_motion_is_not_believed_the_videos_picture_is_taken(tmp_path):
     red = Image.new("RGB", (64, 48), "red")
-    plain, careful = (
-        following(tmp_path, video_init_check_consistency=check, video_init_flow_blend=1.0) for check in (False, True)
-    )
+    plain, careful = (following(tmp_path, video_init_check_consistency=check) for check in (False, True))
     for follows in (plain, careful):
         follows.advance()
         follows.advance()
-    assert np.asarray(plain.start(red))[..., 1].max() == 0
-    taken = np.asarray(careful.start(red))[..., 1]
+    assert np.asarray(plain.start(red, 1.0))[..., 1].max() == 0
+    taken = np.asarray(careful.start(red, 1.0))[..., 1]
     assert taken.max() > 0.8 * level(1) and np.median(taken) == 0  # around the square, and nowhere else
 
 

@@ -94,7 +94,7 @@ class Translation:
             if len(keys) > 1:
                 for each in keys.values():
                     fitted(spec, each)
-                self.settings["by_frame"] = {**self.settings.get("by_frame", {}), name: written(keys)}
+                self.lay_by_frame(name, written(keys))
                 why = "; ".join(filter(None, [why, "by frame"]))
         found, notes = fitted(spec, value, self.given.get("cut_easing_fn"))
         said = "; ".join(filter(None, [why, *notes]))
@@ -103,6 +103,10 @@ class Translation:
             f"{short(value if given is None else given)} -> {_assigned(name, found)}: {said}" if said else "",
             **{name: found},
         )
+
+    def lay_by_frame(self, name: str, given: Any) -> None:
+        """Lay down what a setting has by the frames of a film."""
+        self.settings["by_frame"] = {**self.settings.get("by_frame", {}), name: given}
 
     def number(self, key: str, default: float) -> float:
         """A number that other keys hang on; the default where it is none."""

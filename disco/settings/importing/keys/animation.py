@@ -18,6 +18,7 @@ from disco.settings.importing.translation import (
     Rule,
     Table,
     Translation,
+    fitted,
     idle,
     lost,
     own,
@@ -25,6 +26,7 @@ from disco.settings.importing.translation import (
     table_of,
 )
 from disco.settings.importing.values import Refused, is_nothing, number, short, switch, text
+from disco.settings.schema import specs
 
 #: Where a film of this kind stands in what the programs say of it.
 CALLED = {"2d": "2D", "3d": "3D", "video": "videos"}
@@ -88,17 +90,22 @@ def spline(translation: Translation, key: str, value: Any) -> None:
 
 def frames_skip_steps(translation: Translation, key: str, value: Any) -> None:
     """60%, also without its sign; a share; or, in a fork, either by frame."""
-    why = ""
-    if is_keyed(value):
-        keys, _ = keys_of(value)
-        value = next(iter(keys.values()))
-        why = "what the first frame has; here it is one for all" if len(keys) > 1 else ""
-    given = number(value.strip().removesuffix("%") if isinstance(value, str) else value)
-    percent = 100 * given if 0 < given < 1 and not (isinstance(value, str) and "%" in value) else given
-    if not 0 <= percent < 100:
+    keys = keys_of(value)[0] if is_keyed(value) else {0: _number_of_share(value)}
+    sign = isinstance(value, str) and "%" in value
+    # A share below 1 is one of 1, if it has no sign; of keys, if all are.
+    factor = 1 if sign or any(each >= 1 for each in keys.values()) else 100
+    shares = {frame: factor * each for frame, each in keys.items()}
+    if not all(0 <= share < 100 for share in shares.values()):
         raise Refused(f"it is {short(value)}, but must be a share of the steps below 100%")
-    found = f"{percent:.6g}%"
-    translation.put(key, f"{short(value)} -> frames_skip_steps={found}: {why}" if why else "", frames_skip_steps=found)
+    first = f"{next(iter(shares.values())):.6g}%"
+    if len(shares) > 1:
+        written_out = ", ".join(f"{at}:({share:.6g}%)" for at, share in shares.items())
+        translation.lay_by_frame("frames_skip_steps", written_out)
+    translation.put(key, f"{short(value)} -> {first}: by frame" if len(shares) > 1 else "", frames_skip_steps=first)
+
+
+def _number_of_share(value: Any) -> float | int:
+    return number(value.strip().removesuffix("%") if isinstance(value, str) else value)
 
 
 def of_video(name: str, rule: Rule) -> Rule:
@@ -149,9 +156,13 @@ def consistency(translation: Translation, key: str, value: Any) -> None:
 def flow_blend(translation: Translation, key: str, value: Any) -> None:
     """A fork's video_init_flow_blend, by frame."""
     keys, _ = keys_of(value)
-    first = next(iter(keys.values()))
-    why = "what the first frame has; here it is one for all" if len(keys) > 1 else "of another name here"
-    translation.take(key, first, "video_init_flow_blend", why, value)
+    spec = specs()["video_init_flow_blend"]
+    for each in keys.values():
+        fitted(spec, each)
+    if len(keys) > 1:
+        translation.lay_by_frame(spec.name, written(keys))
+    why = "of another name here, by frame" if len(keys) > 1 else "of another name here"
+    translation.take(key, next(iter(keys.values())), spec.name, why, value)
 
 
 def blend_mode(translation: Translation, key: str, value: Any) -> None:

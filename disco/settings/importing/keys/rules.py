@@ -48,16 +48,18 @@ def listed(translation: Translation, key: str, value: Any) -> None:
 
 
 def image_prompts(translation: Translation, key: str, value: Any) -> None:
-    """A list of path:weight, or a mapping from frames to such lists."""
+    """A list of path:weight, or a mapping from frames to such lists, which a film has by frame."""
     value = unquoted(value)
-    others = 0
-    if isinstance(value, dict):
-        found = prompts.frames_of(value)
-        others, value = max(len(found) - 1, 0), found[0][1] if found else []
-    paths = [text(item) for item in items(value)]
-    still = translation.mode == "none"
-    why = f"the first frame's pictures {'are taken' if still else 'hold for all frames'}" if others else ""
-    translation.put(key, why, image_prompts=[path for path in paths if path])
+    frames = prompts.frames_of(value) if isinstance(value, dict) else [(0, value)] if value else []
+    lists = {frame: [path for path in map(text, items(given)) if path] for frame, given in frames}
+    first = next(iter(lists.values()), [])
+    why = ""
+    if len(lists) > 1 and translation.mode == "none":
+        why = "the first frame's pictures are taken"
+    elif len(lists) > 1:
+        translation.lay_by_frame("image_prompts", {str(frame): paths for frame, paths in lists.items()})
+        why = "by frame"
+    translation.put(key, why, image_prompts=first)
 
 
 def striped_pictures(translation: Translation, key: str, value: Any) -> None:

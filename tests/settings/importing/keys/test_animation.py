@@ -61,6 +61,21 @@ def test_each_frame_has_its_prompts_and_values(film):
     assert frames[1].settings.init.init_scale == 2500 and frames[0].settings.init.init_scale == 1000
 
 
+def test_what_forks_have_by_frame_each_frame_has(film):
+    pictures = {"0": ["a.png"], "20": ["b.png:2", "c.png"]}
+    found = film(image_prompts=pictures, frames_skip_steps="0:(.5), 10:(.75)")
+    frames = frames_of(settings_of(found))
+    assert frames[19].settings.image_prompts == ("a.png",) and frames[20].settings.image_prompts == tuple(
+        pictures["20"]
+    )
+    assert [frames[at].settings.sampler.skip_steps for at in (2, 10, 40)] == [22, 30, 30]  # 55 % and 75 % of 40
+    assert verdicts(found)["image_prompts"] == verdicts(found)["frames_skip_steps"] == CHANGED
+    still = film(animation_mode="None", image_prompts=pictures).runs[0]
+    assert still["image_prompts"] == ["a.png"] and "by_frame" not in still
+    (run,) = film(animation_mode="Video Input", flow_blend="0:(.75), 9:(.5)", video_init_flow_blend=...).runs
+    assert (run["video_init_flow_blend"], run["by_frame"]["video_init_flow_blend"]) == (0.75, "0:(0.75), 9:(0.5)")
+
+
 def test_a_film_in_the_plane_has_neither_turbo_nor_eyes(film):
     found = film(animation_mode="2D")
     (run,) = found.runs
