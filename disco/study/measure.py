@@ -14,7 +14,7 @@ from disco.critics.metrics import METRICS, distance, measure
 from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.prompts import Prompt, parse_stages
-from disco.run.folder.files import write_record
+from disco.run.folder.files import write_json
 from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import METRIC_NAMES
 from disco.study.identity import identity
@@ -27,8 +27,9 @@ def complete(folder: str | Path) -> Study:
     """The study in a folder (see `read_study`), every finished picture with every metric, and its distance.
 
     What is missing is measured and written into the cell's run.json, so that it is measured once; a run that is still
-    going on is left alone. distance: see `with_distances`. A picture or folder that cannot be read or written becomes
-    a note. Torch is loaded only where the judge has something to say.
+    going on is left alone, and so is a film that has any metrics. distance: see `with_distances`. A picture or folder
+    that cannot be read or written becomes a note. Torch is loaded only where the judge has something to say, and for
+    films.
 
     Raises SettingsError as `read_study` does.
     """
@@ -40,30 +41,54 @@ def complete(folder: str | Path) -> Study:
 
 def _completed(cell: Cell, notes: list[str]) -> Cell:
     """The cell with all metrics, its run.json brought up to date."""
-    if cell.is_film or cell.status in ("running", "missing", "damaged"):
-        return cell  # a film is measured while it is rendered, frame by frame
+    if cell.status in ("running", "missing", "damaged"):
+        return cell
+    if cell.is_film:
+        return _measured_film(cell, notes)
     pictures = tuple(_measured(picture, cell, notes) for picture in cell.pictures)
     if pictures == cell.pictures:
         return cell
     by_number = {picture.number: picture.metrics for picture in pictures}
     record = cell.record | {"metrics": [by_number.get(number, {}) for number in range(max(by_number) + 1)]}
+    return _kept(replace(cell, pictures=pictures), record, notes)
+
+
+def _measured_film(cell: Cell, notes: list[str]) -> Cell:
+    """A film with its metrics; measured here if it was not at all while it was rendered."""
+    if cell.status != "finished" or not cell.pictures or any(picture.metrics for picture in cell.pictures):
+        return cell
+    from disco.animation.measuring import measure_film
+
+    try:
+        metrics: dict[str, Any] = dict(measure_film(cell.folder))
+    except (SettingsError, OSError) as error:
+        notes.append(f"{cell.key}: not measured, {error}")
+        return cell
+    pictures = tuple(replace(picture, metrics=metrics) for picture in cell.pictures)
+    return _kept(replace(cell, pictures=pictures), cell.record | {"metrics": [metrics]}, notes)
+
+
+def _kept(cell: Cell, record: dict[str, Any], notes: list[str]) -> Cell:
+    """The cell with another record, which is written into its folder."""
     try:
         _write(cell, record)
     except OSError as error:
-        notes.append(f"{cell.key}: its metrics could not be written into run.json: {error.strerror or error}")
-    return replace(cell, pictures=pictures, record=record)
+        name = record_file(cell.folder).name
+        notes.append(f"{cell.key}: its metrics could not be written into {name}: {error.strerror or error}")
+    return replace(cell, record=record)
 
 
 def _write(cell: Cell, record: dict[str, Any]) -> None:
-    """Write run.json, unless it is not what was read any more: a worker may be rendering the cell again, or have done.
+    """Write the record, unless another is there by now: a worker may be rendering the cell again, or have done.
 
     Raises OSError where it cannot be written.
     """
     study, key = cell.folder.parent, cell.folder.name
     with held(study, key) if (study / WORK).is_dir() else nullcontext(True) as free:
         try:
-            if free and read_record(record_file(cell.folder)) == cell.record:
-                write_record(cell.folder, record)
+            file = record_file(cell.folder)
+            if free and read_record(file) == cell.record:
+                write_json(file, record)
         except SettingsError:  # it is gone, or another
             pass
 

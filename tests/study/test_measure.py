@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_written_costs_a_note(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("disco.study.measure.write_record", refuse)
+    monkeypatch.setattr("disco.study.measure.write_json", refuse)
     study = complete(tmp_path)
     assert study.cells[0].pictures[0].metrics["contrast"] > 0
     assert study.notes == ("0: its metrics could not be written into run.json: Permission denied",)
