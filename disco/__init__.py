@@ -19,12 +19,22 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from disco.animation.api import animate
+    from disco.concepts.api import learn_concept
     from disco.enlarge.api import enlarge_picture
     from disco.run.api import render, resume
 
     __version__: str
 
-__all__ = ["RenderError", "SettingsError", "__version__", "animate", "enlarge_picture", "render", "resume"]
+__all__ = [
+    "RenderError",
+    "SettingsError",
+    "__version__",
+    "animate",
+    "enlarge_picture",
+    "learn_concept",
+    "render",
+    "resume",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -37,6 +47,10 @@ def __getattr__(name: str) -> Any:
         from disco.animation.api import animate
 
         return animate
+    if name == "learn_concept":
+        from disco.concepts.api import learn_concept
+
+        return learn_concept
     if name == "enlarge_picture":
         from disco.enlarge.api import enlarge_picture
 

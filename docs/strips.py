@@ -132,7 +132,7 @@ STRIPS: dict[str, Strip] = {
 #: The settings without a strip: what they change is not to be seen in single pictures of the embedded models.
 WITHOUT: frozenset[str] = frozenset(
     "angle animation_mode animation_prompts batch_name batch_size blend by_frame checkpointing "
-    "color_coherence compile cuts_at_once depth device diffusion_model display_rate expanded_prompts "
+    "color_coherence compile concepts cuts_at_once depth device diffusion_model display_rate expanded_prompts "
     "extract_nth_frame film_format flow_model folder fov fps frames_scale frames_skip_steps hole_noise init_loss "
     "intermediate_saves "
     "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches padding_mode paste "

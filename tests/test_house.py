@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     *("version", "errors", "units", "graphemes", "letters", "step", "arrangement", "settings", "losses", "diffusion"),
     *("samplers", "world"),
-    *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.networks"),
+    *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.concepts"),
+    "models.networks",
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
+    "concepts",
     *("study", "claims", "cli", "training"),
     *("__init__", "__main__"),
 )
@@ -28,6 +30,7 @@ STRANGERS = {"samplers", "guidance"}
 
 #: Bad settings are refused by these, before torch is even loaded.
 LIGHT = (
+    *("cli.commands.concept", "concepts.api", "concepts.sentences", "models.concepts", "planning.concepts"),
     *("cli.commands.claims", "cli.commands.diff", "cli.commands.import_", "cli.commands.models", "cli.commands.report"),
     *("cli.commands.resume", "cli.checks", "cli.help", "cli.line", "cli.main", "cli.render"),
     *("animation.disk", "animation.frames", "animation.inputs", "animation.keyframes", "animation.motion"),

@@ -1,4 +1,4 @@
-"""The files that a film takes in, known by their content: pictures, a video, what says how far things are."""
+"""The files that a film takes in, known by their content: pictures, concepts, a video, what says how far things are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from disco.animation.by_frame import PICTURES, pictures_by_frame
 from disco.errors import SettingsError
+from disco.planning.concepts import concepts_of
 from disco.planning.inputs import InputPicture, read_input
 from disco.planning.plan import inputs_of
 from disco.planning.prompts import parse_image_prompt
@@ -100,7 +101,8 @@ def files_of(settings: Settings) -> list[dict[str, Any]]:
     film, keeps = settings.animation, settings.output.keep_inputs
     depth = depth_input(film)
     pictures = [*inputs_of(settings), *_pictures_by_frame(settings), *([] if depth is None else [depth])]
-    found = [picture.record(keeps) | {"kept": None} for picture in pictures]
+    found = [picture.record(keeps) for picture in pictures] + [each.record(keeps) for each in concepts_of(settings)]
+    found = [entry | {"kept": None} for entry in found]
     if has_depth_network(film):
         folder, sha256 = depth_network_files(film.depth)[CONFIG].parent, depth_network_content(film.depth)
         found.append(_entry("depth", film.depth, str(folder), sha256))

@@ -27,6 +27,7 @@ disco import FILE [name=value ...] [--render]
 disco resume FOLDER [name=value ...]         go on with a run that was interrupted or killed, where it stopped
 disco models list | fetch NAME | verify | path | import FILE
                                              the models beside the embedded ones; disco models help says more
+disco concept learn NAME FOLDER | list       a word for pictures of yours, in prompts <NAME>; disco help concept
 disco animate "a lighthouse" animation=2d max_frames=24 angle='3*sin(t/8)'
                                              a film: the camera moves from frame to frame; disco help animate
 disco preview "a lighthouse" animation=2d every=4 by=0.5
@@ -51,6 +52,7 @@ Hydra's flags work too: -m, --cfg job, --info=defaults, --config-dir FOLDER, --c
 VERBS = {
     "models": "disco.cli.commands.models",
     "import": "disco.cli.commands.import_",
+    "concept": "disco.cli.commands.concept",
     "animate": "disco.cli.commands.animate",
     "preview": "disco.cli.commands.preview",
     "scan": "disco.cli.commands.scan",

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from disco.critics.metrics import METRICS, measure
 from disco.models import catalog
 from disco.models.catalog import PerceptorSpec
+from disco.models.concepts import without_references
 from disco.models.networks.clip import load_perceptor
 from disco.planning.prompts import SMALLEST_SUM, Prompt
 from disco.world.words import (
@@ -151,9 +152,11 @@ def verdict(image: Image.Image, prompts: Sequence[Prompt], judge: Reader) -> Ver
         seen               the nearest labels, in the order of the axes, as a text
 
     An axis is subject, colour, place, sky or style; its labels are rivals. Only prompts of positive weight name labels
-    to be recognised, but all count in `judge`, so that what was to be avoided lowers it. judge and recognition are None
+    to be recognised, but all count in `judge`, so that what was to be avoided lowers it. Concepts, <name>, are nothing
+    that the judge knows, and are left out. judge and recognition are None
     where the prompts name no label of the world.
     """
+    prompts = [Prompt(without_references(prompt.text), prompt.weight) for prompt in prompts]
     telling = [prompt for prompt in prompts if named(prompt.text)]
     total = abs(sum(prompt.weight for prompt in telling))
     wanted: dict[str, set[str]] = {}
@@ -195,7 +198,7 @@ def assess(image: Image.Image, names: Sequence[str], prompts: Sequence[Prompt], 
 
 def _can_tell(prompts: Sequence[Prompt]) -> bool:
     """Whether the judge needs to be loaded for these."""
-    return any(named(prompt.text) for prompt in prompts)
+    return any(named(without_references(prompt.text)) for prompt in prompts)
 
 
 @lru_cache(maxsize=1)

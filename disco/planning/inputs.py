@@ -21,10 +21,13 @@ from PIL import Image
 
 from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
+from disco.models.concepts import REFERENCE
 from disco.models.files.download import download
 from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
 from disco.models.folder import models_folder
+from disco.planning.concepts import InputConcept, folders_again
+from disco.planning.expansion import with_texts
 from disco.planning.images import alpha_of, decoded, packed, read_file, upright_size
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
 from disco.settings.paths import expanded
@@ -51,6 +54,9 @@ NAMING = (
     *(f"init.{name}" for name in SINGLE),
     *("model.diffusion_model", "animation.depth", "animation.video_init_path", "animation.flow_model"),
 )
+
+#: The settings that hold prompts, which name concepts, by full name.
+PROMPTING = ("prompt", "prompts", "expanded_prompts", "animation.animation_prompts")
 
 #: What the setting mask has for the transparency of the init image.
 ALPHA = "alpha"
@@ -223,9 +229,9 @@ def _suffix(path: str) -> str:
 # Identity
 
 
-def hashes_of(inputs: Sequence[InputPicture]) -> dict[tuple[str, str], str]:
-    """Which pictures these are."""
-    return {(picture.setting, picture.given): picture.sha256 for picture in inputs}
+def hashes_of(inputs: Sequence[InputPicture | InputConcept]) -> dict[tuple[str, str], str]:
+    """Which pictures and concepts these are."""
+    return {(each.setting, each.given): each.sha256 for each in inputs}
 
 
 def hashes_in(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
@@ -282,7 +288,15 @@ def called(values: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> d
             for frame, texts in by_frame["image_prompts"].items()
         }
         found["animation.by_frame"] = {**by_frame, "image_prompts": pictures}
+    concepts = {given: name for (setting, given), name in names.items() if setting == "concepts"}
+    for name in PROMPTING if concepts else ():
+        found[name] = with_texts(values.get(name), lambda text: _concepts_called(text, concepts))
     return found
+
+
+def _concepts_called(text: str, names: Mapping[str, str]) -> str:
+    """A text with each concept of `names` called as that has it."""
+    return REFERENCE.sub(lambda match: f"<{names.get(match[1].lower(), match[1])}>", text)
 
 
 def _prompt_called(text: Any, names: Mapping[tuple[str, str], str]) -> Any:
@@ -319,12 +333,15 @@ def found_again(
     """The settings of a record, by full name, with the pictures where they lie now; and notes.
 
     A picture is looked for at its path as it was given, seen from the current folder; where it lay; seen from the
-    folder of `file`, which holds the record; and among what the run folder keeps. replaced: the bare names of settings
+    folder of `file`, which holds the record; and among what the run folder keeps. Concepts are looked for likewise (see
+    `disco.planning.concepts.folders_again`). replaced: the bare names of settings
     that are given anew.
 
     Raises SettingsError, one line, where none of them has the recorded content.
     """
     named = [given for given in pictures_in(values) if given[0] not in replaced]
+    if not any(name in replaced for name in ("concepts", "prompt", "prompts")):
+        values = {**values, "concepts": folders_again(values, record, file)}
     if "inputs" not in record:  # written by an older version
         notes = [
             f"{file} does not say which picture {name}={path!r} was; what lies there now is taken"
@@ -341,7 +358,8 @@ def files_of(record: Mapping[str, Any], file: Path) -> dict[str, bytes]:
 
     file: holds the record. Raises SettingsError, as `found_again` does, for one that is not found.
     """
-    places = {entry["given"]: (entry["setting"], _found(entry, file)) for entry in _entries(record)}
+    pictures = [entry for entry in _entries(record) if entry["setting"] != "concepts"]
+    places = {entry["given"]: (entry["setting"], _found(entry, file)) for entry in pictures}
     return {
         given: read_file(fetched(setting, place) if is_address(place) else place, setting)
         for given, (setting, place) in places.items()

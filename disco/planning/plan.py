@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
 from disco.planning.canvas import Placement, extended, notes_on_fit, placement_of
+from disco.planning.concepts import InputConcept, concepts_of
 from disco.planning.effects import notes_on_brought_settings, notes_on_film, notes_on_grey_start
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import ALPHA, InputPicture, read_input
@@ -43,9 +44,9 @@ class Plan:
     replay to the same pictures.
     width, height: after rounding to what the models need. seeds: one per image, over n_batches * batch_size.
     steps: from noise to picture. total_steps: N of the respacing. prompts: the stages of each picture, in their order,
-    or those of all, at the same shares of the run. inputs: the pictures that settings name, as they were when this was
-    planned. placement: where the init image lies; None without one. metrics: what to measure, of METRIC_NAMES. notes:
-    lines to be said to the user.
+    or those of all, at the same shares of the run. inputs: the pictures that settings name, and concepts: those that
+    prompts name, as they were when this was planned. placement: where the init image lies; None without one. metrics:
+    what to measure, of METRIC_NAMES. notes: lines to be said to the user.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Plan:
     perceptors: tuple[str, ...]
     init_image: str | None
     inputs: tuple[InputPicture, ...]
+    concepts: tuple[InputConcept, ...]
     placement: Placement | None
     metrics: tuple[str, ...]
     notes: tuple[str, ...]
@@ -97,6 +99,11 @@ class Plan:
     def input(self, setting: str, given: str) -> InputPicture:
         """The picture that a setting names by this path."""
         return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
+
+    @property
+    def taken_in(self) -> tuple[InputPicture | InputConcept, ...]:
+        """All files of the user's that the run takes in."""
+        return (*self.inputs, *self.concepts)
 
     @property
     def gives_init_back(self) -> bool:
@@ -139,7 +146,8 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     if placement is not None:
         width, height = placement.width, placement.height
     check_square(settings, steps, width, height)
-    check_texts(settings, prompts, notes)
+    concepts = concepts_of(settings)
+    check_texts(settings, prompts, concepts, notes)
     notes += notes_on_grey_start(settings, steps[0])
     notes += notes_on_film(settings)
     images = settings.n_batches * settings.batch_size
@@ -157,6 +165,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
         perceptors=settings.perceptors.clip_models,
         init_image=init_image,
         inputs=inputs,
+        concepts=concepts,
         placement=placement,
         metrics=metrics_of(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from disco.errors import SettingsError
+from disco.planning.concepts import InputConcept
 from disco.planning.expansion import given_prompts
 from disco.planning.prompts import Prompt, Stage, split_weight
 from disco.settings.config import Settings
@@ -86,11 +87,13 @@ def check_tokens(
     return notes
 
 
-def check_texts(settings: Settings, prompts: Sequence[Sequence[Stage]], notes: list[str]) -> None:
-    """Hold every text of every picture against every perceptor's tokenizer. prompts: as of a plan."""
+def check_texts(
+    settings: Settings, prompts: Sequence[Sequence[Stage]], concepts: Sequence[InputConcept], notes: list[str]
+) -> None:
+    """Hold every text of every picture against every perceptor's tokenizer. prompts, concepts: as of a plan."""
     from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 
-    tokenizers = tokenizers_of(settings.perceptors.clip_models)
+    tokenizers = tokenizers_of(settings.perceptors.clip_models, concepts)
     name, _ = given_prompts(settings)
     vocabulary = str(EMBEDDED_FOLDER / VOCABULARY)
     notes += check_tokens(prompts_in(prompts), tokenizers, settings.truncate_prompts, name, vocabulary)
@@ -102,12 +105,18 @@ def prompts_in(prompts: Sequence[Sequence[Stage]]) -> list[Prompt]:
     return list(dict.fromkeys(prompt for stages in each for stage in stages for prompt in stage.prompts))
 
 
-def tokenizers_of(clip_models: Sequence[str]) -> dict[str, Tokenizer]:
-    """The perceptors' tokenizers, which take no weights. Raises SettingsError for one that is not on this machine."""
+def tokenizers_of(clip_models: Sequence[str], concepts: Sequence[InputConcept] = ()) -> dict[str, Tokenizer]:
+    """The perceptors' tokenizers, which take no weights and know these concepts.
+
+    Raises SettingsError for one that is not on this machine.
+    """
     from disco.models import catalog
     from disco.models.networks.clip import tokenizer
+    from disco.models.networks.concepts import ConceptTokenizer
 
-    return {name: tokenizer(catalog.perceptor(name)) for name in clip_models}
+    counts = {each.given: each.concept.tokens for each in concepts}
+    found = {name: tokenizer(catalog.perceptor(name)) for name in clip_models}
+    return {name: ConceptTokenizer(plain, counts) for name, plain in found.items()} if counts else dict(found)
 
 
 def _check_known(texts: Sequence[str], perceptor: str, tokenizer: Tokenizer, name: str, vocabulary: str) -> None:

@@ -67,7 +67,7 @@ def disk_use(plan: Plan) -> DiskUse:
     partials = pictures * sum(step.save_partial for step in plan.steps)
     shown = sum(step.show_progress for step in plan.steps)
     frames = pictures * steps if output.video != "none" else 0
-    kept = [len(picture.data) for picture in plan.inputs if picture.is_kept(output.keep_inputs)]
+    kept = [len(each.data) for each in plan.taken_in if each.is_kept(output.keep_inputs)]
     parts = {
         "pictures": pictures * _packed(raw),
         "partials": partials * _packed(raw),

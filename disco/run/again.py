@@ -38,7 +38,8 @@ def overrides_again(
     typed = read(recorded["perceptors.clip_models"])
     given = {override.partition("=")[0].lstrip("+").rpartition(".")[2] for override in typed}
     if {"prompt", "prompts"} & given:
-        given |= {"prompt", "prompts", "expanded_prompts"} | ({"wildcards"} if recorded["wildcards"] is None else set())
+        given |= {"prompt", "prompts", "expanded_prompts"}
+        given |= {name for name in ("wildcards", "concepts") if recorded[name] is None}
     recorded, notes = found_again(recorded, record, expanded(path), given)
     if not draws_as_now(record.get("version")):
         notes = [

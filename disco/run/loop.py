@@ -124,7 +124,7 @@ class RunLoop:
         if self.resumed is None:
             out.start(record)
             keeps = plan.settings.output.keep_inputs
-            out.keep({picture.kept_as: picture.data for picture in plan.inputs if picture.is_kept(keeps)})
+            out.keep({each.kept_as: each.data for each in plan.taken_in if each.is_kept(keeps)})
             self.tracking.start(record["started"])
             return batches
         out.go_on(record, self.resumed.earlier, self.resumed.anyway)

@@ -28,7 +28,7 @@ def record_of(plan: Plan, setup: Setup) -> dict[str, Any]:
     return {
         "version": version(),
         "settings": plan.settings,
-        "inputs": [picture.record(plan.settings.output.keep_inputs) for picture in plan.inputs],
+        "inputs": [each.record(plan.settings.output.keep_inputs) for each in plan.taken_in],
         "size": [plan.width, plan.height],
         "seeds": plan.seeds,
         "weights": {spec.name: sha256_of_weights(spec) for spec in specs_of(plan)},

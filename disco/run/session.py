@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,7 +69,7 @@ class Session:
         unet = self._wrapped(self.loaders.unet(spec, device, dtype), plan.wrap)
         unet.set_checkpointing(arrangement.checkpointing)
         self._keep(spec.name, dtype, unet)
-        perceptors = tuple(self._perceptor(name, device, arrangement, mode) for name in plan.perceptors)
+        perceptors = tuple(self._perceptor(name, plan, device, arrangement, mode) for name in plan.perceptors)
         secondary = None
         if model.use_secondary_model:
             second = catalog.secondary(model.secondary_model)
@@ -99,13 +99,15 @@ class Session:
         forget_compiled()
         self.sizes.clear()
 
-    def _perceptor(self, name: str, device: torch.device, arrangement: Arrangement, mode: str) -> Perceptor:
+    def _perceptor(self, name: str, plan: Plan, device: torch.device, arrangement: Arrangement, mode: str) -> Perceptor:
         loaded = self.loaders.perceptor(catalog.perceptor(name), device, arrangement.dtype)
         loaded.set_checkpointing(arrangement.checkpointing)
         self._keep(loaded.spec.name, arrangement.dtype, loaded.model)
         look = in_precision(compiled(loaded.encode_image, mode), device, arrangement.dtype)
         # Its own name, whichever it was called by, for its random stream is drawn by it.
-        return Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, loaded.encode_text)
+        concepts = [each.concept for each in plan.concepts]
+        read = partial(loaded.encode_text, concepts=concepts) if concepts else loaded.encode_text
+        return Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, read)
 
     def _wrapped(self, network: W, wrap: tuple[int, ...]) -> W:
         """The network for pictures that tile along these dimensions, if any: the same again for the same network.

@@ -378,7 +378,7 @@ class OutputConfig:
         "wandb, comet and aim",
         before=[],
     )
-    keep_inputs: bool = _setting("keep the init image and the image prompts in the run folder", before=False)
+    keep_inputs: bool = _setting("keep the init image, the image prompts and concepts in the run folder", before=False)
     state_rate: Any = _setting(
         "steps from one saved state to the next, which disco resume goes on from; auto: as often as takes a hundredth "
         "of the time, 0 = never",
@@ -433,6 +433,11 @@ class Settings:
     wildcards: Any = _setting(
         "folder with the files of __name__ in prompts, or a list of folders; null = take prompts as they stand, "
         "{a|b} too",
+        before=None,
+    )
+    concepts: Any = _setting(
+        "folder of the learned concepts that prompts name as <name>, or a list of folders; auto = beside the weights, "
+        "null = take <name> for plain text",
         before=None,
     )
     expanded_prompts: Any = _setting(

@@ -165,7 +165,7 @@ def unet_file_of(settings: Settings) -> dict[tuple[str, str], str]:
 
 
 def kind_of_input(setting: str) -> str:
-    return {"diffusion_model": "file", "video_init_path": "video"}.get(setting, "picture")
+    return {"diffusion_model": "file", "video_init_path": "video", "concepts": "concept"}.get(setting, "picture")
 
 
 def axis_value(tree: Mapping[str, Any], override: str) -> Any:

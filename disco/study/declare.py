@@ -154,7 +154,7 @@ def declare(config: DictConfig, overrides: Sequence[str], config_name: str) -> S
     for own in itertools.product(*choices):
         cell = composed(own)
         plan = planned(cell)
-        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.inputs)))
+        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.taken_in)))
         notes += plan.notes
     sweep = sweep_of(config, settings, jobs, notes)
     _check_apart(sweep.axes, choices, jobs)

@@ -12,13 +12,15 @@ from disco.study.results import Value
 
 #: Settings that the key of a cell does not hold, for they say where a run goes and how it is followed: runs that differ
 #: in nothing else are the same cell.
-#: Where wildcards lie does not count, for what was drawn from them does, as expanded_prompts.
+#: Where wildcards and concepts lie does not count: what was drawn from those does, as expanded_prompts, and the content
+#: of these, which prompts name.
 NOT_IN_KEY = (
     *(
         f"output.{name}"
         for name in ("folder", "batch_name", "display_rate", "metrics", "track", "keep_inputs", "state_rate")
     ),
     "wildcards",
+    "concepts",
 )
 
 

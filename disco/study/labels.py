@@ -12,6 +12,9 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.graphemes import cut_at
+from disco.models.concepts import names_in
+from disco.planning.expansion import texts_in
+from disco.planning.inputs import PROMPTING
 from disco.settings.config import spec_of
 from disco.settings.defaults import defaults
 from disco.settings.overrides import from_arguments, quoted
@@ -98,8 +101,9 @@ def replay_command(settings: Mapping[str, Any]) -> str | None:
     """
     words = ["disco"]
     for name, value in settings.items():
-        as_it_stands = name == "wildcards" and value is None  # which the prompt means, wherever wildcards lie
-        if (name in NOT_IN_KEY and not as_it_stands) or (name in defaults() and defaults()[name] == value):
+        # What the prompt means without wildcards, wherever they lie, and where the concepts lie that it names.
+        needed = value is None if name == "wildcards" else name == "concepts" and names_concepts(settings)
+        if (name in NOT_IN_KEY and not needed) or (name in defaults() and defaults()[name] == value):
             continue
         spec = spec_of(name)
         if spec is None or spec.path != name:
@@ -109,6 +113,11 @@ def replay_command(settings: Mapping[str, Any]) -> str | None:
         except SettingsError:
             return None
     return shlex.join(words)
+
+
+def names_concepts(settings: Mapping[str, Any]) -> bool:
+    """Whether prompts, of settings by full name, hold anything that reads as the name of a concept."""
+    return bool(names_in(text for name in PROMPTING for text in texts_in(settings.get(name))))
 
 
 @cache

@@ -131,7 +131,7 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     for own in space.corners():
         cell = composed(own)
         plan = planned(cell)
-        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.inputs)))
+        jobs.append(job_of(cell, own, None if is_film(cell) else hashes_of(plan.taken_in)))
         notes += plan.notes
     return sweep_of(config, space.names(), jobs, notes), space
 

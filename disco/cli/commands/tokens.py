@@ -6,8 +6,11 @@ which {a|b} and __name__ are drawn), --prompt-file FILE. No weights are loaded, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from disco.cli.line import Line, read_line
 from disco.errors import SettingsError
+from disco.planning.concepts import InputConcept, concepts_of
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.plan import with_seed
 from disco.planning.prompts import stages_of
@@ -25,9 +28,10 @@ def run(words: list[str]) -> int:
         raise SettingsError(f"tokens takes prompts and settings: {USAGE}")
     for settings in _settings_in(line):
         settings = with_expanded_prompts(with_seed(settings))
+        concepts = concepts_of(settings)
         for prompt in prompts_in(stages_of(settings, (), [])):
             print(prompt.text)
-            for told in _told(prompt.text, settings):
+            for told in _told(prompt.text, settings, concepts):
                 print(f"  {told}")
     return 0
 
@@ -42,14 +46,14 @@ def _settings_in(line: Line) -> list[Settings]:
     return [load([*given, f"prompt={quoted(text, 'prompt')}"]) for text in line.from_file]
 
 
-def _told(text: str, settings: Settings) -> list[str]:
+def _told(text: str, settings: Settings, concepts: Sequence[InputConcept]) -> list[str]:
     """A line a perceptor."""
     names = settings.perceptors.clip_models
     widest = max(map(len, names), default=0)
     found = []
     for name in names:
         try:
-            (tokenizer,) = tokenizers_of([name]).values()
+            (tokenizer,) = tokenizers_of([name], concepts).values()
             told = _in_a_line(count_tokens(text, tokenizer))
         except SettingsError as error:  # a tokenizer that is not here; the others can tell
             told = f"not known: {error}"

@@ -6,14 +6,17 @@ Importing this module imports neither torch nor open_clip: a prompt is checked l
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from disco.errors import SettingsError
 from disco.models.catalog import PerceptorSpec
+from disco.models.concepts import Concept, names_in
 from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 from disco.models.files.store import weights_path
+from disco.models.networks.concepts import ConceptTokenizer, read_texts
 from disco.world.words import near_words, words_of
 
 if TYPE_CHECKING:
@@ -263,12 +266,20 @@ class LoadedPerceptor:
         """Hold the inputs of the image tower's blocks alone for the backward pass, or everything."""
         set_tower_checkpointing(self.model.visual, on)
 
-    def encode_text(self, texts: list[str]) -> Tensor:
-        """Texts to float32 [N, d], of any length, without gradient. Longer ones are cut at the tokenizer's limit."""
+    def encode_text(self, texts: list[str], concepts: Sequence[Concept] = ()) -> Tensor:
+        """Texts to float32 [N, d], of any length, without gradient. Longer ones are cut at the tokenizer's limit.
+
+        concepts: those that the texts name, which were learned for this perceptor.
+        """
         import torch
 
+        words = tokenizer(self.spec)
         with torch.no_grad():
-            return self.model.encode_text(tokenizer(self.spec).encode(texts)).to(self.device)
+            if not names_in(texts) or not concepts:
+                return self.model.encode_text(words.encode(texts)).to(self.device)
+            learned = [torch.tensor(concept.tensors[self.spec.name]) for concept in concepts]
+            counts = {concept.name: concept.tokens for concept in concepts}
+            return read_texts(self.model, ConceptTokenizer(words, counts), texts, torch.cat(learned)).to(self.device)
 
 
 def set_tower_checkpointing(tower: Any, on: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from disco.planning.concepts import entries_in
 from disco.run.folder.pictures import is_whole
 
 #: What a run has to have in common with the one that goes on with it, by the names of run.json, or its pictures would
@@ -86,7 +87,9 @@ def is_complete(folder: Path, number: int, video: str) -> bool:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What of the record of a run that stopped is another in that of its rest, in words."""
-    return [_difference(key, then.get(key), now.get(key)) for key in SAME if then.get(key) != now.get(key)]
+    found = [_difference(key, then.get(key), now.get(key)) for key in SAME if then.get(key) != now.get(key)]
+    concepts, present = entries_in(then), entries_in(now)
+    return found + [f"<{name}> is another concept" for name in concepts if concepts[name] != present.get(name)]
 
 
 def _difference(key: str, then: Any, now: Any) -> str:
