@@ -14,9 +14,9 @@ from disco.training.world.colours import PALETTES, RGB
 from disco.training.world.composition import Placed, place_things
 from disco.training.world.places import PLACES, VOLCANIC, layers
 from disco.training.world.scene import Scene
-from disco.training.world.shapes import ellipse
+from disco.training.world.shapes import Shape, ellipse
 from disco.training.world.styles import STYLES, Painting
-from disco.training.world.subjects import FLYING, OPENINGS, SWIMMING, Figure, figure, figure_of, is_fine
+from disco.training.world.subjects import FLYING, OPENINGS, SWIMMING, Figure, banded, figure, figure_of, is_fine
 from disco.training.world.things import Layer, Pose, lit, paint, tinted_cover, tones_of
 
 MIN_SIDE = 16
@@ -114,9 +114,9 @@ def foot_of(placed: Placed, scene: Scene, height: int) -> float | None:
     return foot - 0.24 * half if swims else foot
 
 
-def cast(scene: Scene, width: int, height: int, rng: random.Random) -> list[Thing]:
+def cast(scene: Scene, width: int, height: int, rng: random.Random, instead: list[Shape] | None = None) -> list[Thing]:
     """Everything to be drawn on the land, from back to front: an island below what would stand in the sea, the things,
-    and the opening between one and the other inside it."""
+    and the opening between one and the other inside it. instead: what the subject is drawn as."""
     placed = place_things(scene, width, height, rng)
     found = []
     for number, one in enumerate(placed):
@@ -128,7 +128,10 @@ def cast(scene: Scene, width: int, height: int, rng: random.Random) -> list[Thin
         contour = STYLES[scene.style].contour
         if contour is None and one.colour == "black" and (scene.sky == "night" or scene.place == "space"):
             contour = MOONLIT
-        shape = figure(one.subject, one.colour == "rainbow", is_fine(width, height))
+        if instead is not None and number == len(placed) - 1:
+            shape = figure_of(banded(instead) if one.colour == "rainbow" else instead)
+        else:
+            shape = figure(one.subject, one.colour == "rainbow", is_fine(width, height))
         found.append(Thing(shape, tones_of(one.colour, contour), one.pose, foot))
     return found
 
@@ -147,13 +150,15 @@ def shade(land: np.ndarray, thing: Thing, layer: Layer, scene: Scene) -> None:
         light.cast_shadow(land, layer, thing.floor, scene.sky, light.SIDES[scene.light])
 
 
-def paint_scene(scene: Scene, width: int, height: int) -> tuple[Painting, random.Random]:
+def paint_scene(
+    scene: Scene, width: int, height: int, instead: list[Shape] | None = None
+) -> tuple[Painting, random.Random]:
     """The scene before its style is put on it, and the random numbers that are left."""
     rng = random.Random(scene.seed)
     seen = look_out(scene, width, height, rng)
     land, style = land_of(scene, seen, width, height), STYLES[scene.style]
     things, cover = np.zeros_like(land), np.zeros((height, width), np.float32)
-    for thing in cast(scene, width, height, rng):
+    for thing in cast(scene, width, height, rng, instead):
         layer = painted(thing, scene, width, height)
         if layer is None:
             continue
@@ -192,15 +197,17 @@ def hide(cover: np.ndarray, seen: Outlook) -> np.ndarray:
     return cover
 
 
-def draw(scene: Scene, side: int | tuple[int, int] = 64) -> np.ndarray:
+def draw(scene: Scene, side: int | tuple[int, int] = 64, instead: list[Shape] | None = None) -> np.ndarray:
     """The scene's picture: uint8 [height, width, 3], RGB, of a side or of (width, height).
+
+    instead: shapes that the subject is drawn as in the place of its own, for pictures of what the world does not have.
 
     Raises ValueError below 16 pixels.
     """
     width, height = (side, side) if isinstance(side, int) else side
     if min(width, height) < MIN_SIDE:
         raise ValueError(f"a scene is drawn at {MIN_SIDE} pixels or more, not {min(width, height)}")
-    painting, rng = paint_scene(scene, width, height)
+    painting, rng = paint_scene(scene, width, height, instead)
     picture = STYLES[scene.style].finish(painting, rng)
     out = np.empty((height, width, 3), np.uint8)
     for i in range(3):

@@ -12,6 +12,7 @@ import pytest
 from disco.training import world
 from disco.training.world import drawing
 from disco.training.world.scene import Scene
+from disco.training.world.subjects import SHAPES
 from support import processes
 
 SAMPLE = """
@@ -160,3 +161,11 @@ def test_styles_and_places_look_different():
         for i, one in enumerate(shown):
             for other in shown[:i]:
                 assert np.abs(one - other).mean() > 4
+
+
+@pytest.mark.parametrize("colour", ["blue", "rainbow"])
+def test_other_shapes_stand_where_the_subject_would(colour):
+    """A fox stands as a teapot does, so its shapes in a teapot's place are the picture of a fox."""
+    teapot, fox = (Scene(subject, colour, "meadow", seed=5) for subject in ("teapot", "fox"))
+    assert np.array_equal(world.draw(teapot, 48, SHAPES["fox"]()), world.draw(fox, 48))
+    assert not np.array_equal(world.draw(teapot, 48), world.draw(fox, 48))
