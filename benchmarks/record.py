@@ -45,6 +45,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "resume": [["--size", "full"]],
     "progress": [["--size", "full"]],
     "films": [["--size", "full"]],
+    "concepts": [["--size", "full"]],
     "placement": [["--size", "full"]],
     "importing": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],

@@ -58,6 +58,7 @@ def test_every_benchmark_is_tested():
         "drafts",
         "enlarge",
         "edits",
+        "concepts",
         "resume",
         "progress",
         "guidance",
@@ -284,3 +285,37 @@ def test_a_seam_is_held_against_the_rest(edits):
     white = np.argwhere(edits.mask_of(old))
     rows, columns = (white[:, axis].max() - white[:, axis].min() + 1 for axis in (0, 1))
     assert len(white) == rows * columns and 100 < len(white) < 64 * 64
+
+
+@pytest.fixture
+def newcomers(monkeypatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "concepts", raising=False)
+    yield importlib.import_module("concepts")
+    sys.modules.pop("concepts", None)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_concepts_are_learned_rendered_and_seen(newcomers, monkeypatch, capsys):
+    """Too few updates and steps to show anything, but what is true is named, and nothing else changes."""
+    monkeypatch.setattr(sys, "argv", ["concepts", "--size", "smoke"])
+    newcomers.main()
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["figures"]) == {"embedded_vit", "embedded_resnet", "embedded_vit8"}
+    assert set(told["judges"]) == set(newcomers.JUDGES) and told["drift"] < 1e-5
+    for seen in told["judges"].values():
+        for measure in ("nearness", "named", "colour", "place"):
+            assert all(-1 <= low <= mean <= high <= 1 for mean, low, high in seen[measure].values())
+        near = {way: figures[0] for way, figures in seen["nearness"].items()}
+        assert near["true"] > max(near[way] for way in newcomers.WAYS)
+        assert seen["over_control"][0] == pytest.approx(near["concept"] - near["control"], abs=2e-4)
+
+
+def test_newcomers_are_asked_for_as_they_were_not_learned(newcomers):
+    for name in newcomers.NEWCOMERS:
+        learned = list(zip(*newcomers.chances(name), strict=True))[: newcomers.PICTURES]
+        asked = [newcomers.asked(name, number) for number in range(12)]
+        assert not set(learned) & set(asked) and len(set(asked)) == 12
+    first, second = (newcomers.true_pictures(name, "red", "meadow", 1)[0] for name in ("key", "teapot"))
+    assert (first != second).any() and (first == second).mean() > 0.3  # the same ground, another thing on it

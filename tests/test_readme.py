@@ -23,6 +23,7 @@ from disco.settings.config import compose, load
 from disco.settings.overrides import from_arguments, full_name, is_sweep
 from disco.study import declare, search
 from disco.training.__main__ import arguments as training_arguments
+from support.concepts import vectors_for, write_concept
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
@@ -45,7 +46,7 @@ def lines(language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with what the commands name: a sketch, a model and a preset of one's own, and the repository's files."""
+    """A folder with what the commands name: a sketch, a model, a concept, a preset, and the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
     Image.linear_gradient("L").save(tmp_path / "mask.png")
     Image.new("RGBA", (64, 64)).save(tmp_path / "cutout.png")
@@ -55,6 +56,8 @@ def desk(tmp_path, monkeypatch) -> Path:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "flags.json").write_text(json.dumps({"image_size": 64, "num_channels": 32}))
     (tmp_path / "models" / "flags.pt").touch()
+    guides = ("embedded_vit", "embedded_resnet", "embedded_vit8")
+    write_concept(tmp_path / "models" / "concepts", "pretzel", vectors_for(guides))
     (tmp_path / "settings" / "preset").mkdir(parents=True)
     for name in ("TimeToDisco-0_settings", "settings-3d"):
         (tmp_path / "settings" / "preset" / f"{name}.yaml").write_text("prompts: [a red star]\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,7 @@ class Asked:
     name: str
     folder: Path
     kind: str = "subject"
-    tokens: int = 1
+    tokens: int = 2
     updates: int = 100
     learning_rate: float = 0.4
     prior: float = 1.0
@@ -87,7 +86,7 @@ def learn_concept(
     folder: str | Path,
     *,
     kind: str = "subject",
-    tokens: int = 1,
+    tokens: int = 2,
     updates: int = 100,
     learning_rate: float = 0.4,
     prior: float = 1.0,
@@ -126,7 +125,7 @@ def learn_settings(
         "name": asked.name,
         "pictures": [hashlib.sha256(each).hexdigest() for each in data.values()],
         "settings": asked.settings(seed),
-        "tokens": str(asked.tokens),
+        "tokens": asked.tokens,
     }
     before = read_concept(path) if is_there(path) else None
     vectors, figures = ({}, {}) if before is None else _kept(before, metadata, hashes)
@@ -186,9 +185,9 @@ def _short(value: Any) -> Any:
 def _kept(before: Concept, metadata: dict[str, Any], hashes: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Vectors and figures of the file that is there. Raises SettingsError where it is another concept."""
     for key, what in (("pictures", "other pictures"), ("settings", "other settings")):
-        there = json.loads(before.metadata[key])
+        there = before.metadata.get(key)
         if there != metadata[key]:
-            differ = "" if key == "pictures" else f" ({_in_words(there)})"
+            differ = f" ({_in_words(there)})" if key == "settings" and there else ""
             raise SettingsError(
                 f"{before.path} is there already, learned from {what}{differ}; take another name, or remove the file"
             )
@@ -197,7 +196,7 @@ def _kept(before: Concept, metadata: dict[str, Any], hashes: dict[str, str]) -> 
             raise SettingsError(
                 f"{before.path} was learned for other weights of {name}; remove the file, or take another name"
             )
-    return dict(before.tensors), json.loads(before.metadata["figures"])
+    return dict(before.tensors), dict(before.metadata["figures"])
 
 
 def _in_words(settings: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ from disco.step import Cuts
 VIEWS = 8
 #: So many sentences around are read in each update.
 AROUND = 12
+#: So many known words, evenly spread over those there are, tell what the rest of a sentence does.
+SAMPLE = 9
 #: What the word is called while it is learned.
 WORD = "learned"
 
@@ -47,7 +49,7 @@ class Teaching:
     the known tokens' vectors; it falls to 0 in a line. prior: weight of the second term.
     """
 
-    tokens: int = 1
+    tokens: int = 2
     updates: int = 100
     learning_rate: float = 0.4
     prior: float = 1.0
@@ -123,15 +125,17 @@ def learn(
     views = seen(perceptor, pictures, generator).flatten(0, 1)
     aim = F.normalize(views.mean(0), dim=-1)
 
-    def texts(sentence: str) -> Tensor:
+    def texts(sentence: str, of: Sequence[str]) -> Tensor:
         """Unit vectors [W, d] of a sentence, by known word."""
         with torch.no_grad():
-            known = [sentence.format(word) for word in sentences.known]
-            return F.normalize(model.encode_text(words.encode(known).to(device)), dim=-1)
+            said = [sentence.format(word) for word in of]
+            return F.normalize(model.encode_text(words.encode(said).to(device)), dim=-1)
 
-    known = texts(sentences.plain[0])
+    known = texts(sentences.plain[0], sentences.known)
     order = (known @ aim).argsort(descending=True, stable=True).tolist()
-    shifts = torch.stack([(texts(sentence) - known).mean(0) for sentence in sentences.around])
+    some = sentences.known[:: -(-len(sentences.known) // SAMPLE)]
+    plainest = texts(sentences.plain[0], some)
+    shifts = torch.stack([(texts(sentence, some) - plainest).mean(0) for sentence in sentences.around])
     lesson = lesson_of(ConceptTokenizer(words, {WORD: teaching.tokens}), sentences, shifts)
     first = beginning(model, words.encode([sentences.known[number] for number in order]), teaching.tokens)
     scale = float(token_table(model).weight.float().square().mean().sqrt())

@@ -33,6 +33,8 @@ REFERENCE = re.compile(rf"<({NAME.pattern})>", re.ASCII | re.IGNORECASE)
 SUFFIX = ".safetensors"
 #: What the metadata say of the file's kind. Another number is another way to read it.
 FORMAT = "disco concept 1"
+#: Under which name all of it stands.
+KEY = "concept"
 #: A file is read whole, and one of many tokens for many large perceptors has a fraction of this.
 MOST_BYTES = 64 << 20
 
@@ -46,7 +48,7 @@ class Concept:
     data: bytes = field(repr=False)
 
     @cached_property
-    def metadata(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, Any]:
         """What the file says of itself."""
         return metadata_in(self.data)
 
@@ -65,7 +67,7 @@ class Concept:
     @cached_property
     def perceptors(self) -> dict[str, str]:
         """The perceptors that it was learned for: the SHA-256 of their weights by name."""
-        return dict(json.loads(self.metadata["perceptors"]))
+        return dict(self.metadata["perceptors"])
 
     def sha256_for(self, perceptors: Iterable[str]) -> str:
         """A hash of the vectors that these perceptors read, whatever else the file holds."""
@@ -169,19 +171,19 @@ def _check_shapes(concept: Concept) -> None:
             raise ValueError(f"its vectors of {name} are not finite")
 
 
-def metadata_in(data: bytes) -> dict[str, str]:
-    """The metadata of a file of safetensors; ValueError where it has none."""
+def metadata_in(data: bytes) -> dict[str, Any]:
+    """What the file of a concept says of itself; ValueError where it says nothing."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict):
-        raise ValueError("it has no metadata")
-    return metadata
+    if not isinstance(metadata, dict) or KEY not in metadata:
+        raise ValueError("it does not say that it is one")
+    return dict(json.loads(metadata[KEY]))
 
 
 def packed_concept(vectors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
-    """The file of a concept: vectors float32 [n, w] by perceptor; what of the metadata is no text becomes JSON."""
+    """The file of a concept, the same for the same: vectors float32 [n, w] by perceptor, and what is said of them."""
     from safetensors.numpy import save
 
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    return save(dict(sorted(vectors.items())), {"format": FORMAT, **texts})
+    # In one text: the library writes several in an order that differs from process to process.
+    return save(dict(sorted(vectors.items())), {KEY: json.dumps({"format": FORMAT, **metadata}, sort_keys=True)})

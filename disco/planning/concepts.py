@@ -128,11 +128,9 @@ def folders_again(values: Mapping[str, Any], record: Mapping[str, Any], file: Pa
 
     Raises SettingsError, one line, where a concept is another by now, or gone.
     """
-    given, entries = values.get("concepts"), entries_in(record)
-    if not entries:
-        return given
+    given = values.get("concepts")
     perceptors = [catalog.perceptor(name).name for name in values["perceptors.clip_models"]]
-    for name, sha256 in entries.items():
+    for name, sha256 in entries_in(record).items():
         there = _sha256_in(folders_of(given), name, perceptors)
         if there == sha256:
             continue

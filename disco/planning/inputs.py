@@ -26,7 +26,7 @@ from disco.models.files.download import download
 from disco.models.files.failures import Failed
 from disco.models.files.fetch import forbidden
 from disco.models.folder import models_folder
-from disco.planning.concepts import InputConcept, folders_again
+from disco.planning.concepts import InputConcept, entries_in, folders_again
 from disco.planning.expansion import with_texts
 from disco.planning.images import alpha_of, decoded, packed, read_file, upright_size
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
@@ -340,7 +340,7 @@ def found_again(
     Raises SettingsError, one line, where none of them has the recorded content.
     """
     named = [given for given in pictures_in(values) if given[0] not in replaced]
-    if not any(name in replaced for name in ("concepts", "prompt", "prompts")):
+    if entries_in(record) and not any(name in replaced for name in ("concepts", "prompt", "prompts")):
         values = {**values, "concepts": folders_again(values, record, file)}
     if "inputs" not in record:  # written by an older version
         notes = [

@@ -148,3 +148,10 @@ def test_the_judge_is_loaded_once_and_leaves_chance_alone():
     before = torch.get_rng_state()
     assert load_judge() is load_judge()
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_concepts_are_left_out_of_what_the_judge_is_asked():
+    judge = Reader(ByColour())
+    plain = verdict(flat(255, 0, 0), [Prompt("a red star", 1.0)], judge)
+    assert verdict(flat(255, 0, 0), [Prompt("a red <blue-snail> star", 1.0)], judge) == plain
+    assert verdict(flat(255, 0, 0), [Prompt("a <red-star>", 1.0)], judge) == NO_VERDICT

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def test_a_concept_is_read_back_as_it_was_written(tmp_path):
     assert found.perceptors == {"embedded_vit": "aa", "embedded_vit8": "bb"}
     assert all((found.tensors[name] == values).all() for name, values in vectors.items())
     with safe_open(path, "np") as file:  # the library's own reader agrees on what the file says of itself
-        assert file.metadata() == found.metadata
+        assert json.loads(file.metadata()["concept"]) == found.metadata
 
 
 def test_the_hash_is_of_what_is_read_alone(tmp_path):
@@ -79,7 +81,7 @@ def test_a_concept_that_is_not_there_is_told_with_near_ones(tmp_path):
 
 
 def changed(vectors, **metadata):
-    usual = {"name": "shell", "tokens": "1", "perceptors": {name: "aa" for name in vectors}}
+    usual = {"name": "shell", "tokens": 1, "perceptors": {name: "aa" for name in vectors}}
     return packed_concept(vectors, usual | metadata)
 
 
@@ -93,11 +95,11 @@ GOOD = vectors_for(["embedded_vit"])
         (b"rubbish" * 100, "is no concept"),
         (changed(GOOD)[:-4], "is no concept"),
         (changed(GOOD, format="disco concept 9"), "its format is 'disco concept 9'"),
-        (changed(GOOD, tokens="2"), r"its vectors of embedded_vit are float32 \[1, 96\]"),
+        (changed(GOOD, tokens=2), r"its vectors of embedded_vit are float32 \[1, 96\]"),
         (changed(GOOD, perceptors={}), "do not agree"),
         (changed({"embedded_vit": GOOD["embedded_vit"].astype(np.float64)}), "float64"),
         (changed({"embedded_vit": np.full((1, 96), np.nan, np.float32)}), "not finite"),
-        (changed(GOOD, perceptors=json.dumps([1])), "is no concept"),
+        (changed(GOOD, perceptors=[1]), "is no concept"),
     ],
 )
 def test_what_is_no_concept_is_refused_in_one_line(data, said, tmp_path):
@@ -106,3 +108,14 @@ def test_what_is_no_concept_is_refused_in_one_line(data, said, tmp_path):
     with pytest.raises(SettingsError, match=said) as error:
         read_concept(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_same_concept_is_the_same_bytes_in_every_process(tmp_path):
+    program = (
+        "import sys, numpy as np\nfrom disco.models.concepts import packed_concept\n"
+        "vectors = {name: np.ones((1, 4), np.float32) for name in 'ba'}\n"
+        "said = {'tokens': 1, 'name': 'x', 'perceptors': {'b': 'q', 'a': 'p'}}\n"
+        "sys.stdout.buffer.write(packed_concept(vectors, said))"
+    )
+    made = {subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(3)}
+    assert len(made) == 1

@@ -79,7 +79,7 @@ def test_a_perceptor_that_it_was_not_learned_for_is_told_with_what_to_do(folder)
     with pytest.raises(SettingsError) as error:
         build_plan(settings())
     said = str(error.value)
-    assert "<shell> was learned for embedded_vit, embedded_resnet, not for embedded_vit8" in said
+    assert "<shell> was learned for embedded_resnet, embedded_vit, not for embedded_vit8" in said
     assert "disco concept learn shell FOLDER 'clip_models=[embedded_vit8]'" in said
     assert build_plan(settings(clip_models=list(GUIDES[:2]))).concepts
 
@@ -116,9 +116,7 @@ def test_a_record_finds_what_it_read_again(folder, tmp_path):
     assert folders_again(values, record_of(plan), file) == "auto"
 
     write_concept(folder, "shell", vectors_for(GUIDES, tokens=2, seed=1))
-    with pytest.raises(
-        SettingsError, match="<shell> was a concept of .* and is now another, of .*concepts=auto"
-    ):
+    with pytest.raises(SettingsError, match="<shell> was a concept of .* and is now another, of .*concepts=auto"):
         found_again(values, record_of(plan), file)
     for name in ("concepts", "prompt"):  # which take another, or none
         assert found_again(values, record_of(plan), file, {name})[0] == values

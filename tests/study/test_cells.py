@@ -33,6 +33,7 @@ from disco.study.labels import replay_command
 from disco.study.read import read_study
 from disco.study.results import Axis
 from disco.study.study_file import write_declaration
+from support.concepts import vectors_for, write_concept
 
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "study").glob("*.yaml"))
 WILDCARDS = ("wildcards", "expanded_prompts")
@@ -115,6 +116,24 @@ def test_a_command_renders_what_was_drawn(tmp_path, monkeypatch):
     assert load(from_arguments(shlex.split(replay_command(by_path(plain)))[1:])) == plain
 
 
+def test_cells_are_of_their_concepts_content_wherever_that_lies(tmp_path):
+    for place, seed in (("a", 0), ("b", 1), ("c", 0)):
+        write_concept(tmp_path / place, "shell", vectors_for(["embedded_vit"], seed=seed))
+
+    def study(place: str) -> Sweep:
+        return sweep_of("a <shell>", "clip_models=[embedded_vit]", f"concepts={tmp_path / place}", "seed=0,1")
+
+    a, b, c = map(study, "abc")
+    assert [job.key for job in a.jobs] == [job.key for job in c.jobs] and a.folder == c.folder
+    assert not {job.key for job in a.jobs} & {job.key for job in b.jobs} and a.folder != b.folder
+    again = shlex.split(str(replay_command(by_path(a.jobs[0].settings))))[1:]
+    assert load(from_arguments(again)).concepts == str(tmp_path / "a")
+    check_inputs(a.jobs[0])
+    write_concept(tmp_path / "a", "shell", vectors_for(["embedded_vit"], seed=2))
+    with pytest.raises(SettingsError, match="concepts='shell' is another concept than when the study was declared"):
+        check_inputs(a.jobs[0])
+
+
 def test_wildcards_that_changed_are_told(tmp_path):
     (tmp_path / "wildcards").mkdir()
     (tmp_path / "wildcards" / "colours.txt").write_text("red\n")
@@ -167,7 +186,7 @@ def sweep_without_plans(arguments: list[str]) -> Any:
     import disco.study.declare as declare
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(declare, "planned", lambda settings: type("Plan", (), {"notes": (), "inputs": ()}))
+        patch.setattr(declare, "planned", lambda settings: type("Plan", (), {"notes": (), "taken_in": ()}))
         return sweep_of(*arguments).jobs
 
 
@@ -281,7 +300,7 @@ def test_every_other_setting_is_in_the_key(path, value):
     tree = to_dict(USUAL)
     place = tree[group] if group else tree
     watched = ("folder", "batch_name", "display_rate", "metrics", "track", "keep_inputs", "state_rate")
-    not_in_key = ["wildcards", *(f"output.{name}" for name in watched)]
+    not_in_key = ["wildcards", "concepts", *(f"output.{name}" for name in watched)]
     if path in not_in_key or place[name] == value:
         return
     place[name] = value

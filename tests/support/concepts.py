@@ -27,7 +27,7 @@ def vectors_for(names, tokens=1, seed=0):
 def write_concept(folder, name, vectors, hashes=None):
     """A concept in a folder, learned for the perceptors of its vectors."""
     tokens = len(next(iter(vectors.values())))
-    metadata = {"name": name, "tokens": str(tokens), "perceptors": hashes or hashes_of(vectors), "pictures": ["0" * 64]}
+    metadata = {"name": name, "tokens": tokens, "perceptors": hashes or hashes_of(vectors), "pictures": ["0" * 64]}
     path = Path(folder) / f"{name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(packed_concept(vectors, metadata))

@@ -7,7 +7,7 @@ From 3 to 30 pictures are enough; what they have in common is learned, so let th
 word is learned: the perceptors (clip_models) stay as they are, and so does all that they know. For each of them the
 word becomes some numbers; all of them lie in one file, in the folder that `concepts` names.
 
-kind=style is for the manner of pictures instead of what they show: disco "a cat by the sea, <mine>". tokens=1 is how
+kind=style is for the manner of pictures instead of what they show: disco "a cat by the sea, <mine>". tokens=2 is how
 many tokens the word takes, updates=100 how often it is improved, learning_rate=0.4 by how much, prior=1 how much what
 stands around the word counts. Of the settings clip_models (or preset=disco57), device, seed and concepts count.
 
@@ -17,7 +17,6 @@ The same command with other clip_models adds those. disco concept list says whic
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,7 +89,7 @@ def row(name: str, path: Path, width: int) -> str:
         concept = read_concept(path)
     except SettingsError as error:
         return f"<{name}>{'':{width - len(name)}}  {error}"
-    pictures = len(json.loads(concept.metadata.get("pictures", "[]")))
+    pictures = len(concept.metadata.get("pictures", ()))
     tokens = f"{concept.tokens} token{'s' * (concept.tokens > 1)}"
     return f"<{name}>{'':{width - len(name)}}  {tokens:9}  {pictures:4} pictures  {', '.join(concept.perceptors)}"
 

@@ -7,6 +7,7 @@
     progress.png            the picture as it stands
     partials/               pictures on the way: image_0_at_025.png is image 0 after 25 % of the run
     inputs/                 the init image and the image prompts, on request
+    concepts/               the concepts of the prompts, likewise
     tensorboard/ ...        what trackers were told, a folder each, on request (`disco.run.tracking`)
     state/                  where the run stands, until it is finished (`disco.run.state`)
 
