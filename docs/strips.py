@@ -62,6 +62,7 @@ STRIPS: dict[str, Strip] = {
     ),
     "image_prompts": Strip(([], [SKETCH], [f"{SKETCH}:3"])),
     "seed": Strip((0, 1, 2, 3)),
+    "noise_seed": Strip((0, 1, 2, 3)),
     "compat": Strip(("none", "disco57")),
     "use_secondary_model": _switch(),
     "clip_denoised": _switch(),
@@ -135,12 +136,12 @@ WITHOUT: frozenset[str] = frozenset(
     "color_coherence compile concepts cuts_at_once depth device diffusion_model display_rate expanded_prompts "
     "extract_nth_frame film_format flow_model folder fov fps frames_scale frames_skip_steps hole_noise init_loss "
     "intermediate_saves "
-    "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches padding_mode paste "
-    "precision previous_frame randomize_class rotation_3d_x rotation_3d_y rotation_3d_z sampling_mode secondary_model "
-    "seed_behavior state_rate temporal_scale threads track translation_x translation_y translation_z truncate_prompts "
-    "turbo_mode turbo_preroll turbo_steps video video_init_blend_mode video_init_check_consistency "
-    "video_init_flow_blend video_init_flow_warp video_init_path video_init_seed_continuity vr_eye_angle "
-    "vr_ipd vr_mode wildcards zoom".split()
+    "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches noise_order noise_warp "
+    "padding_mode paste precision previous_frame randomize_class rotation_3d_x rotation_3d_y rotation_3d_z "
+    "sampling_mode secondary_model seed_behavior state_rate temporal_scale threads track translation_x "
+    "translation_y translation_z truncate_prompts turbo_mode turbo_preroll turbo_steps video video_init_blend_mode "
+    "video_init_check_consistency video_init_flow_blend video_init_flow_warp video_init_path "
+    "video_init_seed_continuity vr_eye_angle vr_ipd vr_mode wildcards zoom".split()
 )
 
 

@@ -156,10 +156,13 @@ def prompts_of(frames: Sequence[Frame]) -> list[tuple[int, str]]:
 
 
 def with_start(
-    settings: Settings, start: Image.Image | None, previous: Image.Image | None = None
+    settings: Settings,
+    start: Image.Image | None,
+    previous: Image.Image | None = None,
+    order: Image.Image | None = None,
 ) -> tuple[Settings, dict[str, bytes]]:
-    """Settings with a start picture and the frame before, and their files by the names that they have for them."""
-    pictures = {"init_image": start, "previous_frame": previous}
+    """Settings with a start picture, the frame before and the order of its noise, and the files of these by name."""
+    pictures = {"init_image": start, "previous_frame": previous, "noise_order": order}
     given, files = named({name: picture for name, picture in pictures.items() if picture is not None})
     return (with_values(settings, given) if given else settings), files
 
@@ -220,6 +223,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"zoom is {film.zoom!r}, but must stay above 0")
     if film.animation_mode == "video" and film.turbo_mode:
         raise SettingsError("turbo_mode blends frames by the camera, of which animation=video has none; leave it false")
+    if film.animation_mode == "video" and film.noise_warp:
+        raise SettingsError("noise_warp moves noise with the camera, of which animation=video has none; leave it false")
     if film.animation_mode == "video" and film.flow_model != DIS:
         content_of("flow_model", film.flow_model)  # which can be read
     if has_depth_network(film):
@@ -241,6 +246,8 @@ def _of_frame(settings: Settings, number: int, skipped: Any) -> dict[str, Any]:
         "skip_steps": count_of_steps("frames_skip_steps", skipped, steps),
         "strength": None,
     }
+    if film.noise_warp:
+        later["noise_seed"] = int(settings.seed) if settings.init.noise_seed is None else settings.init.noise_seed
     if not _original(settings):  # there Perlin noise takes the place of the frame before
         later["perlin_init"] = False
     # The film's rate is none of its frames' business either; conf/ has the one that nobody chose.

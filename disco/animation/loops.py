@@ -18,6 +18,7 @@ from disco.animation.following import Following
 from disco.animation.frames import Frame, is_pulled_back, with_start
 from disco.animation.inputs import DIS, content_of, depth_network_content, has_depth_network
 from disco.animation.measure import Carried
+from disco.animation.moving_noise import MovingNoise
 from disco.animation.places import DEPTHS, FLOWS
 from disco.animation.video import Video, pictures_of
 from disco.animation.warps import Camera, blended, camera_of, only_where, with_colours_of, with_noise
@@ -60,6 +61,7 @@ class CameraLoop:
     def __init__(self, film: AnimationConfig, camera: Camera, depths: Depths | None = None) -> None:
         self.film, self.camera, self.depths, self.colours = film, camera, depths, Colours(film)
         self.origin: Origin | None = None
+        self.noise: MovingNoise | None = None
         self.known: Image.Image | None = None
 
     def next(self, frame: Frame, chain: Chain | None, render: Callable[[Job], Image.Image]) -> Chain:
@@ -70,6 +72,7 @@ class CameraLoop:
         film, number = self.film, frame.number
         self._look(chain.shown)
         origin = self.origin = self.camera.origin(*frame.motions, size=(chain.new.height, chain.new.width))
+        order = self._noise_order(origin, frame)
         new, old = self.camera.read(chain.new, origin), chain.old
         if film.turbo_mode and number > film.turbo_preroll:
             old = self.camera.read(old, origin)
@@ -79,9 +82,19 @@ class CameraLoop:
         start = self.colours.kept(new, chain.shown)
         refilled = with_noise(start, ~origin.shown, film.hole_noise, frame.settings.seed)
         previous = only_where(start, origin.shown) if is_pulled_back(frame.settings) else None
-        picture = render(job_of(frame, refilled, previous))
+        picture = render(job_of(frame, refilled, previous, order))
         shown = blended(picture, new, 1 / film.turbo_steps) if film.turbo_mode else picture
         return Chain(shown, picture, new)
+
+    def _noise_order(self, origin: Origin, frame: Frame) -> Image.Image | None:
+        """Which pixel's noise each pixel of a frame takes, as a picture, where noise moves along."""
+        if not self.film.noise_warp:
+            return None
+        if self.noise is None:
+            height, width = origin.where.shape[:2]
+            self.noise = MovingNoise(height, width, frame.settings.init.noise_seed)
+        self.noise.move(origin.where)
+        return self.noise.picture() if frame.rendered else None
 
     def seen_by(self, side: str, shown: Image.Image) -> Image.Image:
         """What one eye sees of the last frame; see `Camera.seen_by`."""
@@ -151,7 +164,12 @@ def depths_of(settings: Settings, folder: Path) -> Depths | None:
     return Depths(network, folder / DEPTHS, film.fov, sha256)
 
 
-def job_of(frame: Frame, start: Image.Image | None, previous: Image.Image | None = None) -> Job:
-    """The run of a frame. start: what it starts from. previous: the frame before, where it is to pull."""
-    settings, pictures = with_start(frame.settings, start, previous)
+def job_of(
+    frame: Frame,
+    start: Image.Image | None,
+    previous: Image.Image | None = None,
+    order: Image.Image | None = None,
+) -> Job:
+    """The run of a frame. start: what it starts from. previous: the frame before, where it pulls. order: of noise."""
+    settings, pictures = with_start(frame.settings, start, previous, order)
     return Job(f"{frame.number:04}", settings, pictures)

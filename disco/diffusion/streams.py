@@ -9,7 +9,7 @@ of one seed that differ in skipped steps draw the same where their levels meet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +35,32 @@ class ImageStreams:
         digest = hashlib.sha256(name.encode()).digest()
         # torch's CPU generator reads 32 bits of its seed.
         return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+
+
+@dataclass(frozen=True)
+class NoiseSource:
+    """What draws the noise that runs start from, and that of their steps.
+
+    streams: one a picture. order: which pixel's noise each pixel takes, by number in reading order, [H, W]; None where
+    each takes its own.
+    """
+
+    streams: Sequence[ImageStreams]
+    order: Tensor | None = None
+
+    def drawn(
+        self, stream: str, t: float | None, shape: Sequence[int], device: torch.device | str, dtype: torch.dtype
+    ) -> Callable[[], Tensor]:
+        """What draws standard normal noise [B, *shape] out of a stream, at every call anew. t: as of `generator`."""
+        generators = [each.generator(stream, t) for each in self.streams]
+
+        def draw() -> Tensor:
+            noise = normal(generators, shape, dtype=torch.float32)
+            if self.order is not None:
+                noise = noise.flatten(-2)[..., self.order.flatten()].view_as(noise)
+            return noise.to(device, dtype)
+
+        return draw
 
 
 def normal(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
-from disco.diffusion.streams import ImageStreams, normal
+from disco.diffusion.streams import ImageStreams, NoiseSource
 from disco.guidance.calls import CallAll, one_by_one
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance
@@ -73,7 +73,7 @@ class Position:
 class Pipeline:
     """All that renders some pictures in one tensor, from x [B, 3, H, W] at the level of the plan's first step.
 
-    constraints: what holds for them, in the order in which it is seen to. streams: the random numbers of each picture.
+    constraints: what holds for them, in the order in which it is seen to. source: of the noise of the steps.
     samplers: by the names that the steps have for them.
     """
 
@@ -82,7 +82,7 @@ class Pipeline:
     guidance: Guidance
     denoiser: GuidedDenoiser
     constraints: Sequence[Constraint]
-    streams: Sequence[ImageStreams]
+    source: NoiseSource
     samplers: Mapping[str, Sampler]
     x: Tensor
 
@@ -119,8 +119,7 @@ class Pipeline:
 
     def noise(self, step: Step) -> Callable[[], Tensor]:
         """What draws the noise [B, 3, H, W] that a sampler lays over x at a step."""
-        generators = [stream.generator(step.stream("steps"), step.t) for stream in self.streams]
-        return lambda: normal(generators, self.x.shape[1:], self.x.device, self.x.dtype)
+        return self.source.drawn(step.stream("steps"), step.t, self.x.shape[1:], self.x.device, self.x.dtype)
 
 
 def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
@@ -142,8 +141,9 @@ def build(plan: Plan, networks: Networks, start: Start) -> Pipeline:
         plan.settings.model.clip_denoised,
     )
     constraints, sampler = constraints_of(plan, start, diffusion), plan.settings.sampler
+    source = start.source or NoiseSource(start.streams)
     known = samplers(sampler.plms_order, sampler.extrapolate_guidance)
-    return Pipeline(plan, diffusion, guidance, denoiser, constraints, start.streams, known, x)
+    return Pipeline(plan, diffusion, guidance, denoiser, constraints, source, known, x)
 
 
 def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Constraint, ...]:

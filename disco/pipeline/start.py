@@ -14,7 +14,7 @@ from torch import Tensor
 from disco.diffusion.images import overlay_noise, to_tensor
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.perlin import perlin_init
-from disco.diffusion.streams import ImageStreams, normal
+from disco.diffusion.streams import ImageStreams, NoiseSource
 from disco.guidance.region import Region
 from disco.guidance.targets import prompt_pictures
 from disco.losses import TEMPORAL
@@ -43,7 +43,8 @@ class Start:
     numbers of each picture. init: the picture that the run starts from, [B, 3, H, W] in [-1, 1]; None to start from
     noise. image_prompts: [3, h, w] in 0..1, in the plan's order. known: the init before any noise was laid over it,
     [1 or B, 3, H, W]. mask: what of it stays; None for nothing. previous: the frame before, moved along, [1, 3, H, W],
-    and where it shows what is in view, [1, 1, H, W]; None where there is none.
+    and where it shows what is in view, [1, 1, H, W]; None where there is none. source: of the noise, and of that of the
+    steps; None where it is drawn by streams.
     """
 
     noise: Tensor
@@ -53,6 +54,7 @@ class Start:
     known: Tensor | None = None
     mask: Mask | None = None
     previous: tuple[Tensor, Tensor] | None = None
+    source: NoiseSource | None = None
 
     def noised(self, diffusion: Diffusion, index: int) -> Tensor:
         """x at level `index`, the first that is rendered: [B, 3, H, W].
@@ -67,12 +69,20 @@ class Start:
 def start_of(plan: Plan, seeds: Sequence[int], device: torch.device | str, dtype: torch.dtype = torch.float32) -> Start:
     """The start of the pictures of these seeds."""
     streams = [ImageStreams(seed) for seed in seeds]
-    noise = normal([each.generator("start") for each in streams], (3, plan.height, plan.width), device, dtype)
+    source = noise_source(plan, seeds)
+    noise = source.drawn("start", None, (3, plan.height, plan.width), device, dtype)()
     known = known_of(plan, streams)
     init = None if known is None else noised_init(plan, known, streams).to(noise)
     prompts = prompt_pictures(plan, noise.device)
     known = None if known is None else known.to(noise)
-    return Start(noise, streams, init, prompts, known, mask_of(plan, noise), previous_of(plan, noise))
+    return Start(noise, streams, init, prompts, known, mask_of(plan, noise), previous_of(plan, noise), source)
+
+
+def noise_source(plan: Plan, seeds: Sequence[int]) -> NoiseSource:
+    """What draws the noise of the pictures of these seeds, by noise_seed and noise_order."""
+    first, order = plan.settings.init.noise_seed, plan.noise_order
+    own = seeds if first is None else [first + seed - plan.seeds[0] for seed in seeds]
+    return NoiseSource([ImageStreams(seed) for seed in own], None if order is None else torch.from_numpy(order))
 
 
 def previous_of(plan: Plan, like: Tensor) -> tuple[Tensor, Tensor] | None:

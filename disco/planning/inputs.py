@@ -47,7 +47,7 @@ FETCHED_LIMIT = 256 << 20
 FETCHED: dict[str, str] = {}
 
 #: The settings that name one picture each.
-SINGLE = ("init_image", "mask", "previous_frame")
+SINGLE = ("init_image", "mask", "previous_frame", "noise_order")
 
 #: The settings that name a file each, by full name.
 NAMING = (

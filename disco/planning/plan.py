@@ -7,7 +7,7 @@ import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
@@ -17,6 +17,7 @@ from disco.planning.effects import notes_on_brought_settings, notes_on_film, not
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import ALPHA, InputPicture, read_input
 from disco.planning.masks import check_mask, mask_on_canvas
+from disco.planning.noise_order import order_of
 from disco.planning.prompts import ImagePrompt, Prompt, Stage, parse_image_prompt, parse_share, stages_of
 from disco.planning.steps import steps_of
 from disco.planning.symmetry import check_square, with_order
@@ -26,6 +27,7 @@ from disco.settings.config import Settings, is_usual
 from disco.step import Step
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
 __all__ = ["ImagePrompt", "Plan", "Prompt", "Stage", "build_plan"]
@@ -96,6 +98,11 @@ class Plan:
         """How free each pixel is, mode "L": 0 stays, 255 is drawn anew; None where all of it is."""
         return None if self.placement is None else mask_on_canvas(self.settings.init, self.inputs, self.placement)
 
+    @property
+    def noise_order(self) -> NDArray[Any] | None:
+        """Which pixel's noise each pixel takes, by number in reading order, [H, W]; None where each takes its own."""
+        return order_of(self.inputs, self.width, self.height)
+
     def input(self, setting: str, given: str) -> InputPicture:
         """The picture that a setting names by this path."""
         return next(each for each in self.inputs if (each.setting, each.given) == (setting, given))
@@ -145,6 +152,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     placement = _placement(settings, inputs, width, height, notes)
     if placement is not None:
         width, height = placement.width, placement.height
+    order_of(inputs, width, height)  # which can be read
     check_square(settings, steps, width, height)
     concepts = concepts_of(settings)
     check_texts(settings, prompts, concepts, notes)
@@ -153,6 +161,7 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
     images = settings.n_batches * settings.batch_size
     if settings.seed + images - 1 > MAX_SEED:
         raise SettingsError(f"seed is {settings.seed}, and {images} pictures count up from it beyond {MAX_SEED}")
+    check_noise_seed(settings.init.noise_seed, MAX_SEED + 1 - images)
     return Plan(
         settings=settings,
         width=width,
@@ -170,6 +179,12 @@ def build_plan(settings: Settings, at_hand: Mapping[str, bytes] | None = None) -
         metrics=metrics_of(settings.output.metrics),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def check_noise_seed(given: Any, most: int) -> None:
+    """Raises SettingsError for a noise_seed that is neither null nor a number up to `most`."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= most):
+        raise SettingsError(f"noise_seed is {given!r}, but must be null or an integer from 0 to {most}")
 
 
 def size_of(settings: Settings, notes: list[str]) -> tuple[int, int]:
@@ -261,8 +276,9 @@ def _inputs(
     named = [("init_image", init_image)] if init_image is not None else []
     mask = settings.init.mask
     named += [("mask", mask)] if mask and mask != ALPHA else []
-    previous = settings.init.previous_frame
-    named += [("previous_frame", previous)] if previous else []
+    for setting in ("previous_frame", "noise_order"):
+        given = getattr(settings.init, setting)
+        named += [(setting, given)] if given else []
     named += [("image_prompts", prompt.path) for prompt in image_prompts]
     return tuple(read_input(setting, given, at_hand) for setting, given in dict.fromkeys(named))
 

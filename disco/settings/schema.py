@@ -252,6 +252,15 @@ class InitConfig:
         "the picture that temporal_scale pulls towards where it is opaque, path or address; films have their own",
         before=None,
     )
+    noise_seed: Any = _setting(
+        "the seed of the noise that a run starts from and of its steps', apart from all other chance; picture i has it "
+        "plus i; null = seed",
+        before=None,
+    )
+    noise_order: str | None = _setting(
+        "a picture whose colours name the pixel whose noise each pixel takes; films with noise_warp have their own",
+        before=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -324,6 +333,10 @@ class AnimationConfig:
         low=0,
         high=1,
         before=0.0,
+    )
+    noise_warp: bool = _setting(
+        "move the noise of frames along with the camera, instead of drawing it anew by their seeds (2d, 3d)",
+        before=False,
     )
     color_coherence: str = _setting(
         "match the colours of a frame's start to those of the first frame or the previous one, against drifting",

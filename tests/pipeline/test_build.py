@@ -4,6 +4,7 @@ import ast
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from disco.models import catalog
 from disco.pipeline.build import Networks, build
 from disco.pipeline.constraints import Symmetry
 from disco.pipeline.start import Start, start_of
+from disco.planning.noise_order import as_picture
 from disco.planning.plan import build_plan
 from disco.settings.config import load
 from disco.settings.overrides import from_python
@@ -56,6 +58,26 @@ def test_an_unguided_pipeline_shrinks_its_start_as_the_levels_say():
     alpha, _ = pipeline.diffusion.alpha_sigma(plan.steps[0].index)
     assert last.x.dtype == torch.float64
     torch.testing.assert_close(last.x, pipeline.x / alpha)
+
+
+def test_the_noise_alone_has_the_seed_and_the_order_of_the_noise(tmp_path):
+    order = np.random.default_rng(0).permutation(24 * 32).reshape(24, 32)
+    as_picture(order).save(tmp_path / "order.png")
+    plan = plan_of(seed=3, noise_seed=7, noise_order=str(tmp_path / "order.png"))
+    own, other = start_of(plan, [3, 4], CPU), start_of(plan_of(seed=7), [7, 8], CPU)
+    assert [each.seed for each in own.streams] == [3, 4]  # for all that is no noise
+    ours, theirs = build(plan, networks(), own), build(plan_of(seed=7), networks(), other)
+
+    def reordered(noise: Tensor) -> Tensor:
+        return torch.from_numpy(noise.numpy().reshape(2, 3, -1)[..., order.ravel()].reshape(2, 3, 24, 32))
+
+    assert torch.equal(own.noise, reordered(other.noise))
+    step = plan.steps[1]
+    first, second = ours.noise(step), theirs.noise(step)
+    for _ in range(2):
+        drawn = first()
+        assert torch.equal(drawn, reordered(second()))
+    assert not torch.equal(drawn, ours.noise(step)())
 
 
 def test_contents_are_not_needed():
