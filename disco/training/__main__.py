@@ -121,6 +121,14 @@ def finetuning(sub: argparse.ArgumentParser) -> None:
         "--no-flip", dest="flip", action="store_false", help="mirror no pictures, as where there is writing"
     )
     sub.add_argument("--learning-rate", type=float, help="1e-4 for small models and 1e-5 for large where not given")
+    sub.add_argument(
+        "--prior",
+        type=float,
+        default=0.0,
+        help="share of every batch that is of what the model drew before, such as 0.5, so that it is not forgotten",
+    )
+    sub.add_argument("--prior-pictures", type=int, default=200, help="how many pictures of that there are")
+    sub.add_argument("--drift", action="store_true", help="measure how much of that is lost, also without a prior")
     sub.add_argument("--ema", type=float, default=0.05, help="length of the weights' average, as a share of the run")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")

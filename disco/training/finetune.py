@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +30,15 @@ from disco.models.networks.unet import UNet, fill_unet, state_for_file
 from disco.planning.images import open_image
 from disco.training import loop
 from disco.training.objective import Objective, random_times
+from disco.training.prior import OldWorld, drift_of, old_world, share_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 #: Above so many parameters a network forgets what it knew at the learning rate of a small one.
 LARGE = 50_000_000
 LEARNING_RATES = {"small": 1e-4, "large": 1e-5}
+#: How much of the old world is lost, in its folder.
+DRIFT = "drift.json"
 #: What a run was started as, in its folder.
 STARTED = "finetune.json"
 
@@ -46,7 +51,8 @@ class Finetuning:
     to start from instead of the catalog's, of the same architecture. steps: optimiser steps in all. size: the side of
     the squares that are cut, None = the model's own. smallest_crop: the least share of a picture's short side that is
     cut. flip: mirror every other crop. learning_rate: None = by the size of the network. precision: auto, bfloat16 or
-    float32. checkpointing: compute activations twice to save memory.
+    float32. checkpointing: compute activations twice to save memory. prior: share of every batch that is of what the
+    network drew before, prior_pictures of them; drift: measure how much of that is lost, which a prior does anyway.
     """
 
     folder: Path
@@ -65,6 +71,9 @@ class Finetuning:
     precision: str = "auto"
     checkpointing: bool = False
     save_seconds: float = 300.0
+    prior: float = 0.0
+    prior_pictures: int = 200
+    drift: bool = False
 
     def spec(self) -> catalog.UNetSpec:
         """The architecture; SettingsError for whatever this fine-tuning cannot be."""
@@ -79,7 +88,10 @@ class Finetuning:
             raise SettingsError(f"name is {self.name!r}, which the catalog has already; choose another")
         if self.size is not None and (self.size < 16 or self.size % spec.multiple):
             raise SettingsError(f"size is {self.size}, but {spec.name} draws multiples of {spec.multiple} only")
-        for name, value, least in (("steps", self.steps, 1), ("batch", self.batch, 1)):
+        if not 0 <= self.prior <= 0.9:
+            raise SettingsError(f"prior is {self.prior:g}, but must be from 0 to 0.9, a share of every batch")
+        whole = (("steps", self.steps, 1), ("batch", self.batch, 2 if self.prior else 1))
+        for name, value, least in (*whole, ("prior_pictures", self.prior_pictures, 1)):
             if value < least:
                 raise SettingsError(f"{name} is {value}, but must be at least {least}")
         if self.checkpointing and self.precision == "bfloat16" and self.device == "cpu":
@@ -165,6 +177,10 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     fill_unet(model, load_state(path, None if asked.weights else spec.weights.sha256), spec.name)
     if asked.checkpointing:
         checkpoint_blocks(model)
+    objective = Objective.of(spec, asked.device)
+    known = None
+    if asked.prior or asked.drift:
+        known = old_world(spec, model.to(asked.device).eval(), asked.prior_pictures, run, asked.device)
     # Only now: a folder or a file that was not there must not be what the run was started as.
     (run / STARTED).write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
     large = sum(p.numel() for p in model.parameters()) > LARGE
@@ -173,7 +189,6 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
         emas=(asked.ema,), seed=asked.seed, device=asked.device, precision=precision(asked),
         warmup=min(100, asked.steps // 10 + 1), report_every=20, save_seconds=asked.save_seconds,
     )  # fmt: skip
-    objective = Objective.of(spec, asked.device)
     # The engine's v-models were trained with most of their steps where pictures become crisp; eps-models uniformly.
     cosine_share = 0.75 if spec.predicts == "v" else 0.0
 
@@ -182,6 +197,9 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         chosen = rng.integers(len(pictures), size=asked.batch)
         crops = np.stack([random_crop(pictures[i], size, asked.smallest_crop, asked.flip, rng) for i in chosen])
+        if known is not None and (old := share_of(asked.batch, asked.prior)):
+            again = rng.integers(len(known.kept), size=old)
+            crops[:old] = np.stack([whole_square(known.kept[i], size) for i in again])
         x0 = torch.from_numpy(crops).to(asked.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         t = random_times(asked.batch, cosine_share, objective.alpha, torch_rng)
         eps = torch.randn(x0.shape, generator=torch_rng, device=asked.device)
@@ -190,25 +208,67 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
         figures = {name: loss.mean() for name, loss in objective.losses(out, x0, t, eps).items()}
         return torch.stack(list(figures.values())).sum(), figures
 
+    drift = None if known is None else Drift(run, partial(whole_square, size=size), known, objective, asked.device)
+    if drift is not None:
+        drift.begin(model)
+
     def publish(trained: loop.Trained) -> None:
         assert isinstance(trained.model, UNet)
         save_model(asked.name, replace(spec, image_size=size), trained.model)
+        if drift is not None:
+            print(drift.tell(trained.model, trained.step), flush=True)
 
     loop.train(model, loss_at, plan, on_save=publish)
     return models_folder() / f"{asked.name}.safetensors"
 
 
+class Drift:
+    """How much of the old world is lost, in `drift.json` of a run: its loss before the first step, and by now."""
+
+    def __init__(
+        self,
+        run: Path,
+        crop: Callable[[np.ndarray], np.ndarray],
+        known: OldWorld,
+        objective: Objective,
+        device: str,
+    ) -> None:
+        self.path = run / DRIFT
+        self.measure = partial(drift_of, crop=crop, known=known, objective=objective, device=device)
+
+    def begin(self, model: nn.Module) -> None:
+        """Measure the model that is started from, unless the run is under way. To be called before any step."""
+        if not self.path.exists():
+            self.path.write_text(json.dumps({"before": self.measure(model)}) + "\n", encoding="utf-8")
+
+    def tell(self, model: nn.Module, step: int) -> str:
+        """Measure what the model has become, and say it in a line."""
+        before = json.loads(self.path.read_text(encoding="utf-8"))["before"]
+        now = self.measure(model)
+        self.path.write_text(json.dumps({"before": before, "now": now, "step": step}) + "\n", encoding="utf-8")
+        return f"loss on the old world: {before:.5f} before, {now:.5f} after {step} steps ({now / before - 1:+.1%})"
+
+
+def whole_square(picture: np.ndarray, size: int) -> np.ndarray:
+    """A square picture, uint8 [S, S, 3], scaled to [size, size, 3]."""
+    if len(picture) == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
+
+
 def _same_as_before(asked: Finetuning, run: Path) -> dict[str, str]:
     """What the run is, for its record. Raises SettingsError where another one lies under its name."""
-    free = ("steps", "device", "precision", "checkpointing", "save_seconds")  # these may change on the way
+    # These may change on the way.
+    free = ("steps", "device", "precision", "checkpointing", "save_seconds", "drift")
+    later = {"prior": "0.0", "prior_pictures": "200"}  # which older runs do not tell
     mine = {key: str(value) for key, value in asdict(asked).items() if key not in free}
     path = run / STARTED
     if path.exists():
         started = json.loads(path.read_text(encoding="utf-8"))
         for key, value in mine.items():
-            if started.get(key) != value:
+            if (was := started.get(key, later.get(key))) != value:
                 raise SettingsError(
-                    f"{run} was started with {key}={started.get(key)}, not {value}; give the same, or another --name"
+                    f"{run} was started with {key}={was}, not {value}; give the same, or another --name"
                 )
     elif asked.name in custom_names():
         raise SettingsError(f"name is {asked.name!r}, a model that {run} did not make; choose another")

@@ -11,7 +11,7 @@ from disco.critics.judge import Reader
 from disco.diffusion.levels import NETWORK_STEPS
 from disco.diffusion.streams import ImageStreams, normal
 from disco.models import catalog
-from disco.models.networks.unet import load_unet
+from disco.models.networks.unet import UNet, load_unet
 from disco.pipeline.build import Networks, build
 from disco.pipeline.start import Start
 from disco.planning.plan import Plan, build_plan
@@ -24,20 +24,26 @@ TEST_SEED = 1010
 SAMPLES_AT_ONCE = 50
 
 
-def sampled(spec: catalog.UNetSpec, count: int, device: str) -> np.ndarray:
-    """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone."""
+def sampled(spec: catalog.UNetSpec, count: int, device: str, unet: UNet | None = None) -> np.ndarray:
+    """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone. unet: as of `redrawn`."""
     grey = np.full((count, spec.image_size, spec.image_size, 3), 128, np.uint8)
-    return redrawn(spec, grey, NETWORK_STEPS, device)  # where nothing is left of it
+    return redrawn(spec, grey, NETWORK_STEPS, device, unet=unet)  # where nothing is left of it
 
 
 def redrawn(
-    spec: catalog.UNetSpec, images: np.ndarray, t: float, device: str, steps: int = 50, eta: float = 0.8
+    spec: catalog.UNetSpec,
+    images: np.ndarray,
+    t: float,
+    device: str,
+    steps: int = 50,
+    eta: float = 0.8,
+    unet: UNet | None = None,
 ) -> np.ndarray:
     """Pictures, uint8 [N, S, S, 3], noised to the last level up to time t of 0..1000 and drawn from there, unguided.
 
-    Many at once, by DDIM as of the default settings.
+    Many at once, by DDIM as of the default settings. unet: of that shape, with other weights than the catalog's.
     """
-    plan, networks = unguided_plan(spec, t, steps, eta), Networks(load_unet(spec, device), spec)
+    plan, networks = unguided_plan(spec, t, steps, eta), Networks(unet or load_unet(spec, device), spec)
     shown, drawn = Bank(images, device), []
     for index in tqdm(shown.indices(SAMPLES_AT_ONCE), "sampling"):
         streams = [ImageStreams(TEST_SEED + int(number)) for number in index]

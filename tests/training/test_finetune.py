@@ -94,6 +94,9 @@ def test_crops_are_squares_of_the_picture():
         ({"size": 60}, "multiples of 8"),
         ({"steps": 0}, "steps is 0"),
         ({"batch": 0}, "batch is 0"),
+        ({"batch": 1, "prior": 0.5}, "batch is 1, but must be at least 2"),
+        ({"prior": 1}, "prior is 1, but must be from 0 to 0.9"),
+        ({"prior_pictures": 0}, "prior_pictures is 0"),
         ({"ema": 0}, "ema is 0, but must be more than 0"),
         ({"device": "gpu"}, "device is 'gpu', but must be auto, cpu, cuda, cuda:N or mps"),
         ({"smallest_crop": 1.5}, "from 0.1 to 1"),
@@ -131,6 +134,17 @@ def test_a_run_goes_on_only_as_what_it_was(tmp_path):
     spec = catalog.unet("flags")
     mine = catalog.unet("embedded")
     assert dataclasses.replace(mine, name="flags", weights=spec.weights, sizes=spec.sizes, about=spec.about) == spec
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    folder = flags(tmp_path / "in", 1)
+    finetune.finetune(asked(folder), tmp_path / "runs")
+    path = tmp_path / "runs" / "flags" / finetune.STARTED
+    older = {key: value for key, value in json.loads(path.read_text()).items() if "prior" not in key}
+    path.write_text(json.dumps(older))
+    finetune.finetune(asked(folder, steps=3), tmp_path / "runs")
+    with pytest.raises(SettingsError, match="was started with prior=0.0, not 0.5"):
+        finetune.finetune(asked(folder, prior=0.5), tmp_path / "runs")
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path, models, monkeypatch):
