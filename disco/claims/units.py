@@ -48,6 +48,7 @@ class Units:
     study: Study
     variants: Sequence[str] = ()
     _images: dict[Path, Image.Image] = field(default_factory=dict)
+    _spreads: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -189,6 +190,11 @@ class Units:
 
         What effects are held against; 0 where all pictures are alike.
         """
+        if name not in self._spreads:
+            self._spreads[name] = self._spread(name)
+        return self._spreads[name]
+
+    def _spread(self, name: str) -> float:
         tables = [self.metric(name, dict(zip(self.axes, own, strict=True)) | variant) for own, variant in self._cells()]
         return float(np.sqrt(np.mean([table.var(ddof=1) if table.size > 1 else 0.0 for table in tables])))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from disco.cli.prompt_file import read_prompts
@@ -94,6 +94,25 @@ def read_line(arguments: Sequence[str]) -> Line:
 def before_texts(arguments: Sequence[str]) -> list[str]:
     """The arguments before `--`."""
     return list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+
+
+def own_words(words: Sequence[str], names: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """What a verb takes for itself of its words, name=value before `--`, by name, and all others in their order.
+
+    Raises SettingsError for one that is given twice.
+    """
+    before = before_texts(words)
+    own: dict[str, str] = {}
+    others = []
+    for word in before:
+        name, equals, value = word.partition("=")
+        if not equals or name not in names:
+            others.append(word)
+        elif name in own:
+            raise SettingsError(f"{name} is given twice; give it once")
+        else:
+            own[name] = value
+    return own, [*others, *words[len(before) :]]
 
 
 def _folder_of_configs(flag: str, value: str) -> str:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from disco.cli.line import own_words
 from disco.errors import SettingsError
 from disco.models.concepts import names_there, read_concept
 from disco.planning.concepts import folders_of
@@ -56,11 +57,12 @@ def learn(words: Sequence[str]) -> int:
     names = [word for word in words if word not in given]
     if len(names) != 2 or any(name.startswith("-") for name in names):
         raise SettingsError(f"concept learn takes a name and a folder: {USAGE.splitlines()[0]}")
-    own, settings = split_own(given)
+    own, settings = own_words(given, OWN)
     from disco.cli.render import say
     from disco.concepts.api import Asked, figures_in_words, learn_settings
 
-    asked = Asked(names[0], expanded(names[1]), **own)
+    numbers: dict[str, Any] = {name: value if name == "kind" else number(value) for name, value in own.items()}
+    asked = Asked(names[0], expanded(names[1]), **numbers)
     learned = learn_settings(asked, settings_of(settings), say=say)
     for name in learned.new:
         print(figures_in_words(name, learned.figures[name]))
@@ -92,21 +94,6 @@ def row(name: str, path: Path, width: int) -> str:
     pictures = len(concept.metadata.get("pictures", ()))
     tokens = f"{concept.tokens} token{'s' * (concept.tokens > 1)}"
     return f"<{name}>{'':{width - len(name)}}  {tokens:9}  {pictures:4} pictures  {', '.join(concept.perceptors)}"
-
-
-def split_own(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """The verb's own among words of the form name=value, by name, and all others."""
-    own: dict[str, Any] = {}
-    others = []
-    for word in words:
-        name, _, value = word.partition("=")
-        if name not in OWN:
-            others.append(word)
-        elif name in own:
-            raise SettingsError(f"{name} is given twice; give it once")
-        else:
-            own[name] = value if name == "kind" else number(value)
-    return own, others
 
 
 def number(text: str) -> int | float | str:

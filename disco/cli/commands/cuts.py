@@ -7,29 +7,26 @@ from the least and the most seen pixels, 1 being that of all if they were seen e
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from disco.cli.checks import check_folder
-from disco.cli.line import before_texts, read_line
+from disco.cli.line import own_words, read_line
 from disco.errors import SettingsError
 from disco.planning.plan import build_plan
 from disco.settings.config import load
 from disco.settings.overrides import from_arguments, is_sweep
 
 USAGE = 'disco cuts "a prompt" [to=cuts.png] [name=value ...], such as cut_ic_pow=5 cut_placement=stratified'
-TO = re.compile(r"to=(?P<path>.*)", re.DOTALL)
 
 
 def run(words: list[str]) -> int:
     """Write the maps and print what they hold. Raises SettingsError for a bad line."""
-    before = before_texts(words)
-    targets = [match["path"] for match in map(TO.fullmatch, before) if match]
-    line = read_line([*(word for word in before if not TO.fullmatch(word)), *words[len(before) :]])
+    own, others = own_words(words, ("to",))
+    line = read_line(others)
     given = [*from_arguments(line.words, line.texts), *line.searchpath]
-    if line.shows or line.dry or line.multirun or line.from_file or any(map(is_sweep, given)) or len(targets) > 1:
+    if line.shows or line.dry or line.multirun or line.from_file or any(map(is_sweep, given)):
         raise SettingsError(f"cuts are those of one run: {USAGE}")
-    path = Path(targets[0] if targets else "cuts.png")
+    path = Path(own.get("to", "cuts.png"))
     if path.suffix != ".png" or path.is_dir():
         raise SettingsError(f"to is {str(path)!r}, but must be the name of a PNG file: {USAGE}")
     check_folder(path.absolute().parent)

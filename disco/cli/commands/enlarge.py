@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from disco.cli.line import read_line
+from disco.cli.line import own_words, read_line
 from disco.errors import SettingsError
 from disco.settings.overrides import from_arguments
 from disco.settings.paths import check_working_directory
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 USAGE = "disco enlarge PICTURE by=4 [upscaler=lanczos|none|FILE] [overlap=N] [seam=weights|gradient] [name=value ...]"
 
 #: What is the verb's own among its words; all others are settings.
-OWN = re.compile(r"(?P<name>by|upscaler|overlap|seam)=(?P<value>.*)", re.DOTALL)
+OWN = ("by", "upscaler", "overlap", "seam")
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,8 @@ def read_words(words: Sequence[str]) -> Asked:
     if not line.words or line.multirun or line.shows or line.from_file:
         raise SettingsError(f"enlarge takes one picture: {USAGE}")
     picture, *rest = line.words
-    own: dict[str, Any] = {}
-    line.words = []
-    for word in rest:
-        match = OWN.fullmatch(word)
-        if match is None:
-            line.words.append(word)
-        elif match["name"] in own:
-            raise SettingsError(f"{match['name']} is given twice; give it once")
-        else:
-            own[match["name"]] = match["value"]
+    given, line.words = own_words(rest, OWN)
+    own: dict[str, Any] = dict(given)
     if "by" not in own:
         raise SettingsError(f"enlarge needs to know how many times, such as by=2: {USAGE}")
     for name in {"by", "overlap"} & own.keys():

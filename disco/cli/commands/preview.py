@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from disco.animation.frames import check_frames, is_film
 from disco.animation.preview import Preview
 from disco.cli.checks import check_folder, check_machine
-from disco.cli.line import before_texts, read_line
+from disco.cli.line import own_words, read_line
 from disco.errors import SettingsError
 from disco.settings.overrides import is_sweep
 from disco.settings.paths import check_working_directory
 
 USAGE = 'disco preview "a prompt" animation=2d [every=4] [by=0.5] [max_frames=120] [name=value ...]'
-OWN = re.compile(r"(?P<name>every|by)=(?P<value>.*)", re.DOTALL)
+OWN = ("every", "by")
 
 
 def run(words: list[str]) -> int:
@@ -51,15 +51,7 @@ def run(words: list[str]) -> int:
 
 def read_words(words: Sequence[str]) -> tuple[Preview, list[str]]:
     """What of the words is the preview's own, and the others. Raises SettingsError for values that cannot be."""
-    before = before_texts(words)
-    given: dict[str, str] = {}
-    others = []
-    for word in before:
-        match = OWN.fullmatch(word)
-        if match is None:
-            others.append(word)
-        else:
-            given[match["name"]] = match["value"]
+    given, others = own_words(words, OWN)
     every, by = given.get("every", "4"), given.get("by", "0.5")
     if not re.fullmatch(r"\d{1,7}", every, re.ASCII):
         raise SettingsError(f"every is {every!r}, but must be a count of frames of at least 1")
@@ -67,4 +59,4 @@ def read_words(words: Sequence[str]) -> tuple[Preview, list[str]]:
         factor = float(by)
     except ValueError:
         raise SettingsError(f"by is {by!r}, but must be above 0 and at most 1; 0.5 halves the sides") from None
-    return Preview(int(every), factor), [*others, *words[len(before) :]]
+    return Preview(int(every), factor), others

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from disco.cli.line import Line, before_texts, read_line
+from disco.cli.line import Line, own_words, read_line
 from disco.errors import SettingsError
 from disco.settings.names import name_in
 from disco.settings.overrides import from_arguments, from_python, is_sweep
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USAGE = 'disco scan "a prompt" seeds=0-63 [steps=N] [stop_at=40%] [rank=METRIC] [name=value ...]'
 
 #: What is the scan's own among its words; all others are settings.
-OWN = re.compile(r"(?P<name>seeds|steps|stop_at|rank)=(?P<value>.*)", re.DOTALL)
+OWN = ("seeds", "steps", "stop_at", "rank")
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,8 @@ def read_words(words: Sequence[str]) -> tuple[Asked, Line]:
     from disco.study.drafts import seeds_of
     from disco.study.ranking import check_rank
 
-    before = before_texts(words)
-    given: dict[str, str] = {}
-    others = []
-    for word in before:
-        match = OWN.fullmatch(word)
-        if match is None:
-            others.append(word)
-        elif match["name"] in given:
-            raise SettingsError(f"{match['name']} is given twice; give it once")
-        else:
-            given[match["name"]] = match["value"]
-    line = read_line([*others, *words[len(before) :]])
+    given, others = own_words(words, OWN)
+    line = read_line(others)
     if line.shows or line.multirun or line.from_file:
         raise SettingsError(
             f"a scan is a study of its own, without -m, study=, --prompt-file and flags that show: {USAGE}"
