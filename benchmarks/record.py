@@ -47,6 +47,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "films": [["--size", "full"]],
     "concepts": [["--size", "full"]],
     "placement": [["--size", "full"]],
+    "critics": [["--size", "full"]],
     "importing": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }

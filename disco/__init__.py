@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from disco.animation.api import animate
     from disco.concepts.api import learn_concept
     from disco.enlarge.api import enlarge_picture
+    from disco.models.catalog import register_critic
     from disco.run.api import render, resume
 
     __version__: str
@@ -32,6 +33,7 @@ __all__ = [
     "animate",
     "enlarge_picture",
     "learn_concept",
+    "register_critic",
     "render",
     "resume",
 ]
@@ -55,6 +57,10 @@ def __getattr__(name: str) -> Any:
         from disco.enlarge.api import enlarge_picture
 
         return enlarge_picture
+    if name == "register_critic":
+        from disco.models.catalog import register_critic
+
+        return register_critic
     if name == "__version__":
         from disco.version import version
 

@@ -62,7 +62,8 @@ SYMMETRY = Loss(
 )
 INIT = Loss("init", "init_scale", lacks=lacks_init, uses_lpips=lambda settings: settings.init.init_loss == "lpips")
 RANGE = Loss("range", "range_scale", local=True)
+CRITIC = Loss("critic", "critic_scale", options=("critics", "critic_weights"))
 TEMPORAL = Loss("temporal", "temporal_scale", lacks=lacks_previous)
 
 #: All of them, in the order of the record.
-LOSSES = (CLIP, TV, SAT, SYMMETRY, INIT, RANGE, TEMPORAL)
+LOSSES = (CLIP, TV, SAT, SYMMETRY, INIT, RANGE, TEMPORAL, CRITIC)

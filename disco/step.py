@@ -34,13 +34,13 @@ class Cuts:
 class Step:
     """One diffusion step, all schedules read.
 
-    number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step.
-    t: noise level on the 0..1000 scale, 1000 * index / total steps where they are even; the original's own of
+    number: position in the run, from 0. index: the respaced index, that of alphas_cumprod; falls by one a step. t:
+    noise level on the 0..1000 scale, 1000 * index / total steps where they are even; the original's own of
     `disco.planning.steps` in compat=disco57. share: number / steps of the run, in [0, 1). sampler: of
     `disco.samplers.registry`, the PLMS-to-DDIM switch resolved. perceptor_weights: in the order of the plan's
-    perceptors, 0 = off. stage: index into its stages. mirrors: symmetries that x is given before the step (and the
-    picture after the last one), names of `disco.kernels.symmetry`. visit: how often the run was at this level before.
-    jump: how many levels x is noised back up before the step, to walk them again.
+    perceptors, 0 = off; critic_weights of its critics. stage: index into its stages. mirrors: symmetries that x is
+    given before the step (and the picture after the last one), names of `disco.kernels.symmetry`. visit: how often the
+    run was at this level before. jump: how many levels x is noised back up before the step, to walk them again.
     """
 
     number: int
@@ -66,6 +66,8 @@ class Step:
     visit: int = 0
     jump: int = 0
     temporal_scale: float = 0.0
+    critic_scale: float = 0.0
+    critic_weights: tuple[float, ...] = ()
 
     def stream(self, name: str) -> str:
         """The random stream of this name at this visit of the level."""

@@ -89,6 +89,8 @@ STRIPS: dict[str, Strip] = {
     "symmetry_loss_scale": Strip((0, 300, 3000, 30000), SMOOTH_PROMPT),
     "symmetry_switch": Strip(("0%", "25%", "50%", "100%"), {**SMOOTH_PROMPT, **MIRRORED}),
     "symmetry_axis": Strip(("horizontal", "vertical", "both", "diagonal", "radial"), {**SMOOTH_PROMPT, **MIRRORED}),
+    "critic_scale": Strip((0, 1000, 10000, 100000)),
+    "critic_weights": Strip(({}, {"embedded_critic": -1}), {"critic_scale": 10000}),
     "clamp_grad": Strip((True, False)),
     "guard": Strip(("warn", "back"), {"clamp_grad": False, "clip_guidance_scale": 200000}),
     "clamp_max": Strip((0.02, 0.1, 0.3, 1)),
@@ -133,7 +135,8 @@ STRIPS: dict[str, Strip] = {
 #: The settings without a strip: what they change is not to be seen in single pictures of the embedded models.
 WITHOUT: frozenset[str] = frozenset(
     "angle animation_mode animation_prompts batch_name batch_size blend by_frame checkpointing "
-    "color_coherence compile concepts cuts_at_once depth device diffusion_model display_rate expanded_prompts "
+    "color_coherence compile concepts critics cuts_at_once depth device diffusion_model display_rate "
+    "expanded_prompts "
     "extract_nth_frame film_format flow_model folder fov fps frames_scale frames_skip_steps hole_noise init_loss "
     "intermediate_saves "
     "interp_spline keep_inputs kernels max_frames memory_limit metrics n_batches noise_order noise_warp "

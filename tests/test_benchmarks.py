@@ -34,6 +34,7 @@ QUICK = {
     "importing": ["--size", "smoke"],
     "films": ["--size", "smoke"],
     "placement": ["--size", "smoke"],
+    "critics": ["--size", "smoke", "--scales", "0", "100"],
     "record": ["--only", "sphere"],
 }
 

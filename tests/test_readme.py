@@ -11,6 +11,7 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import disco
@@ -46,7 +47,7 @@ def lines(language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with what the commands name: a sketch, a model, a concept, a preset, and the repository's files."""
+    """A folder with what the commands name: a sketch, a model, a concept, heads, a preset, the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
     Image.linear_gradient("L").save(tmp_path / "mask.png")
     Image.new("RGBA", (64, 64)).save(tmp_path / "cutout.png")
@@ -58,6 +59,9 @@ def desk(tmp_path, monkeypatch) -> Path:
     (tmp_path / "models" / "flags.pt").touch()
     guides = ("embedded_vit", "embedded_resnet", "embedded_vit8")
     write_concept(tmp_path / "models" / "concepts", "pretzel", vectors_for(guides))
+    (tmp_path / "heads").mkdir()
+    for name, width in (("heads/sa_0_4_vit_l_14_linear", 768), ("heads/sa_0_4_vit_b_32_linear", 512), ("mine", 128)):
+        torch.save({"weight": torch.zeros(1, width), "bias": torch.zeros(1)}, tmp_path / f"{name}.pth")
     (tmp_path / "settings" / "preset").mkdir(parents=True)
     for name in ("TimeToDisco-0_settings", "settings-3d"):
         (tmp_path / "settings" / "preset" / f"{name}.yaml").write_text("prompts: [a red star]\n")

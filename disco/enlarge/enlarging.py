@@ -285,7 +285,7 @@ def _weights(plan: Plan, upscaler: str) -> dict[str, str]:
     from disco.models import catalog
     from disco.models.files import store
 
-    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
+    specs = catalog.networks_of(plan.settings.model, plan.perceptors, plan.critics)
     paths = {spec: store.find(spec.weights) for spec in specs}
     found = {spec.name: store.known_hash(spec, path) for spec, path in paths.items() if path is not None}
     if upscaler not in STAGES:

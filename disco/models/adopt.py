@@ -25,7 +25,7 @@ from disco.models.folder import is_there, models_folder
 from disco.models.networks.clip import build_clip
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet, state_for_file
-from disco.models.specs import BackboneSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
+from disco.models.specs import BackboneSpec, CriticSpec, NetworkSpec, SecondarySpec, UNetSpec, WeightsFile
 
 
 def adopt(path: Path, name: str | None = None, flags: Mapping[str, Any] | None = None) -> tuple[NetworkSpec, Path]:
@@ -127,7 +127,7 @@ def custom(
 
 def check_fit(spec: NetworkSpec, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise `SettingsError` unless weights of these shapes can be filled into the network."""
-    assert not isinstance(spec, BackboneSpec), "published with its hash, which told what it is"
+    assert not isinstance(spec, BackboneSpec | CriticSpec), "known by its hash, which told what it is"
     with torch.device("meta"):
         if isinstance(spec, UNetSpec):
             state = state_for_file(UNet(spec).state_dict())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -164,4 +165,21 @@ class BackboneSpec:
     weights: WeightsFile
 
 
-NetworkSpec = UNetSpec | SecondarySpec | PerceptorSpec | BackboneSpec
+@dataclass(frozen=True)
+class CriticSpec:
+    """What gives a whole picture a number, the higher the better.
+
+    One of three: our own network with `channels` (see `disco.models.networks.critic.EmbeddedCritic`); a linear head in
+    a file, on the embeddings of `perceptor`; or `score`, a function of this process, which has no file. `resolution`:
+    the side of the square that pictures are squeezed to, 0 for as they are.
+    """
+
+    name: str
+    weights: WeightsFile
+    resolution: int
+    channels: tuple[int, int] = (0, 0)
+    perceptor: str | None = None
+    score: Callable[..., Any] | None = None
+
+
+NetworkSpec = UNetSpec | SecondarySpec | PerceptorSpec | BackboneSpec | CriticSpec

@@ -22,6 +22,7 @@ from disco.guidance.perceptor import Perceptor
 from disco.guidance.targets import targets_of
 from disco.guidance.terms.base import Term
 from disco.guidance.terms.clip import Clip, View
+from disco.guidance.terms.critic import Critic, Critics
 from disco.guidance.terms.init import init, likeness
 from disco.guidance.terms.range import range_of_x0
 from disco.guidance.terms.sat import sat
@@ -44,8 +45,8 @@ class Networks(NamedTuple):
 
     unet, secondary: as of `disco.pipeline.denoiser`; secondary None where the plan has none. unet_spec: what the UNet
     predicts, its noise schedule and its classes. lpips: pictures [B, 3, H, W] twice -> distances [B]; only for plans
-    that need it. cuts_at_once: how many cuts a perceptor looks at together, 0 = all. call_all: how perceptors are
-    asked, one by one or side by side.
+    that need it. critics: those of the plan. cuts_at_once: how many cuts a perceptor looks at together, 0 = all.
+    call_all: how perceptors are asked, one by one or side by side.
     """
 
     unet: Callable[..., Tensor]
@@ -55,6 +56,7 @@ class Networks(NamedTuple):
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None
     cuts_at_once: int = 0
     call_all: CallAll = one_by_one
+    critics: tuple[Critic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
         terms.append(init(distance_to_init(plan, networks, start.init)))
     if start.previous is not None:
         terms.append(temporal(*start.previous))
+    if plan.critics:
+        terms.append(Critics(networks.critics))
     return tuple(sorted(terms, key=lambda term: LOSSES.index(term.loss)))
 
 

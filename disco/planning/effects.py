@@ -122,6 +122,8 @@ def without_effect(
             yield from ((name, f" with {loss.scale}=0") for name in loss.options)
         elif (reason := loss.lacks(settings)) is not None:
             yield loss.scale, reason
+    if any(schedules["critic_scale"].values) and not any(any(step.critic_weights) for step in steps):
+        yield "critic_scale", ": critics are none, or all their weights 0"
     if not symmetries_of(sampler):
         yield "transformation_percent", " while use_horizontal_symmetry and its like are false"
     if not (sampler.use_radial_symmetry or guidance.symmetry_axis == "radial"):

@@ -123,6 +123,12 @@ class Plan:
         return loss.lacks(self.settings) is None and any(getattr(step, loss.scale) for step in self.steps)
 
     @property
+    def critics(self) -> tuple[str, ...]:
+        """The names of the critics, in the order of the steps' weights; none where they pull at no step."""
+        pull = any(step.critic_scale and any(step.critic_weights) for step in self.steps)
+        return self.settings.guidance.critics if pull else ()
+
+    @property
     def needs_lpips(self) -> bool:
         """Whether a loss measures with LPIPS."""
         return any(loss.uses_lpips(self.settings) and self.pulls(loss) for loss in LOSSES)

@@ -11,7 +11,7 @@ from disco.errors import SettingsError
 from disco.losses import LOSSES, Loss
 from disco.planning.effects import notes_on_guidance, without_effect
 from disco.planning.prompts import Stage, parse_share
-from disco.planning.schedules import name_of_weight, schedules_of
+from disco.planning.schedules import name_of_critic, name_of_weight, schedules_of
 from disco.planning.symmetry import mirrors_of
 from disco.planning.values import count_of_steps, skipped_steps
 from disco.settings.config import SamplerConfig, Settings, is_usual, value_of
@@ -75,6 +75,7 @@ def steps_of(settings: Settings, stages: Sequence[Stage], notes: list[str]) -> t
                 clamp_max=value["clamp_max"],
                 cuts=cuts,
                 perceptor_weights=weights,
+                critic_weights=tuple(value[name_of_critic(name)] for name in settings.guidance.critics),
                 stage=sum(stage.share <= share for stage in stages) - 1,
                 mirrors=mirrors.get(index, ()),
                 save_partial=number in partials,

@@ -139,7 +139,23 @@ def check_names(settings: Settings) -> None:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1) or names
             raise SettingsError(f"perceptor_weights names {name!r}, not one of clip_models: {', '.join(near)}")
+    _check_critics(settings)
     batch_name = settings.output.batch_name
     if not batch_name.strip() or batch_name in (".", "..") or any(sign in batch_name for sign in "/\\\0"):
         raise SettingsError(f"batch_name is {batch_name!r}, but must be the name of one folder")
     check_trackers(settings.output.track)
+
+
+def _check_critics(settings: Settings) -> None:
+    """Refuse critics that do not exist, one twice, and weights of others."""
+    from disco.models import catalog
+
+    names = settings.guidance.critics
+    for name in names:
+        catalog.critic(name)
+        if names.count(name) > 1:
+            raise SettingsError(f"critics names {name!r} twice; use critic_weights to make it count more")
+    for name in settings.guidance.critic_weights:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1) or names or ["which is empty"]
+            raise SettingsError(f"critic_weights names {name!r}, not one of critics: {', '.join(near)}")

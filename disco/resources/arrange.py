@@ -59,5 +59,8 @@ def needs_no_estimate(plan: Plan) -> bool:
     """Whether the shipped models do something so small that counting would take longer than it is worth."""
     pixels = plan.width * plan.height * plan.settings.batch_size
     cuts = max(step.cuts.number for step in plan.steps)
-    shipped = catalog.all_shipped(plan.settings.model, plan.perceptors) and plan.settings.init.init_loss != "lpips"
+    shipped = (
+        catalog.all_shipped(plan.settings.model, plan.perceptors, plan.critics)
+        and plan.settings.init.init_loss != "lpips"
+    )
     return shipped and pixels <= SMALL_PIXELS and cuts * plan.settings.batch_size <= SMALL_CUTS

@@ -18,6 +18,7 @@ from disco.arrangement import PRECISIONS
 from disco.models import catalog
 from disco.models.networks.circular import circular
 from disco.models.networks.clip import build_clip, freeze_clip, set_tower_checkpointing
+from disco.models.networks.critic import build_critic
 from disco.models.networks.lpips import Lpips
 from disco.models.networks.secondary import build_secondary
 from disco.models.networks.unet import UNet, freeze_unet
@@ -62,6 +63,8 @@ def fake_network(spec: catalog.NetworkSpec, precision: str, device_type: str = "
             other = bytes_of(model) - bytes_of(network)
         elif isinstance(spec, catalog.SecondarySpec):
             network = build_secondary(spec)
+        elif isinstance(spec, catalog.CriticSpec):
+            network = nn.Identity() if spec.perceptor else build_critic(spec)
     with mode:
         network = Lpips() if isinstance(spec, catalog.BackboneSpec) else network.to_empty(device="cpu")
     if precision != "float32" and device_type == "cuda" and isinstance(spec, catalog.PerceptorSpec):

@@ -7,21 +7,25 @@ and is named below.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from disco.arrangement import Arrangement
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
+from disco.guidance.terms.critic import Critic
 from disco.kernels import backend
 from disco.losses import CLIP, LOSSES, TEMPORAL, Loss
 from disco.models import catalog
+from disco.models.networks.critic import build_critic, scored_by_head
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
 from disco.pipeline.start import Start, mask_of
@@ -96,13 +100,17 @@ def fixed_memory(plan: Plan, precision: str, device_type: str) -> dict[str, int]
 
 def weights_of(plan: Plan, precision: str, device_type: str) -> dict[str, int]:
     """Bytes of weights on the device, by network."""
-    specs = catalog.networks_of(plan.settings.model, plan.perceptors)
+    specs = catalog.networks_of(plan.settings.model, plan.perceptors, plan.critics)
     if plan.needs_lpips:
         specs.append(BACKBONE)
     found = {}
     for spec in specs:
         _, network, other = fake_network(spec, precision)
         found[spec.name] = bytes_of(network) + (other if device_type == "cpu" else 0)
+    for name in plan.critics:
+        own = catalog.critic(name).score
+        if isinstance(own, nn.Module):
+            found[name] = bytes_of(own)
     return found
 
 
@@ -141,6 +149,9 @@ def heaviest(plan: Plan) -> Step:
         most,
         **{loss.scale: max((getattr(step, loss.scale) for step in plan.steps), key=abs) for loss in LOSSES},
         perceptor_weights=tuple(map(max, zip(*(step.perceptor_weights for step in plan.steps), strict=True))),
+        critic_weights=tuple(
+            max(each, key=abs) for each in zip(*(step.critic_weights for step in plan.steps), strict=True)
+        ),
         clamp_grad=True,
         clamp_max=1.0 if clamps else 0.0,
         cuts=replace(most.cuts, skip_augs=all(step.cuts.skip_augs for step in plan.steps)),
@@ -165,6 +176,18 @@ class StandIn(torch.autograd.Function):
         ctx.ledger.hold(-ctx.cost.held)
         ctx.ledger.spike(ctx.cost.backward)
         return torch.empty_like(ctx.saved_tensors[0]), None, None
+
+
+def without_contents(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A function of somebody else's that can be called with tensors without contents.
+
+    One that cannot, for it looks at them or keeps tensors of its own, counts as next to nothing.
+    """
+    with suppress(Exception):
+        own = copy.deepcopy(score).to("meta") if isinstance(score, nn.Module) else score
+        if own(torch.empty(1, 3, 64, 64, device="meta")).shape == (1,):
+            return own
+    return lambda pictures: pictures.mean((1, 2, 3))
 
 
 #: By which name the work is counted that no network does.
@@ -233,6 +256,7 @@ class SimulatedPipeline:
             tuple(self._perceptor(name) for name in plan.perceptors),
             self._stand_in("lpips", BACKBONE, False),
             self.arrangement.cuts_at_once,
+            critics=tuple(self._critic(name) for name in plan.critics),
         )
 
     def _perceptor(self, name: str) -> Perceptor:
@@ -246,6 +270,18 @@ class SimulatedPipeline:
             look,
             lambda texts: torch.empty(len(texts), spec.embed_dim, device="meta"),
         )
+
+    def _critic(self, name: str) -> Critic:
+        """A critic as it is, without contents, but for what a head stands on."""
+        spec = catalog.critic(name)
+        if spec.score is not None:
+            return Critic(name, spec.resolution, without_contents(spec.score))
+        if spec.perceptor is None:
+            with torch.device("meta"):
+                return Critic(name, spec.resolution, build_critic(spec).requires_grad_(False))
+        beneath = self._perceptor(spec.perceptor)
+        width = torch.empty(catalog.perceptor(spec.perceptor).embed_dim, device="meta")
+        return Critic(name, spec.resolution, partial(scored_by_head, beneath.embed, width, width[0]))
 
     def _stand_in(self, name: str, spec: catalog.NetworkSpec, checkpointing: bool) -> Callable[..., Tensor]:
         """The stand-in for a network; those that draw the picture see it tile, if it does."""

@@ -68,7 +68,10 @@ def choose_threads(plan: Plan, device: torch.device, cores: int | None = None) -
 
 def has_short_operations(plan: Plan) -> bool:
     """Whether every operation of the plan is so short that threads sharing it would mostly wait for one another."""
-    return catalog.all_shipped(plan.settings.model, plan.perceptors) and plan.width * plan.height <= FEW_PIXELS
+    return (
+        catalog.all_shipped(plan.settings.model, plan.perceptors, plan.critics)
+        and plan.width * plan.height <= FEW_PIXELS
+    )
 
 
 def one_alone() -> None:

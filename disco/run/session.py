@@ -12,9 +12,11 @@ from torch import nn
 
 from disco.arrangement import Arrangement
 from disco.guidance.perceptor import Perceptor
+from disco.guidance.terms.critic import Critic
 from disco.models import catalog
 from disco.models.networks.circular import circular
 from disco.models.networks.clip import LoadedPerceptor, load_perceptor
+from disco.models.networks.critic import load_critic, load_head, scored_by_head
 from disco.models.networks.lpips import BACKBONE, load_lpips
 from disco.models.networks.secondary import load_secondary
 from disco.models.networks.unet import UNet, load_unet
@@ -31,7 +33,7 @@ W = TypeVar("W", bound=nn.Module)
 def specs_of(plan: Plan) -> list[catalog.NetworkSpec]:
     """The catalog entries of all networks that the plan uses."""
     backbone = [BACKBONE] if plan.needs_lpips else []
-    return [*catalog.networks_of(plan.settings.model, plan.perceptors), *backbone]
+    return [*catalog.networks_of(plan.settings.model, plan.perceptors, plan.critics), *backbone]
 
 
 class Loaders(NamedTuple):
@@ -41,6 +43,7 @@ class Loaders(NamedTuple):
     secondary: Callable[..., nn.Module] = load_secondary
     perceptor: Callable[..., LoadedPerceptor] = load_perceptor
     lpips: Callable[[torch.device], nn.Module] = load_lpips
+    critic: Callable[..., nn.Module] = load_critic
 
 
 class Session:
@@ -57,6 +60,7 @@ class Session:
             lru_cache(2)(given.secondary),
             lru_cache(16)(given.perceptor),
             lru_cache(1)(given.lpips),
+            lru_cache(4)(given.critic),
         )
         self.sizes: dict[tuple[str, torch.dtype], int] = {}
         self.loading = Lock()
@@ -80,7 +84,10 @@ class Session:
         if plan.needs_lpips:
             lpips = self.loaders.lpips(device)
             self._keep(BACKBONE.name, dtype, lpips)
-        return Networks(compiled(unet, mode), spec, secondary, perceptors, lpips, arrangement.cuts_at_once)
+        critics = tuple(self._critic(name, plan, device, arrangement, mode) for name in plan.critics)
+        return Networks(
+            compiled(unet, mode), spec, secondary, perceptors, lpips, arrangement.cuts_at_once, critics=critics
+        )
 
     def make_room(self, plan: Plan, arrangement: Arrangement, estimate: Estimate | None, device: torch.device) -> None:
         """Let go of the networks of earlier runs, where those that this run does not use would not fit beside it.
@@ -108,6 +115,22 @@ class Session:
         concepts = [each.concept for each in plan.concepts]
         read = partial(loaded.encode_text, concepts=concepts) if concepts else loaded.encode_text
         return Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, read)
+
+    def _critic(self, name: str, plan: Plan, device: torch.device, arrangement: Arrangement, mode: str) -> Critic:
+        """A critic; ours is so small that it computes in float32 wherever it is."""
+        spec = catalog.critic(name)
+        if spec.score is not None:
+            own = spec.score.to(device) if isinstance(spec.score, nn.Module) else spec.score
+            return Critic(name, spec.resolution, own)
+        if spec.perceptor is not None:
+            weight, bias = load_head(spec)
+            beneath = self._perceptor(spec.perceptor, plan, device, arrangement, mode)
+            return Critic(
+                name, spec.resolution, partial(scored_by_head, beneath.embed, weight.to(device), bias.to(device))
+            )
+        network = self.loaders.critic(spec, device)
+        self._keep(spec.name, arrangement.dtype, network)
+        return Critic(name, spec.resolution, network)
 
     def _wrapped(self, network: W, wrap: tuple[int, ...]) -> W:
         """The network for pictures that tile along these dimensions, if any: the same again for the same network.

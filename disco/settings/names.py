@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disco.settings.schema import spec_of
+from disco.settings.schema import mappings, spec_of
 
 
 def name_in(override: str) -> str:
@@ -14,4 +14,4 @@ def is_value(override: str) -> bool:
     """Whether an override gives a setting its value, instead of choosing files or speaking to Hydra."""
     name = name_in(override)
     spec = spec_of(name)
-    return (spec is not None and spec.path == name) or name.startswith("perceptors.perceptor_weights.")
+    return (spec is not None and spec.path == name) or name.startswith(tuple(f"{each.path}." for each in mappings()))

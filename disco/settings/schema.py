@@ -150,6 +150,19 @@ class GuidanceConfig:
         "(diagonal: from the upper left; antidiagonal: from the upper right), or turn (radial)",
         choices=("horizontal", "vertical", "both", "diagonal", "antidiagonal", "radial"),
     )
+    critic_scale: Timed = _setting(
+        "pull towards what critics give a high score: weight of the sum of their scores", timed=True, before=0
+    )
+    critics: tuple[str, ...] = _setting(
+        "who scores the whole picture: embedded_critic, or files of a linear head on a CLIP's embeddings such as "
+        "LAION's aesthetic predictors, [CLIP:]PATH",
+        before=["embedded_critic"],
+    )
+    critic_weights: dict[str, Timed] = _setting(
+        "weight of each critic by its name, 1 where not given, below 0 pushes away; schedules in quotes",
+        timed=True,
+        before={},
+    )
     clamp_grad: Timed = _switch("limit the gradient to clamp_max")
     clamp_max: Timed = _setting("largest root mean square of the gradient", low=0, timed=True)
     fuzzy_prompt: bool = _setting("add noisy copies of every prompt")

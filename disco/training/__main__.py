@@ -29,6 +29,7 @@ BATCHES = {
     "embedded_judge": (128, 1024),
     "embedded_judge2": (128, 1024),
     "embedded_secondary_128": (32, 256),
+    "embedded_critic": (64, 512),
     "embedded_vit_128": (128, 1024),
     "embedded_resnet_128": (128, 1024),
     "embedded_vit8_128": (128, 1024),
@@ -192,7 +193,7 @@ def run(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Run one training: where it stands."""
-    from disco.training import data, perceptor, secondary, unet
+    from disco.training import critic, data, perceptor, secondary, unet
 
     on_gpu = options.device.startswith("cuda")
     asked = data.Options(
@@ -211,6 +212,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         trained = secondary.train(asked, options.name)
     elif options.name in perceptor.SCHOOLS:
         trained = perceptor.train(options.name, asked)
+    elif options.name == critic.NAME:
+        trained = critic.train(asked)
     else:
         trained = unet.train(asked, options.name, options.begin_from)
     seconds = round(trained.seconds, 1)

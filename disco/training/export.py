@@ -14,22 +14,25 @@ from disco.models.embedded_files import VOCABULARY
 from disco.models.files.store import sha256_of
 from disco.models.files.weights import halved
 from disco.models.networks.unet import state_for_file
-from disco.models.specs import PerceptorSpec, SecondarySpec, UNetSpec
+from disco.models.specs import CriticSpec, PerceptorSpec, SecondarySpec, UNetSpec
 from disco.training import loop, world
 
-NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec, ...] = (
+NETWORKS: tuple[UNetSpec | SecondarySpec | PerceptorSpec | CriticSpec, ...] = (
     *embedded_networks.UNETS,
     *embedded_networks.SECONDARIES,
     *embedded_networks.PERCEPTORS,
+    *embedded_networks.CRITICS,
 )
 
 
-def network_of(spec: UNetSpec | SecondarySpec | PerceptorSpec, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def network_of(
+    spec: UNetSpec | SecondarySpec | PerceptorSpec | CriticSpec, state: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """What of a training's state is the network, in half precision, under the keys of its file.
 
     The heads that named labels stay behind.
     """
-    if isinstance(spec, SecondarySpec):
+    if isinstance(spec, SecondarySpec | CriticSpec):
         return halved(state)
     part = "unet." if isinstance(spec, UNetSpec) else "clip."
     mine = {key.removeprefix(part): value for key, value in state.items() if key.startswith(part)}

@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from disco.arrangement import Arrangement
 from disco.losses import INIT
+from disco.models import catalog
+from disco.models.networks.critic import load_critic
 from disco.resources import estimate as estimates
 from disco.resources.estimate import estimate, fixed_memory, weights_of
 from disco.resources.ledger import Ledger
@@ -26,6 +29,32 @@ def test_weights_are_those_that_are_loaded(precision, plan_of):
     parts = weights_of(plan, precision, "cpu")
     assert parts.keys() == {"embedded", "embedded_secondary", "embedded_vit", "embedded_resnet", "embedded_vit8"}
     assert parts["embedded"] == sum(p.nbytes for p in networks.unet.parameters())
+
+
+def test_critics_count_by_their_weights_and_their_work(plan_of, tmp_path):
+    """Ours, a head by what it stands on, and a module of this process; without a scale none of them."""
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Conv2d(3, 8, 3)
+
+        def forward(self, x):
+            return self.net(x).mean((1, 2, 3))
+
+    own = Own()
+    catalog.register_critic("own", own)
+    torch.save({"weight": torch.ones(1, 128), "bias": torch.ones(1)}, tmp_path / "head.pth")
+    critics = ["embedded_critic", f"embedded_vit:{tmp_path}/head.pth", "own"]
+    alone, judged = (plan_of(clip_models=["embedded_resnet"], critics=critics, critic_scale=s) for s in (0, 9))
+    few, many = (weights_of(plan, "float32", "cpu") for plan in (alone, judged))
+    assert many.keys() - few.keys() == {*critics, "embedded_vit"}
+    assert many["own"] == 4 * (3 * 8 * 9 + 8)
+    critic = load_critic(catalog.CRITICS[0], "cpu")
+    assert many["embedded_critic"] == sum(p.nbytes for p in critic.parameters())
+    less, more = (estimate(plan, PLAIN, "cpu") for plan in (alone, judged))
+    assert more.peak - less.peak > sum(many.values()) - sum(few.values())
+    assert more.flops > less.flops + 6 * 8 * 3 * 9 * 60 * 60  # a pass of each kind through the module
 
 
 def test_half_precision_keeps_more_of_its_libraries_on_the_processor(plan_of):
@@ -56,6 +85,7 @@ def test_flops_are_those_of_the_networks(plan_of):
     [
         {},
         {"clip_guidance_scale": 0},
+        {"critic_scale": 100},
         {"clip_guidance_scale": 0, "range_scale": 0, "tv_scale": 10, "use_secondary_model": True},
         {"perlin_init": True, "init_scale": "[9]*500+[0]*500", "init_loss": "perceptors", "skip_steps": 1},
     ],

@@ -41,6 +41,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "init": {"perlin_init": True, "skip_steps": 2, "init_scale": 100, "init_loss": "perceptors"},
     "mirror": {"use_vertical_symmetry": True, "transformation_percent": [0.6]},
     "secondary": {"use_secondary_model": True, "secondary_model": "embedded_secondary", "cutn_batches": 2},
+    "critic": {"critic_scale": 300, "critic_weights": {"embedded_critic": "[1]*500+[2]*500"}},
     "stages": {"prompts": {"0%": ["a red star"], "50%": ["a blue boat"]}},
     "mask": {"init_image": COLOURS, "mask": COLOURS[..., 0] > 99, "mask_blur": 2, "resamples": 2, "resample_jump": 2},
     "mask_plms": {

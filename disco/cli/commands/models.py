@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.losses import LOSSES
+from disco.losses import CRITIC, LOSSES
 from disco.models import catalog
 from disco.models.catalog.cards import SUFFIXES
 from disco.models.catalog.custom import command_for, custom_names, custom_unet, in_flags, is_path
@@ -21,7 +21,15 @@ from disco.models.files.fetch import fetch as fetch_file
 from disco.models.files.fetch import verify as verify_file
 from disco.models.files.reach import Reach
 from disco.models.folder import listed, models_folder, why_unreadable
-from disco.models.specs import BackboneSpec, NetworkSpec, PerceptorSpec, SecondarySpec, UNetSpec, WeightsFile
+from disco.models.specs import (
+    BackboneSpec,
+    CriticSpec,
+    NetworkSpec,
+    PerceptorSpec,
+    SecondarySpec,
+    UNetSpec,
+    WeightsFile,
+)
 from disco.settings.config import Settings, load, value_of
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 from disco.units import format_file_size
@@ -39,6 +47,7 @@ KINDS = {
     SecondarySpec: "secondary model",
     PerceptorSpec: "perceptor",
     BackboneSpec: "beneath LPIPS",
+    CriticSpec: "critic",
 }
 
 
@@ -147,6 +156,9 @@ def needed(settings: Settings) -> list[str]:
     names = [*own, *settings.perceptors.clip_models]
     if model.use_secondary_model:
         names.append(model.secondary_model)
+    if value_of(settings, CRITIC.scale):
+        beneath = [catalog.critic(name).perceptor for name in settings.guidance.critics]
+        names += [name for name in beneath if name]
     if any(loss.uses_lpips(settings) and value_of(settings, loss.scale) for loss in LOSSES):
         names += [spec.name for spec in catalog.BACKBONES]
     return names

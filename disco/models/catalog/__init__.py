@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from disco.errors import SettingsError
+from disco.models.catalog.critics import CRITICS, find_critic, register_critic
 from disco.models.catalog.custom import about_file, custom_names, custom_unet, file_unet, is_path
 from disco.models.catalog.diffusion_models import BACKBONES, SECONDARIES, UNETS
 from disco.models.catalog.perceptors import PERCEPTORS, open_clip_perceptor
 from disco.models.embedded_files import EMBEDDED_FOLDER
 from disco.models.specs import (
     BackboneSpec,
+    CriticSpec,
     NetworkSpec,
     PerceptorSpec,
     SecondarySpec,
@@ -34,12 +36,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKBONES",
+    "CRITICS",
     "EMBEDDED_FOLDER",
     "PERCEPTORS",
     "SECONDARIES",
     "SHORT_NAMES",
     "UNETS",
     "BackboneSpec",
+    "CriticSpec",
     "NetworkSpec",
     "PerceptorSpec",
     "SecondarySpec",
@@ -48,10 +52,12 @@ __all__ = [
     "VisionShape",
     "WeightsFile",
     "backbone",
+    "critic",
     "files_of",
     "network",
     "networks",
     "perceptor",
+    "register_critic",
     "secondary",
     "unet",
 ]
@@ -111,20 +117,34 @@ def backbone(name: str) -> BackboneSpec:
     return _find("backbone", BACKBONES, name)
 
 
-def networks_of(model: ModelConfig, perceptors: Sequence[str]) -> list[NetworkSpec]:
-    """What a run with these settings draws and is guided by, the perceptors given by name."""
+def critic(name: str) -> CriticSpec:
+    """The critic of that name: ours, one that this process has registered, or a head in the file at [PERCEPTOR:]PATH.
+
+    Raises `disco.errors.SettingsError` with the nearest names when there is none, and for a file that holds no head.
+    """
+    return find_critic(name, perceptor)
+
+
+def networks_of(model: ModelConfig, perceptors: Sequence[str], critics: Sequence[str] = ()) -> list[NetworkSpec]:
+    """What a run with these settings draws and is guided by, perceptors and critics given by name; each once.
+
+    Functions that were registered as critics have no files and are not among them.
+    """
     second = [secondary(model.secondary_model)] if model.use_secondary_model else []
-    return [unet(model.diffusion_model), *second, *map(perceptor, perceptors)]
+    judging = [spec for spec in map(critic, critics) if spec.score is None]
+    beneath = [perceptor(spec.perceptor) for spec in judging if spec.perceptor]
+    return list(dict.fromkeys([unet(model.diffusion_model), *second, *map(perceptor, perceptors), *judging, *beneath]))
 
 
-def all_shipped(model: ModelConfig, perceptors: Sequence[str]) -> bool:
+def all_shipped(model: ModelConfig, perceptors: Sequence[str], critics: Sequence[str] = ()) -> bool:
     """Whether a run with these settings draws and is guided by networks that come with the package, which are small."""
-    return all(spec.weights.shipped for spec in networks_of(model, perceptors))
+    known = not any(critic(name).score for name in critics)
+    return known and all(spec.weights.shipped for spec in networks_of(model, perceptors, critics))
 
 
 def networks() -> list[NetworkSpec]:
     """Every network that the catalog lists itself."""
-    return [*UNETS, *SECONDARIES, *BACKBONES, *PERCEPTORS]
+    return [*UNETS, *SECONDARIES, *BACKBONES, *PERCEPTORS, *CRITICS]
 
 
 def network(name: str) -> NetworkSpec:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from disco.models.embedded_files import embedded_hashes, shipped
-from disco.models.specs import PerceptorSpec, SecondarySpec, TextShape, UNetSpec, VisionShape
+from disco.models.specs import CriticSpec, PerceptorSpec, SecondarySpec, TextShape, UNetSpec, VisionShape
 
 _UNET_64 = UNetSpec(
     name="embedded",
@@ -107,6 +107,9 @@ PERCEPTORS = (
 )
 
 
+CRITICS = (CriticSpec("embedded_critic", shipped("critic64.safetensors"), resolution=64, channels=(32, 64)),)
+
+
 def unet(name: str) -> UNetSpec:
     return next(spec for spec in UNETS if spec.name == name)
 
@@ -119,7 +122,7 @@ def secondary(name: str) -> SecondarySpec:
     return next(spec for spec in SECONDARIES if spec.name == name)
 
 
-Spec = TypeVar("Spec", UNetSpec, SecondarySpec, PerceptorSpec)
+Spec = TypeVar("Spec", UNetSpec, SecondarySpec, PerceptorSpec, CriticSpec)
 
 
 def shipping(specs: tuple[Spec, ...]) -> tuple[Spec, ...]:

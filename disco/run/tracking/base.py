@@ -103,6 +103,8 @@ def values_of(line: Mapping[str, Any], place: int, perceptors: tuple[str, ...]) 
     """
     schedules = {name: value for name, value in line.items() if name not in NO_SCHEDULE}
     schedules["perceptor_weights"] = dict(zip(perceptors, line["perceptor_weights"], strict=True))
+    if not line.get("critic_scale"):
+        schedules.pop("critic_weights", None)
     return {
         **dict(scalars("losses", {name: losses[place] for name, losses in line["losses"].items()})),
         "gradient/rms": float(line["gradient_rms"][place]),
