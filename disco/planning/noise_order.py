@@ -45,7 +45,8 @@ def _read(picture: InputPicture, width: int, height: int) -> NDArray[Any]:
     given, shown = f"noise_order={picture.given!r}", picture.open()
     if shown.size != (width, height):
         raise SettingsError(
-            f"{given} has {shown.width} x {shown.height} pixels, but must have the run's {width} x {height}"
+            f"{given} has {shown.width} x {shown.height} pixels, but must have the run's {width} x {height}; "
+            "noise_order=null leaves it out"
         )
     order = np.asarray(shown).astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
     if not np.array_equal(np.sort(order, axis=None), np.arange(width * height)):
