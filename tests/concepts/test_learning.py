@@ -72,7 +72,7 @@ def test_the_network_and_its_words_stay_as_they_are_to_the_bit():
 
 def test_the_prior_keeps_what_stands_around_the_word():
     sentences = replace(SENTENCES, around=SUBJECT.around[::3])
-    teaching = replace(QUICK, tokens=4, updates=40)
+    teaching = replace(QUICK, tokens=4, updates=25)
     kept, lost = (learned(replace(teaching, prior=prior), sentences=sentences) for prior in (1.0, 0.0))
     assert kept.around > lost.around + 0.005
     assert lost.nearness > kept.nearness + 0.005  # which is its price

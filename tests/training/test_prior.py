@@ -94,7 +94,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def loss_on_the_old_world(folder, name, capsys, **changes):
-    usual = dict(steps=12, batch=4, size=32, learning_rate=5e-4, ema=0.25, drift=True, prior_pictures=40)
+    usual = dict(steps=6, batch=2, size=32, learning_rate=5e-4, ema=0.25, drift=True, prior_pictures=8)
     asked = Finetuning(folder, "embedded", name, **usual | changes)
     finetune.finetune(asked, folder.parent / "runs")
     found = json.loads((folder.parent / "runs" / name / finetune.DRIFT).read_text())
@@ -107,6 +107,6 @@ def test_a_prior_loses_less_of_the_old_world(folder, capsys):
     """Noise is learned by heart; what the UNet knew is lost the slower, the more of it is kept in mind."""
     without = loss_on_the_old_world(folder, "without", capsys)
     kept = loss_on_the_old_world(folder, "kept", capsys, prior=0.5)
-    assert without["before"] == kept["before"] and without["step"] == 12
+    assert without["before"] == kept["before"] and without["step"] == 6
     assert without["now"] > without["before"]
     assert kept["now"] < without["now"]
