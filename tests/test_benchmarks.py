@@ -33,8 +33,6 @@ QUICK = {
     "guards": ["--size", "smoke"],
     "importing": ["--size", "smoke"],
     "films": ["--size", "smoke"],
-    "placement": ["--size", "smoke"],
-    "critics": ["--size", "smoke", "--scales", "0", "100"],
     "record": ["--only", "sphere"],
 }
 
@@ -56,6 +54,8 @@ def figures(tree: dict[str, Any]) -> Iterator[float]:
 def test_every_benchmark_is_tested():
     assert {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()} == {
         *QUICK,
+        "critics",
+        "placement",
         "drafts",
         "enlarge",
         "edits",
@@ -188,6 +188,32 @@ def test_the_benchmark_runs(name, tmp_path, monkeypatch, capsys):
         sys.modules.pop(name, None)
     found = list(figures(json.loads(capsys.readouterr().out)))
     assert len(found) >= 3 and min(found) >= 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("name", "more"), [("placement", []), ("critics", ["--scales", "0", "100"])])
+def test_what_is_compared_has_an_interval_around_it(name, more, tmp_path, monkeypatch, capsys):
+    """Differences may be below zero, and are nothing where nothing differs: of critics at the first scale."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", [name, "--size", "smoke", *more])
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    try:
+        importlib.import_module(name).main()
+    finally:
+        sys.modules.pop(name, None)
+    told = json.loads(capsys.readouterr().out)
+    if name == "placement":
+        assert all(0 < ratio < 4 for ratios in told["gradient"].values() for ratio in ratios.values())
+        compared = list(told["pictures"].values())
+    else:
+        scores = told["scales"]
+        assert list(scores) == ["0", "100"] and all(not any(each["difference"]) for each in scores["0"].values())
+        assert {"critic", "judge", "judge2"} <= set(scores["100"])
+        compared = [figures for each in scores["100"].values() for figures in each.values()]
+    assert compared and all(low <= mean <= high for mean, low, high in compared)
     assert list(tmp_path.iterdir()) == []
 
 
