@@ -16,6 +16,7 @@ from disco.guidance.cutouts import Cutouts
 from disco.guidance.gradient import Guidance, clamp_rms, drop_non_finite, root_mean_square
 from disco.guidance.perceptor import Perceptor
 from disco.guidance.terms.clip import Clip, View
+from disco.guidance.terms.critic import Critic, Critics
 from disco.guidance.terms.init import init, likeness
 from disco.guidance.terms.range import range_loss, range_of_x0
 from disco.guidance.terms.sat import sat, sat_loss
@@ -54,6 +55,7 @@ STEP = Step(
     mirrors=(),
     save_partial=False,
     show_progress=False,
+    critic_weights=(1.0,),
 )
 
 
@@ -68,6 +70,9 @@ def toy_perceptor(name, resolution, seed, dtype=torch.float64):
         name, resolution, (0.5, 0.4, 0.3), (0.3, 0.25, 0.2), tower, lambda texts: torch.ones(len(texts), 12)
     )
 
+
+#: A critic: the mean of red.
+RED = Critic("red", 0, lambda pictures: pictures[:, 0].mean((1, 2)))
 
 PERCEPTORS = (toy_perceptor("small", 16, 0), toy_perceptor("smaller", 12, 1))
 PICTURE = torch.linspace(-1, 1, 3 * SIDE * SIDE, dtype=torch.float64).reshape(1, 3, SIDE, SIDE)
@@ -87,7 +92,7 @@ def guidance_of(views, distance=None, axis="horizontal", compat=False, wrap=(), 
     """A guidance with every term; init where there is a distance. how: as of `Clip`."""
     others = [init(distance)] if distance else []
     before = temporal(PICTURE, torch.ones_like(PICTURE[:, :1]))
-    terms = (Clip(views, **how), tv(wrap), sat(), symmetry(axis), *others, range_of_x0(compat), before)
+    terms = (Clip(views, **how), tv(wrap), sat(), symmetry(axis), *others, range_of_x0(compat), before, Critics([RED]))
     return Guidance(DIFFUSION, terms)
 
 

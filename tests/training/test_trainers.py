@@ -12,6 +12,7 @@ from disco.models.files import store
 from disco.models.files.weights import load_state
 from disco.models.networks import clip
 from disco.models.networks import unet as networks
+from disco.models.networks.critic import build_critic
 from disco.training import __main__ as command
 from disco.training import export, loop, perceptor, pictures, secondary, unet, views, world
 from disco.training.data import Options
@@ -105,6 +106,7 @@ def test_what_is_exported_loads_and_takes_its_place(tmp_path, monkeypatch):
             model = (
                 unet.Student(spec) if isinstance(spec, catalog.UNetSpec)
                 else secondary.build() if isinstance(spec, catalog.SecondarySpec)
+                else build_critic(spec) if isinstance(spec, catalog.CriticSpec)
                 else perceptor.Student(spec)
             )  # fmt: skip
             loop.write_small(loop.Trained({0.05: model}, 0.05, 7, 1.5, True), _made(runs / spec.name))
