@@ -57,6 +57,7 @@ LIGHT = (
     *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
     "resources.disk",
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
+    *("planning.recorded", "settings.specs"),
     *("planning.effects", "planning.schedules", "planning.steps", "planning.symmetry", "planning.values"),
     *(
         "run.interrupts",

@@ -16,7 +16,7 @@ from disco.errors import SettingsError
 from disco.planning.prompts import parse_image_prompt
 from disco.planning.values import count_of_steps
 from disco.settings.config import Settings, specs
-from disco.settings.schema import Spec
+from disco.settings.specs import Spec
 
 #: Groups of settings that no frame can have for itself.
 NOT_BY_FRAME = ("animation", "output", "machine", "model")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.planning.inputs import found_again
+from disco.planning.recorded import found_again
 from disco.run.folder.reading import read_record, read_settings
 from disco.settings.config import by_path, compose, from_dict, groups, without_hydra
 from disco.settings.overrides import ASSIGNMENT, from_python

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from disco.planning.inputs import files_of, forget_fetched, named
+from disco.planning.inputs import forget_fetched, named
 from disco.planning.plan import Plan, build_plan
+from disco.planning.recorded import files_of
 from disco.planning.values import state_rate
 from disco.resources.disk import check_disk, disk_use
 from disco.resources.threads import side_by_side

@@ -22,8 +22,9 @@ from filelock import FileLock, Timeout
 from PIL import Image
 
 from disco.errors import RenderError, SettingsError
-from disco.planning.inputs import hashes_in, sha256_of
+from disco.planning.inputs import sha256_of
 from disco.planning.plan import build_plan
+from disco.planning.recorded import hashes_in
 from disco.run.folder.files import plain, write_json
 from disco.run.folder.pictures import is_whole
 from disco.run.folder.reading import read_record

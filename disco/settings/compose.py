@@ -14,7 +14,8 @@ from disco.settings.convert import from_dict, jsonable, value_of
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded, in_one_line, settings_folder
-from disco.settings.schema import Settings, groups, mappings, specs
+from disco.settings.schema import Settings
+from disco.settings.specs import groups, mappings, specs
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

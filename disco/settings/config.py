@@ -19,7 +19,6 @@ from disco.settings.convert import by_path, from_dict, regrouped, to_dict, value
 from disco.settings.defaults import defaults, settings_table
 from disco.settings.hydra_errors import settings_error
 from disco.settings.schema import (
-    CHOICES,
     FILM_METRICS,
     METRIC_NAMES,
     InitConfig,
@@ -27,13 +26,8 @@ from disco.settings.schema import (
     ModelConfig,
     SamplerConfig,
     Settings,
-    Spec,
-    full_name,
-    groups,
-    spec_of,
-    specs,
-    unknown_setting,
 )
+from disco.settings.specs import CHOICES, Spec, full_name, groups, spec_of, specs, unknown_setting
 
 __all__ = [
     "CHOICES",

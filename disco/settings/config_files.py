@@ -27,7 +27,7 @@ from disco.settings.convert import regrouped, with_trackers
 from disco.settings.hydra_private import FileConfigSource
 from disco.settings.legacy import FORMER
 from disco.settings.paths import USER_FOLDER, USER_PATH, expanded
-from disco.settings.schema import CHOICES, full_name, groups, mappings, spec_of, specs, unknown_setting
+from disco.settings.specs import CHOICES, full_name, groups, mappings, spec_of, specs, unknown_setting
 from disco.settings.text_files import read_text
 
 # The most of what a file of settings may hold: bytes, values with its aliases spelt out, and levels of nesting.

@@ -11,7 +11,8 @@ from dataclasses import MISSING
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.schema import SPLIT_OFF, Settings, Spec, groups, specs, unknown_setting
+from disco.settings.schema import Settings
+from disco.settings.specs import SPLIT_OFF, Spec, groups, specs, unknown_setting
 
 
 def regrouped(tree: Mapping[str, Any]) -> dict[str, Any]:

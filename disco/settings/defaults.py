@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.settings.convert import by_path, from_dict
-from disco.settings.schema import groups, specs
+from disco.settings.specs import groups, specs
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.settings.schema import specs, unknown_setting
+from disco.settings.specs import specs, unknown_setting
 
 # Hydra's launchers that the package's extras bring.
 LAUNCHERS = ("joblib", "submitit", "ray")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disco.settings.schema import mappings, spec_of
+from disco.settings.specs import mappings, spec_of
 
 
 def name_in(override: str) -> str:

@@ -17,7 +17,8 @@ from disco.animation.inputs import files_of
 from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
 from disco.planning.expansion import with_expanded_prompts
-from disco.planning.inputs import Hashes, hashes_in, remember_fetched
+from disco.planning.inputs import Hashes, remember_fetched
+from disco.planning.recorded import hashes_in
 from disco.run.folder.pictures import is_whole
 from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import (

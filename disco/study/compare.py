@@ -15,7 +15,7 @@ from PIL import Image
 from disco.critics import metrics
 from disco.errors import SettingsError
 from disco.planning.images import open_image
-from disco.planning.inputs import hashes_in, with_content
+from disco.planning.recorded import hashes_in, with_content
 from disco.run.folder.files import replace_file
 from disco.run.folder.reading import record_file
 from disco.settings.paths import expanded

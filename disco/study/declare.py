@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from disco.animation.frames import is_film, plan_of
 from disco.errors import SettingsError
-from disco.planning.inputs import Hashes, hashes_of
+from disco.planning.inputs import Hashes
 from disco.planning.plan import Plan
+from disco.planning.recorded import hashes_of
 from disco.settings.config import (
     Settings,
     by_path,

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING
 
-from disco.planning.inputs import Hashes, by_content
+from disco.planning.inputs import Hashes
+from disco.planning.recorded import by_content
 from disco.settings.config import spec_of
 from disco.study.results import Value
 

@@ -14,7 +14,7 @@ from disco.errors import SettingsError
 from disco.graphemes import cut_at
 from disco.models.concepts import names_in
 from disco.planning.expansion import texts_in
-from disco.planning.inputs import PROMPTING
+from disco.planning.recorded import PROMPTING
 from disco.settings.config import spec_of
 from disco.settings.defaults import defaults
 from disco.settings.overrides import from_arguments, quoted

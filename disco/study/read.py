@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.planning.inputs import hashes_in, pictures_in, with_content
+from disco.planning.recorded import hashes_in, pictures_in, with_content
 from disco.run.folder.reading import RECORD_LIMIT, record_file
 from disco.settings.config import specs
 from disco.settings.paths import expanded

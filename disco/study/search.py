@@ -23,7 +23,7 @@ from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 from disco.animation.frames import is_film
 from disco.errors import SettingsError
-from disco.planning.inputs import hashes_of
+from disco.planning.recorded import hashes_of
 from disco.planning.values import metrics_of
 from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import FILM_METRICS

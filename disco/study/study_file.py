@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
-from disco.planning.inputs import hashes_in
+from disco.planning.recorded import hashes_in
 from disco.run.folder.files import replace_file
 from disco.run.folder.reading import read_record, record_file
 from disco.study.cells import Job, kind_of_input

@@ -12,7 +12,7 @@ from disco.animation.by_frame import changes_of, numbers_of
 from disco.animation.frames import check_frames, frames_of
 from disco.animation.inputs import files_of
 from disco.errors import SettingsError
-from disco.planning.inputs import by_content, hashes_in
+from disco.planning.recorded import by_content, hashes_in
 from disco.settings.config import by_path
 from support.plans import settings_with
 

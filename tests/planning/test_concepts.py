@@ -6,8 +6,8 @@ import pytest
 
 from disco.errors import SettingsError
 from disco.planning.concepts import concepts_of, entries_in, folders_again
-from disco.planning.inputs import by_content, found_again, hashes_of, with_content
 from disco.planning.plan import build_plan
+from disco.planning.recorded import by_content, found_again, hashes_of, with_content
 from disco.settings.config import by_path, load
 from disco.settings.overrides import from_python
 from support.concepts import hashes_of as weights_of

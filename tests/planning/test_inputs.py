@@ -19,18 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from disco.errors import SettingsError
-from disco.planning.inputs import (
-    by_content,
-    files_of,
-    forget_fetched,
-    found_again,
-    hashes_in,
-    hashes_of,
-    named,
-    pictures_in,
-    read_input,
-    with_content,
-)
+from disco.planning.inputs import forget_fetched, named, read_input
+from disco.planning.recorded import by_content, files_of, found_again, hashes_in, hashes_of, pictures_in, with_content
 
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=6) | st.sampled_from(["a.png", "a.png:2", "init_image", "ab" * 32]),

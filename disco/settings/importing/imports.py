@@ -18,7 +18,7 @@ from disco.settings.importing.programs import PROGROCK, Program, digits, flatten
 from disco.settings.importing.reading import Document, read
 from disco.settings.importing.translation import CHANGED, MAPPED, REFUSED, Entry, Translation, mode_of, translate
 from disco.settings.importing.values import Refused, is_nothing, number, short, whole
-from disco.settings.schema import groups, specs
+from disco.settings.specs import groups, specs
 
 #: More runs than this in one file are hardly meant.
 MOST_RUNS = 500

@@ -138,7 +138,7 @@ def of_discoart(value: Any, steps: int, skipped: int) -> Prompts:
 def _of_version_1(prompt: Any, notes: list[str]) -> tuple[str, list[tuple[int, float]]] | None:
     """A prompt and its weight from entries on. None for one without a text."""
     from disco.settings.importing.schedules import runs_of, schedule
-    from disco.settings.schema import specs
+    from disco.settings.specs import specs
 
     if isinstance(prompt, str):
         prompt = {"text": prompt}

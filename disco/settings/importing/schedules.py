@@ -16,7 +16,7 @@ from typing import Any
 from disco.errors import SettingsError
 from disco.settings.importing.values import NUMBER, Refused, number, short
 from disco.settings.schedule import ENTRIES, parse
-from disco.settings.schema import Spec
+from disco.settings.specs import Spec
 
 VALUE = r"[+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][+-]?\d{1,3})?|True|False|true|false"
 REPEATED = r"(?:\s*\*\s*(?P<times>\d{1,30}))?"

@@ -13,7 +13,7 @@ from typing import Any, get_origin
 from disco.settings.importing.keyframes import is_keyed, keys_of, written
 from disco.settings.importing.schedules import schedule
 from disco.settings.importing.values import Refused, is_nothing, items, number, short, switch, text, whole
-from disco.settings.schema import Spec, specs
+from disco.settings.specs import Spec, specs
 
 # What may become of a key.
 MAPPED = "mapped"

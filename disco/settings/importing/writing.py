@@ -18,7 +18,7 @@ from disco.settings.importing.imports import Imported
 from disco.settings.importing.report import shown
 from disco.settings.importing.translation import LOST, REFUSED
 from disco.settings.paths import settings_folder, writing
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 
 @dataclass(frozen=True)

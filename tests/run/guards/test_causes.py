@@ -11,7 +11,7 @@ from disco.run.guards.causes import EASABLE, Scene, eased
 from disco.run.guards.table import FAULTS
 from disco.settings.config import load
 from disco.settings.overrides import from_python
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 EVEN = {"clip/embedded_vit": 4000.0, "tv": 0.0, "range": 1.0}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from disco.settings.importing.schedules import in_text, runs_of, schedule, times
 from disco.settings.importing.values import Refused
 from disco.settings.schedule import ENTRIES, parse
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 OVERVIEW, POWER, ETA, GREY, CLAMP = (
     specs()[name] for name in ("cut_overview", "cut_ic_pow", "eta", "cut_icgray_p", "clamp_grad")

@@ -26,7 +26,7 @@ from disco.settings.importing.translation import (
     table_of,
 )
 from disco.settings.importing.values import Refused, is_nothing, number, short, switch, text
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 #: Where a film of this kind stands in what the programs say of it.
 CALLED = {"2d": "2D", "3d": "3D", "video": "videos"}

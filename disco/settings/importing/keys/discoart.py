@@ -22,7 +22,7 @@ from disco.settings.importing.translation import (
     table_of,
 )
 from disco.settings.importing.values import Refused, is_nothing, number, short, text, unquoted
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 #: What its default.yml says, where that is not what Disco Diffusion says.
 ASSUMED: dict[str, Any] = {"skip_steps": 0, "n_batches": 4, "seed": None}

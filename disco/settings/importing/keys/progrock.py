@@ -28,7 +28,7 @@ from disco.settings.importing.translation import (
     table_of,
 )
 from disco.settings.importing.values import Refused, is_nothing, is_on, number, short, switch, whole
-from disco.settings.schema import specs
+from disco.settings.specs import specs
 
 #: What its own settings.json says, over which every file is laid.
 ASSUMED: dict[str, Any] = {
