@@ -190,7 +190,8 @@ def test_workers_end_with_the_command_and_keep_what_they_have(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
-def test_the_same_bits_on_every_launcher(launcher, tmp_path, undisturbed):
+def test_the_same_bits_on_every_launcher(launcher, tmp_path, undisturbed, monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # which would wait for all other tests
     module = {"submitit_local": "submitit"}.get(launcher, launcher)
     pytest.importorskip(f"hydra_plugins.hydra_{module}_launcher")
     more = ["++hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"]
