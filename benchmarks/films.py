@@ -7,7 +7,8 @@ follows a drawn picture of the prompt that a frame glides over; at animation=vid
 and cutn_batches, which are those of the others.
 
 - seconds, cpu_seconds: of a film, loading included; the first prompt's loads the networks.
-- subject: the frames of a film in which the judge names the prompt's subject.
+- subject: the frames of a film in which the judge names the prompt's subject; drawn: those of the video that the third
+  film follows.
 - flicker, drift: of the film (`disco.critics.films`).
 - apart: the flicker of pictures of the same prompt that are rendered apart, held against one another as if the camera
   of the 2d film had moved; ratio: a film's flicker by that.
@@ -52,22 +53,39 @@ DRAWN_ANEW = 2000
 KINDS = ("2d", "3d", "video")
 
 
-def video_of(prompt: str, frames: int, place: Path) -> Path:
+def frames_drawn(prompt: str, frames: int) -> list[Any]:
     """A drawn picture of a prompt, over which a frame of SIDE pixels glides from one corner to the other."""
     from PIL import Image
 
-    from disco.run.folder.video import Mp4
     from disco.training.world import Scene, draw
 
     subject, colour, where, sky = PROMPTS[prompt]
     drawn = Image.fromarray(draw(Scene(subject, colour, where, sky, seed=1), DRAWN))
+    places = [(DRAWN - SIDE) * number / max(1, frames - 1) for number in range(frames)]
+    return [drawn.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(at, at, at + SIDE, at + SIDE)) for at in places]
+
+
+def video_of(prompt: str, frames: int, place: Path) -> Path:
+    """The video of `frames_drawn`."""
+    from disco.run.folder.video import Mp4
+
     place.parent.mkdir(parents=True, exist_ok=True)
     film = Mp4(place, 12, 10)
-    for number in range(frames):
-        at = (DRAWN - SIDE) * number / max(1, frames - 1)
-        film.add(drawn.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(at, at, at + SIDE, at + SIDE)))
+    for frame in frames_drawn(prompt, frames):
+        film.add(frame)
     film.close()
     return place
+
+
+def subject_drawn(prompt: str, frames: int) -> int:
+    """The frames of the video itself in which the judge names the prompt's subject."""
+    import numpy as np
+
+    from disco.critics.judge import load_judge
+    from disco.world.words import SUBJECTS
+
+    answers = load_judge().read(np.stack([np.asarray(frame) for frame in frames_drawn(prompt, frames)]))
+    return int((answers[:, 0] == SUBJECTS.index(PROMPTS[prompt][0])).sum())
 
 
 def film(prompt: str, kind: str, frames: int, steps: int, folder: Path) -> dict[str, Any]:
@@ -194,6 +212,7 @@ def figures(count: int, frames: int, steps: int, apart: int, folder: Path) -> di
             films[kind].append(film(prompt, kind, frames, steps, folder / f"{kind}_{at}"))
         alone.append(flicker_apart(prompt, apart, steps, folder / f"apart_{at}"))
     found: dict[str, Any] = {"apart": with_interval(alone)}
+    found["drawn"] = {"subject": with_interval([subject_drawn(prompt, frames) for prompt in list(PROMPTS)[:count]])}
     for kind, own in films.items():
         found[kind] = {name: with_interval([each[name] for each in own]) for name in own[0]}
         found[kind]["ratio"] = with_interval([each["flicker"] / other for each, other in zip(own, alone, strict=True)])
