@@ -11,6 +11,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,10 @@ def _row(name: str, default: Any, help: str) -> tuple[str, str, str]:
     return f"[`{name}`](settings/{name}.md){star}", in_yaml(default), help
 
 
+#: In no table of contents: all of them, on every page, would take half of the site and of the time to build it.
+APART = "---\norphan: true\n---\n"
+
+
 def setting_pages() -> dict[str, str]:
     """A page a setting, by file name."""
     defaults, originals = by_path(load()), by_path(load(["preset=disco57"]))
@@ -158,6 +163,7 @@ def setting_in_markdown(spec: Spec, default: Any, original: str) -> str:
         facts.append(("[studies](../studies.md)", ", ".join(studies)))
     note = NOTES_FOLDER / f"{spec.name}.md"
     parts = [
+        APART,
         f"# {spec.name}\n",
         f"{sentence(spec.help)}\n",
         note.read_text(encoding="utf-8") if note.exists() else "",
@@ -169,9 +175,16 @@ def setting_in_markdown(spec: Spec, default: Any, original: str) -> str:
 
 def studies_of(name: str) -> list[str]:
     """The studies of conf/study that have the setting as an axis."""
+    return [study for study, axes in axes_of_studies().items() if name in axes]
+
+
+@cache
+def axes_of_studies() -> dict[str, list[str]]:
+    """The bare names of the axes of every study of conf/study."""
     found = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "study").glob("*.yaml"))}
-    axes = {study: tree["hydra"]["sweeper"]["params"] for study, tree in found.items()}
-    return [study for study, names in axes.items() if name in [axis.rpartition(".")[2] for axis in names]]
+    return {
+        study: [axis.rpartition(".")[2] for axis in tree["hydra"]["sweeper"]["params"]] for study, tree in found.items()
+    }
 
 
 def sentence(text: str) -> str:
