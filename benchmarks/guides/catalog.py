@@ -23,6 +23,10 @@ def secondary(params: Params) -> dict[str, Any]:
     return {"use_secondary_model": True, **params}
 
 
+def stratified(params: Params) -> dict[str, Any]:
+    return {"cut_placement": "stratified", **params}
+
+
 CLAMPED = only("clamp_max", "eta")
 
 SPACED = {"timestep_spacing": Range(choices=("uniform", "log_snr", "karras"))}
@@ -107,6 +111,7 @@ METHODS = (
         change=places.around,
         dear=("looks",),
     ),
+    Method("stratified", "the cuts of a step placed evenly", settings=stratified),
     Method("karcher", "the cuts' mean on the sphere (crowsonkb 2024)", change=places.karcher),
     Method(
         "interval",
