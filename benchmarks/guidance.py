@@ -93,15 +93,13 @@ def tune(name: str, extent: Extent, folder: Path) -> dict[str, Any]:
             for line in log.read_text().splitlines():
                 done.append(json.loads(line))
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=len(done)))
-    study.enqueue_trial(own.middle)
+    study.add_trials([_as_trial(own, each) for each in done])
+    if not done:
+        study.enqueue_trial(own.middle)
     log.write_text("".join(json.dumps(each) + "\n" for each in done))
-    for number in range(extent.trials if own.space else 1):
+    for _ in range(len(done), extent.trials if own.space else 1):
         trial = study.ask()
         params = {key: each.proposed(key, trial) for key, each in own.space.items()}
-        if number < len(done):  # the sampler has seen as many, if not the same
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            study.add_trial(_as_trial(own, done[number]))
-            continue
         cost = cost_of(params)
         steps = steps_for(1.0, cost, extent.full)
         images = np.stack(

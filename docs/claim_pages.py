@@ -55,15 +55,16 @@ def write_pages(
 
 def page_of(claim: Any, told: Mapping[str, Any], record: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """The text of a page. told: the claim in the record."""
+    from disco.claims.evaluate import Answer
+    from disco.claims.table import table_of
+
     lines = [f"# {claim.number}. {claim.says.rstrip('.')}", ""]
     lines += [f"**{told['verdict'].capitalize()}**. {claim.means}", ""]
     if "plot" in pictures:
         lines += [f"![{claim.says}]({pictures['plot']})", ""]
     if "grid" in pictures:
         lines += [f"![pictures of the study]({pictures['grid']})", ""]
-    lines += ["| predicted | verdict | effect | 95 % interval | in standard deviations | adjusted p |"]
-    lines += ["|---" * 6 + "|"]
-    lines += [_row(answer) for answer in told["answers"]]
+    lines += table_of(Answer(**answer) for answer in told["answers"])
     paired = next((each for each in told["answers"] if each.get("prompts")), None)
     made = f"{told['pictures']} pictures" if told["pictures"] else "No picture was needed"
     if paired:
@@ -74,16 +75,6 @@ def page_of(claim: Any, told: Mapping[str, Any], record: Mapping[str, Any], pict
         f"`disco claims {claim.number}`; with the published models `disco claims {claim.number} preset=disco57`.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _row(answer: Mapping[str, Any]) -> str:
-    says = str(answer["says"]).replace("|", "\\|")
-    if "exact" in answer:
-        return f"| {says} | {answer['verdict']} | {answer['exact']} | | | |"
-    effect = f"{answer['effect']:.3g} ({answer['unit']})"
-    interval = f"{answer['low']:.3g} to {answer['high']:.3g}"
-    apart = f"{answer['standardised']:.2f}" if answer.get("standardised") is not None else ""
-    return f"| {says} | {answer['verdict']} | {effect} | {interval} | {apart} | {answer['adjusted']:.2g} |"
 
 
 # What varies

@@ -276,12 +276,17 @@ def test_steps_across_borders_are_told_from_others():
     assert enlarge.steps_across(levels, borders, 2) == (0, 0)
 
 
+def imported(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A benchmark as its own command has it, for the time of a test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module(name)
+    sys.modules.pop(name, None)
+
+
 @pytest.fixture
 def edits(monkeypatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.delitem(sys.modules, "edits", raising=False)
-    yield importlib.import_module("edits")
-    sys.modules.pop("edits", None)
+    yield from imported("edits", monkeypatch)
 
 
 @pytest.mark.slow
@@ -316,10 +321,7 @@ def test_a_seam_is_held_against_the_rest(edits):
 
 @pytest.fixture
 def newcomers(monkeypatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.delitem(sys.modules, "concepts", raising=False)
-    yield importlib.import_module("concepts")
-    sys.modules.pop("concepts", None)
+    yield from imported("concepts", monkeypatch)
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ def changes_of(settings: Settings, count: int) -> list[dict[str, Any]]:
     for name, given in settings.animation.by_frame.items():
         spec = _spec_of(name)
         if spec.name == PICTURES:
-            series[spec.name] = [pictures_at(given, number, settings.image_prompts) for number in range(count)]
+            read = pictures_by_frame(given)
+            series[spec.name] = [pictures_at(read, number, settings.image_prompts) for number in range(count)]
         elif spec.name == "frames_skip_steps":
             series[spec.name] = _skipped(settings, given, count)
         else:
@@ -71,9 +72,9 @@ def pictures_by_frame(given: Any) -> list[tuple[int, tuple[str, ...]]]:
     return sorted(found.items())
 
 
-def pictures_at(given: Any, number: int, before: Sequence[str]) -> tuple[str, ...]:
-    """The image prompts of a frame. before: those that hold until the first key."""
-    return [tuple(before), *(texts for frame, texts in pictures_by_frame(given) if frame <= number)][-1]
+def pictures_at(read: Sequence[tuple[int, tuple[str, ...]]], number: int, before: Sequence[str]) -> tuple[str, ...]:
+    """The image prompts of a frame, of `pictures_by_frame`. before: those that hold until the first key."""
+    return [tuple(before), *(texts for frame, texts in read if frame <= number)][-1]
 
 
 def _spec_of(name: str) -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from disco.claims import rule
@@ -69,12 +69,7 @@ def section_of(outcome: Outcome, folder: Path) -> list[str]:
     lines = [f"## Claim {claim.number}", "", f"{claim.says} ({claim.source})", "", f"**{outcome.verdict}**", ""]
     lines += [outcome.note, ""] if outcome.note else []
     if outcome.answers:
-        lines += [
-            "| prediction | verdict | effect | 95 % interval | in standard deviations | adjusted p |",
-            "|---|---|---|---|---|---|",
-            *map(_row, outcome.answers),
-            "",
-        ]
+        lines += [*table_of(outcome.answers), ""]
     if claim.means:
         lines += [claim.means, ""]
     if outcome.folder:
@@ -85,10 +80,20 @@ def section_of(outcome: Outcome, folder: Path) -> list[str]:
     return lines
 
 
+def table_of(answers: Iterable[Answer]) -> list[str]:
+    """The predictions with their numbers, in Markdown, a line a row; a bar within a sentence makes no column."""
+    return [
+        "| prediction | verdict | effect | 95 % interval | in standard deviations | adjusted p |",
+        "|---|---|---|---|---|---|",
+        *map(_row, answers),
+    ]
+
+
 def _row(answer: Answer) -> str:
+    says = answer.says.replace("|", "\\|")
     if answer.exact is not None:
-        return f"| {answer.says} | {answer.verdict} | {answer.exact} | | | |"
+        return f"| {says} | {answer.verdict} | {answer.exact} | | | |"
     effect = f"{answer.effect:.3g} ({answer.unit})"
     interval = f"{answer.low:.3g} to {answer.high:.3g}"
     standardised = "" if answer.standardised is None else f"{answer.standardised:.2f}"
-    return f"| {answer.says} | {answer.verdict} | {effect} | {interval} | {standardised} | {answer.adjusted:.2g} |"
+    return f"| {says} | {answer.verdict} | {effect} | {interval} | {standardised} | {answer.adjusted:.2g} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Collection, Sequence
@@ -113,6 +114,23 @@ def own_words(words: Sequence[str], names: Collection[str]) -> tuple[dict[str, s
         else:
             own[name] = value
     return own, [*others, *words[len(before) :]]
+
+
+def verb_of(command: str, words: Sequence[str], verbs: Sequence[str], usage: str) -> tuple[str, list[str]] | None:
+    """The verb of a command that has its own, list where none is given, and the words after it; None for help, printed.
+
+    Raises SettingsError, with the nearest, for a verb that it has not.
+    """
+    verb, *rest = words or ["list"]
+    if verb in ("help", "--help", "-h"):
+        print(usage, end="")
+        return None
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, verbs, n=1)
+        known = (" and " if len(verbs) == 2 else ", ").join(verbs)
+        meant = f"; do you mean {near[0]}?" if near else f", which are {known}"
+        raise SettingsError(f"disco {command} has no {verb!r} among its verbs{meant}")
+    return verb, rest
 
 
 def _folder_of_configs(flag: str, value: str) -> str:

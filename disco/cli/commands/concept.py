@@ -16,13 +16,12 @@ The same command with other clip_models adds those. disco concept list says whic
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from disco.cli.line import own_words
+from disco.cli.line import own_words, verb_of
 from disco.errors import SettingsError
 from disco.models.concepts import names_there, read_concept
 from disco.planning.concepts import folders_of
@@ -40,14 +39,10 @@ OWN = ("kind", "tokens", "updates", "learning_rate", "prior")
 
 def run(words: list[str]) -> int:
     """Do what the first word says. Raises `SettingsError` for words that say nothing."""
-    verb, *rest = words or ["list"]
-    if verb in ("help", "--help", "-h"):
-        print(USAGE, end="")
+    found = verb_of("concept", words, list(VERBS), USAGE)
+    if found is None:
         return 0
-    if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        meant = f"; do you mean {near[0]}?" if near else f", which are {' and '.join(VERBS)}"
-        raise SettingsError(f"disco concept has no {verb!r} among its verbs{meant}")
+    verb, rest = found
     return VERBS[verb](rest)
 
 

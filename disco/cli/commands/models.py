@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import urllib.parse
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from disco.cli.line import verb_of
 from disco.errors import SettingsError
 from disco.losses import CRITIC, LOSSES
 from disco.models import catalog
@@ -53,14 +53,10 @@ KINDS = {
 
 def run(words: list[str]) -> int:
     """Do what the first word says. Raises `disco.errors.SettingsError` for words that say nothing."""
-    verb, *rest = words or ["list"]
-    if verb in ("help", "--help", "-h"):
-        print(USAGE, end="")
+    found = verb_of("models", words, list(VERBS), USAGE)
+    if found is None:
         return 0
-    if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        meant = f"; do you mean {near[0]}?" if near else f", which are {', '.join(VERBS)}"
-        raise SettingsError(f"disco models has no {verb!r} among its verbs{meant}")
+    verb, rest = found
     for word in rest:
         if word.startswith("-"):
             raise SettingsError(f"disco models {verb} has no flag {word}")
