@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from disco.diffusion.levels import Diffusion
+from disco.guidance.pullback import pulled_back
 from disco.guidance.region import Region
 from disco.guidance.terms.base import Seen, Term
 from disco.guidance.terms.clip import clip_wants
@@ -70,7 +71,7 @@ class Guidance:
             else:
                 pulls[term.reads] = gradient
         read = {"x_in": x_in, "x0": x0}
-        gradient = torch.autograd.grad([read[name] for name in pulls], x, list(pulls.values()))[0]
+        gradient = pulled_back([(read[name], pull) for name, pull in pulls.items()], x)
 
         gradient, skipped = drop_non_finite(gradient)
         rms = root_mean_square(gradient)

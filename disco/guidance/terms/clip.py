@@ -14,6 +14,7 @@ from disco.diffusion.streams import ImageStreams
 from disco.guidance.calls import CallAll, one_by_one
 from disco.guidance.cutouts import Cutouts
 from disco.guidance.perceptor import Perceptor
+from disco.guidance.pullback import pulled_back
 from disco.guidance.terms.base import Pull, Seen
 from disco.kernels.sphere import spherical_pull
 from disco.losses import CLIP, Loss
@@ -113,7 +114,7 @@ class Clip:
             return torch.cat([together((leaf + 1) / 2, step.cuts, generators, number) for number in numbers], dim=2)
 
         def back(cuts: Tensor, pulls: list[Tensor]) -> Tensor:
-            return torch.autograd.grad(cuts, leaf, torch.stack(pulls, dim=1))[0]
+            return pulled_back([(cuts, torch.stack(pulls, dim=1))], leaf)
 
         streams = [list(zip(*(view.generators(step) for view, _ in group), strict=True)) for group in groups]
         for first in range(0, batches, some):

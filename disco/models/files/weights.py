@@ -238,11 +238,10 @@ def separate(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return own
 
 
-#: What fills a tensor with random numbers, and those of torch.nn.init that hide from a mode that they call it.
-DRAWING = (
-    *(Tensor.uniform_, Tensor.normal_, Tensor.erfinv_),
-    *(nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
-)
+#: What fills a tensor with random numbers; some of torch.nn.init hide from a mode what they call.
+DRAWING = (Tensor.erfinv_, nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_)
+#: What others draw with until the numbers suit them, which what the memory held might never do: zeros are given for it.
+DRAWING_AGAIN = (Tensor.uniform_, Tensor.normal_)
 
 
 class Undrawn(TorchFunctionMode):
@@ -255,6 +254,8 @@ class Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in DRAWING:
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        if func in DRAWING_AGAIN:
+            return args[0].zero_()
         return (torch.empty if func is torch.randn else func)(*args, **kwargs)
 
 

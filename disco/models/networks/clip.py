@@ -1,4 +1,4 @@
-"""Perceptors: CLIPs built by open_clip, and the tokenizers that turn prompts into their input.
+"""Perceptors: CLIPs, the published ones built by open_clip, and the tokenizers that turn prompts into their input.
 
 Importing this module imports neither torch nor open_clip: a prompt is checked long before anything is loaded.
 """
@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from disco.errors import SettingsError
 from disco.models.catalog import PerceptorSpec
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from open_clip.coca_model import CoCa
     from open_clip.model import CLIP, CustomTextCLIP
     from torch import Tensor, nn
+
+    from disco.models.networks.small_clip import Clip
+
+AnyClip = TypeVar("AnyClip", bound="Clip | CLIP | CustomTextCLIP | CoCa")
 
 #: A buffer that text towers of the package transformers used to save, and no longer have.
 POSITION_IDS = "text.transformer.embeddings.position_ids"
@@ -160,32 +164,36 @@ def tokenizer(spec: PerceptorSpec) -> Tokenizer:
     return BytePairTokenizer(spec.open_clip_name) if spec.hub_tokenizer is None else HubTokenizer(spec)
 
 
-def build_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
+def build_clip(spec: PerceptorSpec) -> Clip | CLIP | CustomTextCLIP | CoCa:
     """The network of a catalog entry, untrained."""
-    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-    from torch import nn
-
     if spec.open_clip_name is not None:
         return _build_open_clip(spec)
-    assert spec.vision is not None and spec.text is not None
-    vision, text = spec.vision, spec.text
-    words = tokenizer(spec)
+    from disco.models.networks.small_clip import Clip
+
+    assert spec.text is not None
+    words, text = tokenizer(spec), spec.text
     assert isinstance(words, WordTokenizer)
-    text_cfg = CLIPTextCfg(spec.context_length, words.size, width=text.width, heads=text.heads, layers=text.layers)
+    visual = _image_tower(spec)
+    return Clip(visual, spec.embed_dim, spec.context_length, words.size, text.width, text.heads, text.layers)
+
+
+def _image_tower(spec: PerceptorSpec) -> nn.Module:
+    """An embedded perceptor's image tower, untrained."""
+    from disco.models.networks import small_clip
+
+    vision, side, length = spec.vision, spec.resolution, spec.embed_dim
+    assert vision is not None
+    if vision.timm_model_name == "test_convnext2":
+        return small_clip.ConvNeXt((32, 64, 96, 128), length)
     if vision.timm_model_name is not None:
-        vision_cfg = CLIPVisionCfg(timm_model_name=vision.timm_model_name, image_size=spec.resolution)
-    else:
-        vision_cfg = CLIPVisionCfg(
-            layers=vision.layers,
-            width=vision.width,
-            head_width=vision.head_width,
-            patch_size=vision.patch_size or 16,
-            image_size=spec.resolution * (2 if vision.small_stem else 1),
-        )
-    model = CLIP(spec.embed_dim, vision_cfg, text_cfg)
-    if vision.small_stem:
-        model.visual.avgpool = nn.Identity()
-    return model
+        from open_clip.timm_model import TimmModel
+
+        return TimmModel(vision.timm_model_name, length, side)
+    if isinstance(vision.layers, tuple):
+        heads = vision.width * 32 // vision.head_width
+        return small_clip.ModifiedResNet(vision.layers, vision.width, heads, side, length)
+    heads = vision.width // vision.head_width
+    return small_clip.VisionTransformer(side, vision.patch_size, vision.width, heads, vision.layers, length)
 
 
 def _build_open_clip(spec: PerceptorSpec) -> CLIP | CustomTextCLIP | CoCa:
@@ -218,6 +226,10 @@ def _need_text_tower(spec: PerceptorSpec, name: str) -> None:
 
 def as_built(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A published state under the keys of the network that was built for it, as `open_clip.load_checkpoint` does."""
+    from disco.models.networks.small_clip import Clip
+
+    if isinstance(model, Clip):
+        return state
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict
 
@@ -240,7 +252,7 @@ class LoadedPerceptor:
     """
 
     spec: PerceptorSpec
-    model: CLIP | CustomTextCLIP | CoCa
+    model: Clip | CLIP | CustomTextCLIP | CoCa
     device: torch.device
 
     @property
@@ -283,18 +295,15 @@ class LoadedPerceptor:
 
 
 def set_tower_checkpointing(tower: Any, on: bool) -> None:
-    """Gradient checkpointing of an image tower: a ViT's layers, a ModifiedResNet's blocks; others know their own."""
-    from open_clip.modified_resnet import ModifiedResNet
-    from open_clip.transformer import VisionTransformer
-
+    """Gradient checkpointing of an image tower: of the blocks that are known here; others know their own."""
     from disco.models.networks.checkpointing import set_checkpointing
+    from disco.models.networks.towers import blocks_of
 
-    if isinstance(tower, VisionTransformer):
-        set_checkpointing(tower.transformer.resblocks, on)
-    elif isinstance(tower, ModifiedResNet):
-        set_checkpointing([*tower.layer1, *tower.layer2, *tower.layer3, *tower.layer4], on)
-    else:
+    blocks = blocks_of(tower)
+    if blocks is None:
         tower.set_grad_checkpointing(on)
+    else:
+        set_checkpointing(blocks, on)
 
 
 def load_perceptor(
@@ -319,15 +328,20 @@ def load_perceptor(
     return LoadedPerceptor(spec, model, torch.device(device))
 
 
-def freeze_clip(model: CLIP | CustomTextCLIP | CoCa, dtype: torch.dtype | None = None) -> CLIP | CustomTextCLIP | CoCa:
+def freeze_clip(model: AnyClip, dtype: torch.dtype | None = None) -> AnyClip:
     """The network in eval mode, without gradients to its parameters, its image tower made fast and held in `dtype`."""
     import torch
-    from open_clip.model import convert_weights_to_lp
 
-    from disco.models.networks.towers import optimize_tower
+    from disco.models.networks.small_clip import Clip
+    from disco.models.networks.towers import hold_in, optimize_tower
 
     model.eval().requires_grad_(False)
     optimize_tower(model.visual)
     if dtype not in (None, torch.float32):
-        convert_weights_to_lp(model.visual, dtype)
+        if isinstance(model, Clip):
+            hold_in(model.visual, dtype)
+        else:
+            from open_clip.model import convert_weights_to_lp
+
+            convert_weights_to_lp(model.visual, dtype)
     return model

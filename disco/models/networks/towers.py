@@ -1,4 +1,4 @@
-"""open_clip's image towers with the same numbers in fewer operations, for towers that look and learn nothing.
+"""Image towers with the same numbers in fewer operations, for towers that look and learn nothing: ours and open_clip's.
 
 - A vision transformer is read out at its class token. Its last block works out that token alone: the others' part of
   its second half, four fifths of a block, would be thrown away.
@@ -12,45 +12,86 @@ Weights are read into the towers as published, and these changes made afterwards
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from disco.models.networks import small_clip
 from disco.models.networks.attention import attend
 
 if TYPE_CHECKING:
-    from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
-    from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+    from open_clip.modified_resnet import AttentionPool2d
+    from open_clip.transformer import ResidualAttentionBlock
 
 
 def optimize_tower(tower: nn.Module) -> None:
     """Change a tower in eval mode in place; towers of other families stay as they are."""
-    from open_clip.modified_resnet import ModifiedResNet
-    from open_clip.transformer import VisionTransformer
-
-    if isinstance(tower, ModifiedResNet):
+    if is_resnet(tower):
         _optimize_resnet(tower)
-    elif isinstance(tower, VisionTransformer):
-        _optimize_transformer(tower)
+    elif isinstance(tower, small_clip.VisionTransformer):
+        _optimize_transformer(tower, first_alone=True)
+    elif is_transformer(tower):
+        from open_clip.transformer import ResidualAttentionBlock
+
+        transformer: Any = tower.transformer
+        if transformer.batch_first and all(type(block) is ResidualAttentionBlock for block in transformer.resblocks):
+            pooled = tower.attn_pool is not None or tower.pool_type != "tok" or tower.output_tokens
+            _optimize_transformer(tower, first_alone=not pooled)
+
+
+def blocks_of(tower: Any) -> list[nn.Module] | None:
+    """The blocks of a tower, one after another; None for towers of other families."""
+    if is_transformer(tower):
+        return list(tower.transformer.resblocks)
+    if is_resnet(tower):
+        return [block for layer in _layers(tower) for block in layer]
+    return list(tower.trunk["stages"].children()) if isinstance(tower, small_clip.ConvNeXt) else None
+
+
+def is_transformer(tower: nn.Module) -> bool:
+    """Whether it is a ViT, ours or open_clip's."""
+    return isinstance(tower, (small_clip.VisionTransformer, *_of_open_clip("transformer", "VisionTransformer")))
+
+
+def is_resnet(tower: nn.Module) -> bool:
+    """Whether it is CLIP's ResNet, ours or open_clip's."""
+    return isinstance(tower, (small_clip.ModifiedResNet, *_of_open_clip("modified_resnet", "ModifiedResNet")))
+
+
+def _of_open_clip(module: str, name: str) -> tuple[type, ...]:
+    """A class of open_clip, if that has been imported; where it has not, nothing can be of its classes."""
+    found = sys.modules.get(f"open_clip.{module}")
+    return () if found is None else (getattr(found, name),)
+
+
+def hold_in(tower: nn.Module, dtype: torch.dtype) -> None:
+    """Hold the matrices and convolutions of one of our towers in half precision; norms and embeddings stay as they are.
+
+    The same parameters as those that `open_clip.model.convert_weights_to_lp` converts.
+    """
+    for module in tower.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            for parameter in module.parameters():
+                parameter.data = parameter.data.to(dtype)
+        elif isinstance(module, small_clip.VisionTransformer):
+            module.proj.data = module.proj.data.to(dtype)
 
 
 # Vision transformers
 
 
-def _optimize_transformer(tower: VisionTransformer) -> None:
-    from open_clip.transformer import ResidualAttentionBlock
-
+def _optimize_transformer(tower: Any, first_alone: bool) -> None:
+    """first_alone: whether the tower is read out at its first token, and nowhere else."""
     blocks = tower.transformer.resblocks
-    if not tower.transformer.batch_first or not all(type(block) is ResidualAttentionBlock for block in blocks):
-        return
     if is_tiling(tower.conv1):
         tower.conv1 = Patches(tower.conv1)
     for block in blocks:
         block.attn = SelfAttention(block.attn)
-    if tower.attn_pool is None and tower.pool_type == "tok" and not tower.output_tokens:
+    if first_alone:
         blocks[-1] = FirstToken(blocks[-1])
 
 
@@ -118,20 +159,22 @@ class SelfAttention(nn.Module):
 class FirstToken(nn.Module):
     """A transformer's last block, of which the first token alone is wanted: [N, T, d] -> [N, 1, d]."""
 
-    def __init__(self, block: ResidualAttentionBlock) -> None:
+    def __init__(self, block: small_clip.Block | ResidualAttentionBlock) -> None:
         super().__init__()
-        self.block = block
+        self.block: Any = block
+        self.ls_1 = getattr(block, "ls_1", nn.Identity())  # ours scale nothing
+        self.ls_2 = getattr(block, "ls_2", nn.Identity())
 
     def forward(self, x: Tensor, *others: object, **more: object) -> Tensor:
         block = self.block
-        x = x[:, :1] + block.ls_1(block.attn.first(block.ln_1(x)))
-        return x + block.ls_2(block.mlp(block.ln_2(x)))
+        x = x[:, :1] + self.ls_1(block.attn.first(block.ln_1(x)))
+        return x + self.ls_2(block.mlp(block.ln_2(x)))
 
 
 # ResNets
 
 
-def _optimize_resnet(tower: ModifiedResNet) -> None:
+def _optimize_resnet(tower: Any) -> None:
     for module in [tower, *(block for layer in _layers(tower) for block in layer)]:
         for number in (1, 2, 3):
             _fold(module, f"conv{number}", f"bn{number}")
@@ -139,10 +182,10 @@ def _optimize_resnet(tower: ModifiedResNet) -> None:
             _fold(module.downsample, "0", "1")
     tower.attnpool = FirstPool(tower.attnpool)
     # Channels last, as a processor's convolutions and a GPU's in half precision want them.
-    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tower.to(memory_format=torch.channels_last)
 
 
-def _layers(tower: ModifiedResNet) -> tuple[nn.Sequential, ...]:
+def _layers(tower: Any) -> tuple[nn.Sequential, ...]:
     return tower.layer1, tower.layer2, tower.layer3, tower.layer4
 
 
@@ -156,7 +199,7 @@ def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
 class FirstPool(nn.Module):
     """`AttentionPool2d`, its weights taken over: what the mean of all places sees in them. [N, C, h, w] -> [N, d]."""
 
-    def __init__(self, pool: AttentionPool2d) -> None:
+    def __init__(self, pool: small_clip.AttentionPool | AttentionPool2d) -> None:
         super().__init__()
         self.pool = pool
 

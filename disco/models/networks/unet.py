@@ -13,7 +13,7 @@ from disco.errors import SettingsError
 from disco.models.catalog import UNetSpec
 from disco.models.catalog.shapes import what_they_are
 from disco.models.files.store import weights_path
-from disco.models.files.weights import fill, halved, load_state
+from disco.models.files.weights import Undrawn, fill, halved, load_state
 from disco.models.networks.checkpointing import set_checkpointing
 
 #: The networks beside guided-diffusion's, and what their keys begin with.
@@ -102,9 +102,8 @@ def load_unet(spec: UNetSpec, device: str | torch.device, dtype: torch.dtype = t
     Half precision follows guided-diffusion: the convolutions run in it, normalisation and embeddings stay float32.
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
-    with torch.device("meta"):  # drawing half a billion random numbers takes longer than reading the right ones
+    with Undrawn():  # drawing half a billion random numbers takes longer than reading the right ones
         model = UNet(spec)
-    model.to_empty(device="cpu")
     path = weights_path(spec)
     state = load_state(path, spec.weights.form_at(path).sha256)
     state = {key: value for key, value in state.items() if key not in spec.unused}

@@ -307,3 +307,13 @@ def test_a_tokenizer_comes_from_the_hubs_cache_and_from_nowhere_else(tmp_path, m
     assert rows.shape == (2, 64)
     assert rows[0, :5].tolist() == [3, 4, 5, 1, 0]
     assert coder.unknown("xyzzy") == []
+
+
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std")
+@pytest.mark.parametrize("bounds", [(-2.0, 2.0), (3.0, 3.1)], ids=str)
+def test_what_is_drawn_again_until_it_suits_is_not_drawn_for_ever(bounds):
+    """torch draws truncated normals by rejection: what the memory held might never be in bounds."""
+    with Undrawn():
+        held = torch.full((64,), 1e9)
+        nn.init.trunc_normal_(held, a=bounds[0], b=bounds[1])
+        assert held.isfinite().all()
