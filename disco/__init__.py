@@ -42,7 +42,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Only when asked for: rendering imports torch, which takes longer than refusing a bad setting should.
     if name in ("render", "resume"):
-        from disco.run import api
+        from disco.phases import phase
+
+        with phase("import"):
+            from disco.run import api
 
         return getattr(api, name)
     if name == "animate":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
+from disco.phases import phase
 from disco.run.interrupts import ENDING, exit_code, stoppable
 from disco.run.stdio import steady_streams, unwritten
 
@@ -21,7 +22,8 @@ def main() -> int:
     steady_streams()
     try:
         with stoppable():
-            from disco.cli.main import main as command
+            with phase("import"):
+                from disco.cli.main import main as command
 
             code = command()
     except KeyboardInterrupt as interrupt:

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 #: The rooms from the ground up. A room imports earlier ones only.
 ROOMS = (
-    *("version", "errors", "units", "graphemes", "letters", "step", "arrangement", "settings", "losses", "diffusion"),
-    *("samplers", "world"),
+    *("version", "errors", "phases", "units", "graphemes", "letters", "step", "arrangement", "settings", "losses"),
+    *("diffusion", "samplers", "world"),
     *("models.folder", "models.specs", "models.embedded_files", "models.files", "models.catalog", "models.concepts"),
     "models.networks",
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
@@ -54,7 +54,7 @@ LIGHT = (
         "run.step_time",
     ),
     *("run.again", "cli.commands.promote", "cli.commands.scan", "study.drafts", "study.live", "study.pairs"),
-    *("conf", "critics.metrics", "errors", "kernels", "losses", "models.catalog", "models.files.download"),
+    *("conf", "critics.metrics", "errors", "kernels", "losses", "phases", "models.catalog", "models.files.download"),
     "resources.disk",
     *("models.files.store", "planning.images", "planning.inputs", "planning.plan", "planning.prompts"),
     *("planning.recorded", "settings.specs"),

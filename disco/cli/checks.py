@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from disco.errors import SettingsError
+from disco.phases import phase
 from disco.planning.plan import Plan
 
 # As long as what a run folder may hold: a picture on the way while it is written, a cell of a study above it.
@@ -46,11 +47,12 @@ def _check_name(folder: Path, name: str) -> None:
 
 def check_machine(plan: Plan) -> None:
     """Refuse a device, memory or weights that this machine lacks. Loads torch, and no weights."""
-    from disco.models.files.store import check_here
-    from disco.models.networks.lpips import check_lpips
-    from disco.resources.arrange import arrange
-    from disco.resources.device import choose_device, choose_kernels
-    from disco.run.session import specs_of
+    with phase("import"):
+        from disco.models.files.store import check_here
+        from disco.models.networks.lpips import check_lpips
+        from disco.resources.arrange import arrange
+        from disco.resources.device import choose_device, choose_kernels
+        from disco.run.session import specs_of
 
     device = choose_device(plan.settings.machine.device)
     choose_kernels(plan, device)

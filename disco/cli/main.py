@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from disco.cli.help import VERBS, help_on, help_text
 from disco.cli.line import before_texts
 from disco.errors import SettingsError
+from disco.phases import phase
 from disco.run.interrupts import exit_code, stoppable
 from disco.settings.paths import in_one_line
 from disco.version import version
@@ -51,6 +52,7 @@ def _main(arguments: list[str]) -> int:
         return 0
     if arguments[0] in VERBS:
         return importlib.import_module(VERBS[arguments[0]]).run(arguments[1:])
-    from disco.cli.render import run_line
+    with phase("import"):
+        from disco.cli.render import run_line
 
     return run_line(arguments)

@@ -18,6 +18,7 @@ from disco.animation.frames import is_film, plan_of
 from disco.cli.checks import check_folder, check_machine
 from disco.cli.line import Line, read_line
 from disco.errors import RenderError, SettingsError
+from disco.phases import phase
 from disco.planning.expansion import note_on_expansion
 from disco.planning.plan import build_plan
 from disco.resources.disk import check_disk
@@ -122,11 +123,13 @@ def planned(config: DictConfig, overrides: Sequence[str], line: Line, multirun: 
     """
     check_folder(folder_in(config, "sweep" if multirun else "run"))
     settings = without_hydra(config)
-    plan = plan_of(settings)
+    with phase("plan"):
+        plan = plan_of(settings)
     on_disk = check_disk([disk_use_of(settings)], folder_in(config, "sweep" if multirun else "run"))
     elsewhere = not config.hydra.launcher._target_.endswith(".BasicLauncher")
     if not (line.dry or elsewhere):  # another machine may render it, and a dry run says what it would lack here
-        check_machine(plan)
+        with phase("plan"):
+            check_machine(plan)
     drawn = None if multirun or settings.seed == "random" else note_on_expansion(plan.settings)
     return [*plan.notes, *on_disk, *([] if drawn is None else [drawn])]
 
@@ -209,7 +212,8 @@ def _hand_to_hydra(
         run = hydra.multirun if multirun else hydra.run
         job = partial(_job, typed=tuple(overrides), said=tuple(said))
         try:
-            run(config_name=config_name, task_function=job, overrides=list(overrides))
+            with phase("compose"):  # but for what the job does, which has phases of its own
+                run(config_name=config_name, task_function=job, overrides=list(overrides))
         except OSError as error:  # of Hydra's own files, whose names Python does not keep
             error.filename = error.filename or str(folder)
             raise
@@ -266,7 +270,8 @@ def _job(config: DictConfig, typed: Sequence[str], said: Sequence[str]) -> None:
 
 def _pictures(settings: Settings, folder: Path) -> list[Path | None]:
     """Render a run; where its pictures are."""
-    from disco.run.api import render_settings
+    with phase("import"):
+        from disco.run.api import render_settings
 
     return [picture.path for picture in render_settings(settings, folder, on_note=say).pictures]
 

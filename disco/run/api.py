@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from disco.phases import phase
 from disco.planning.inputs import forget_fetched, named
 from disco.planning.plan import Plan, build_plan
 from disco.planning.recorded import files_of
@@ -78,7 +79,8 @@ def render_settings(
     other failure is recorded too, and raised. Pictures that show nothing raise a RenderError when all is rendered.
     """
     started = time.perf_counter()
-    plan = build_plan(settings, pictures)
+    with phase("plan"):
+        plan = build_plan(settings, pictures)
     if folder is not None:
         check_disk([disk_use(plan)], folder)
     out = None if folder is None else run_folder(plan, folder)
@@ -136,4 +138,6 @@ def _run(
 ) -> Run:
     """Run a plan with torch in the state that it asks for. started: when, by `time.perf_counter`."""
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
-        return RunLoop(plan, out, set_up(plan, threads, call_all), listeners, started, resumed).run()
+        with phase("plan"):
+            setup = set_up(plan, threads, call_all)
+        return RunLoop(plan, out, setup, listeners, started, resumed).run()

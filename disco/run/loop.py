@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from disco.errors import RenderError
+from disco.phases import phase, phases_taken, together
 from disco.pipeline.build import Networks, Position
 from disco.planning.plan import Plan
 from disco.resources.watch import memory_record
@@ -81,6 +82,7 @@ class RunLoop:
         self.pictures: dict[int, Picture] = {}
         self.faults: dict[int, str] = {}
         self.complete = False
+        self.phases: dict[str, float] = dict(resumed.earlier.record.get("phases", {})) if resumed else {}
         self.watch = Watch(plan)
         self.stopped: str | None = None
         self.told: set[str] = set()
@@ -94,8 +96,12 @@ class RunLoop:
         Raises RenderError, with the run, for pictures that show nothing, and where the guard ends it.
         """
         try:
-            batches = self.open_folder()
-            self.render(self.setup.load(self.plan), batches)
+            with phase("write"):
+                batches = self.open_folder()
+            with phase("load"):
+                networks = self.setup.load(self.plan)
+            with phase("steps"):
+                self.render(networks, batches)
             notes = self.finish_complete()
         except KeyboardInterrupt as interrupt:
             self.save_state()
@@ -248,6 +254,7 @@ class RunLoop:
             self.listeners.on_step(event)
         self.tracking.step(event)
 
+    @phase("write")
     def show(self, out: RunFolder, step: Step) -> None:
         """Write what the run folder wants of a step."""
         seeds = self.plan.seeds
@@ -260,6 +267,7 @@ class RunLoop:
             if step.save_partial:
                 out.partial(number, step.share, x0, seeds[number])
 
+    @phase("write")
     def keep(self) -> None:
         """The present batch's predictions are its pictures; called again where it was interrupted, it goes on."""
         for number, x0 in sorted(self.latest.items()):
@@ -269,7 +277,8 @@ class RunLoop:
             del self.latest[number]
             fault = fault_of(number, x0, picture.image, self.lines)
             self.faults.update({} if fault is None else {number: fault})
-            self.pictures[number] = measured(self.plan, picture)
+            with phase("measure"):
+                self.pictures[number] = measured(self.plan, picture)
             if self.lines[-1]["number"] == self.plan.steps[-1].number:  # not where the run was interrupted
                 self.tracking.measured(number, self.pictures[number].metrics)
 
@@ -281,6 +290,7 @@ class RunLoop:
         if self.states is not None and done < len(self.plan.steps) and self.states.is_due(done):
             self.save_state()
 
+    @phase("write")
     def save_state(self) -> None:
         """Write where the batch stands. A run is not lost for a state that cannot be written; that costs a note."""
         if self.out is None or self.states is None or self.position is None:
@@ -344,6 +354,7 @@ class RunLoop:
         notes = [*self.plan.notes, *notes_on(findings_in(self.lines)), *notes_on_gradients(self.lines), *faults]
         notes += self.tracking.finish(status)
         if self.out is not None:
+            self.phases = together(self.phases, phases_taken())
             self.out.finish(status, seconds=self.seconds(), notes=notes, **self.facts(), **more)
             notes += self.out.notes
         for note in notes:
@@ -354,6 +365,7 @@ class RunLoop:
         """What run.json says of a run that ends, beside how and when."""
         setup, pictures = self.setup, self.pictures
         found: dict[str, Any] = {"memory": memory_record(setup.arrangement, setup.estimate, setup.measured_peak())}
+        found["phases"] = self.phases
         if setup.sharing.threads > 1:
             found["sharing"] = setup.sharing.record()
         if self.plan.metrics:

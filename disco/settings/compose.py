@@ -10,6 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+from disco.phases import phase
 from disco.settings.convert import from_dict, jsonable, value_of
 from disco.settings.hydra_errors import settings_error
 from disco.settings.objects import check_no_objects
@@ -80,8 +81,9 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "config") -> Di
     """
     from disco.settings.recompose import recomposed
 
-    config = recomposed(overrides, lambda choices: _packaged(choices, tuple(own_files())), config_name)
-    return _composed(overrides, config_name) if config is None else config
+    with phase("compose"):
+        config = recomposed(overrides, lambda choices: _packaged(choices, tuple(own_files())), config_name)
+        return _composed(overrides, config_name) if config is None else config
 
 
 @cache

@@ -119,7 +119,7 @@ def kill(folder):
     """What a process leaves that has no time to end."""
     interrupt(folder)
     record = json.loads((folder / "run.json").read_text())
-    del record["seconds"], record["metrics"], record["notes"]
+    del record["seconds"], record["phases"], record["metrics"], record["notes"]
     (folder / "run.json").write_text(json.dumps(record | {"status": "running"}))
     (folder / "image_2.png").unlink()
     for name in (".lock", ".image_2.png.1234.part", "image_3.png"):
@@ -134,12 +134,19 @@ def damage(folder):
     (folder / "image_4.gif").unlink()
 
 
+MEASURED = ("seconds", "phases", "memory", "started", "resumed")
+
+
 def left_by(folder):
     """What a run leaves, but for what measures time, memory and stops."""
     record = json.loads((folder / "run.json").read_text())
     lines = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
     return (
-        {key: value for key, value in record.items() if key not in ("seconds", "memory", "started", "resumed")},
+        {
+            key: value
+            for key, value in record.items()
+            if key not in ("seconds", "phases", "memory", "started", "resumed")
+        },
         [{key: value for key, value in line.items() if key != "seconds"} for line in lines],
         {path.name: path.read_bytes() for path in folder.glob("*.[pg]*")},
     )

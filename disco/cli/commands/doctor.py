@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from disco.errors import SettingsError
+from disco.phases import phase, phases_taken
 from disco.planning.plan import Plan, build_plan
 from disco.units import format_bytes, format_seconds
 
@@ -40,10 +41,11 @@ def run(words: list[str]) -> int:
         return 0
     if words:
         raise SettingsError(f"disco doctor takes no words, and was given {' '.join(words)!r}")
-    from disco.arrangement import PRECISIONS
-    from disco.resources.candidates import auto_precisions
-    from disco.resources.device import choose_device
-    from disco.resources.speed import measure_speed
+    with phase("import"):
+        from disco.arrangement import PRECISIONS
+        from disco.resources.candidates import auto_precisions
+        from disco.resources.device import choose_device
+        from disco.resources.speed import measure_speed
 
     device = choose_device("auto")
     dtype = PRECISIONS[auto_precisions(device.type)[0]]
@@ -53,6 +55,7 @@ def run(words: list[str]) -> int:
     show_models(list(plans.values()))
     show_candidates(plans, device, speed)
     print(f"\n{check(plans[CANDIDATES[0][0]], device, dtype)}")
+    print(f"This command's own seconds: {in_words(phases_taken())}.")
     return 0
 
 
@@ -132,6 +135,11 @@ def arrangement_in_words(arrangement: Arrangement) -> str:
     return ", ".join(words)
 
 
+def in_words(phases: Mapping[str, float]) -> str:
+    """What each phase took, in seconds."""
+    return ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items())
+
+
 def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
     """Hold the estimate of seconds against some steps of the shipped models, computed as a run of them is."""
     from disco.resources.arrange import arrange
@@ -145,8 +153,10 @@ def check(plan: Plan, device: torch.device, dtype: torch.dtype) -> str:
     plan = dataclasses.replace(plan, steps=plan.steps[:8])
     arrangement, _ = arrange(plan, device)
     with torch_context(plan) as threads, side_by_side(threads.side_by_side) as call_all:
-        networks = SESSION.networks(plan, device, arrangement)._replace(call_all=call_all)
-        lines = [result.line for result in render_batch(plan, networks, plan.seeds[:1], device)]
+        with phase("load"):
+            networks = SESSION.networks(plan, device, arrangement)._replace(call_all=call_all)
+        with phase("steps"):
+            lines = [result.line for result in render_batch(plan, networks, plan.seeds[:1], device)]
         planned = measure_speed(device, dtype).seconds(estimate(plan, arrangement, device.type).work)
     measured = statistics.median(line["seconds"] for line in lines[2:])
     return (

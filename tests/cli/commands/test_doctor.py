@@ -40,6 +40,7 @@ def test_the_report(monkeypatch, capsys, tmp_path):
     assert float(seconds[1]) * 1e9 == pytest.approx(flops_of_a_step(), rel=0.1)  # at one GFLOP a second
     assert "no   too large: the run needs" in said
     assert re.search(r"a step took [\d.]+ s, the estimate was [\d.]+ s", said)
+    assert re.search(r"own seconds: .*compose [\d.]+, .*load [\d.]+, steps [\d.]+", said)
 
 
 def test_it_takes_no_words(capsys):
