@@ -1,9 +1,11 @@
 """Run the benchmarks one after the other and gather what they print into one file, for the tables of the site.
 
     python benchmarks/record.py [--only step cutouts] [--write]
+    python benchmarks/record.py --only run step --against REVISION [--rounds 5]
 
 --write puts it into benchmarks/results/DATE-DEVICE.json, beside what was gathered on that day already; otherwise it is
-printed. Leave the machine alone meanwhile.
+printed. --against measures this tree and that revision in turns and says which figures moved by more than they vary.
+Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from against import figures, in_turns, lines, moved, printed_by, tree_of
 
 HERE = Path(__file__).parent
 SIXTEEN = ["cut_overview=12", "cut_innercut=4"]
@@ -75,16 +80,44 @@ def gathered(names: list[str], plan: dict[str, list[list[str]]]) -> dict[str, li
     return found
 
 
+def compared(
+    names: list[str],
+    plan: dict[str, list[list[str]]],
+    then: Path,
+    rounds: int,
+    printed: Callable[[Path, str, list[str]], str] = printed_by,
+) -> list[str]:
+    """What moved between another revision's tree and the one that this file lies in, in lines."""
+    told: list[str] = []
+    for name in names:
+        for arguments in plan[name]:
+            what = " ".join([name, *arguments])
+            print(what, file=sys.stderr)
+
+            def measure(tree: Path, name: str = name, arguments: list[str] = arguments) -> dict[str, float]:
+                return figures(json.loads(printed(tree, name, arguments)))
+
+            told += lines(what, moved(in_turns(measure, HERE.parent, then, rounds)))
+    return told
+
+
 def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(ON_CPU))
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--against", metavar="REVISION")
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     on_gpu = torch.cuda.is_available()
     plan = ON_CUDA if on_gpu else ON_CPU
-    found = gathered([name for name in plan if not options.only or name in options.only], plan)
+    names = [name for name in plan if not options.only or name in options.only]
+    if options.against:
+        with tree_of(HERE.parent, options.against) as then:
+            print("\n".join(compared(names, plan, then, options.rounds)))
+        return
+    found = gathered(names, plan)
     if not options.write:
         print(json.dumps(found, indent=1))
         return
