@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,20 +16,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
+from disco.arrangement import Arrangement
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import Report
 from disco.guidance.terms.base import Pull, Seen
+from disco.pipeline.build import build
 from disco.pipeline.denoiser import Prediction
+from disco.pipeline.start import start_of
+from disco.run.session import SESSION
 from disco.samplers.base import Denoised, StepContext
 from disco.samplers.ddim import ddim_step
 from support.levels import Rung
 from support.plans import plan
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-PARTS = ("method", "shapes", "places", "walks", "catalog", "figures")
+PARTS = ("method", "shapes", "places", "walks", "adaptive", "catalog", "figures")
 
 
 @pytest.fixture
@@ -37,6 +44,14 @@ def guides(monkeypatch) -> Iterator[SimpleNamespace]:
     yield SimpleNamespace(**{name: importlib.import_module(f"guides.{name}") for name in PARTS})
     for name in [name for name in sys.modules if name.partition(".")[0] in ("guides", "guidance")]:
         del sys.modules[name]
+
+
+@contextmanager
+def guides_at_hand() -> Iterator[SimpleNamespace]:
+    """The same for a test of hypothesis, whose examples share no fixture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield SimpleNamespace(adaptive=importlib.import_module("guides.adaptive"))
 
 
 def gradients(count: int = 6) -> list[torch.Tensor]:
@@ -243,6 +258,53 @@ def test_the_picture_that_came_nearer_takes_the_others_place(guides):
     own.after(x, steps[4])
     assert guidance.report is None and torch.equal(own.before(x, steps[6]), x)
     assert torch.equal(own.before(x, steps[5]), x[[1, 1, 1]])
+
+
+# Steps of several levels
+
+
+@given(st.integers(2, 400), st.floats(1, 5), st.data())
+def test_as_many_steps_as_are_paid_for_and_the_last_is_the_cleanest(levels, reach, data):
+    with guides_at_hand() as guides:
+        count = data.draw(st.integers(2, levels))
+        pace, at, asked = guides.adaptive.Pace(reach), 0, 0
+        for left in range(count - 1, 0, -1):
+            stride = pace.stride(levels - 1 - at, left)
+            at, asked = at + stride, asked + 1
+            assert stride >= 1
+            pace.saw(data.draw(st.floats(1e-9, 1e9)))
+        assert at == levels - 1 and asked == count - 1
+
+
+def test_steps_are_closer_together_where_the_prediction_moves(guides):
+    """It moves twenty times as fast between levels 40 and 50 of a hundred."""
+
+    def visited(reach):
+        pace, at, seen = guides.adaptive.Pace(reach), 0, [0]
+        for left in range(19, 0, -1):
+            on = at + pace.stride(99 - at, left)
+            pace.saw(sum(20 if 40 <= level < 50 else 1 for level in range(at, on)) / (on - at))
+            at = on
+            seen.append(at)
+        return sum(38 <= level < 55 for level in seen)
+
+    assert visited(4.0) >= visited(1.0) + 2
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.7])
+def test_even_steps_of_a_level_each_are_ddims(guides, eta):
+    settings = dict(steps=6, eta=eta, width=32, height=32, cut_overview=1, cut_innercut=1)
+    method, params = guides.catalog.method("adaptive"), {"reach": 1.0, "finer": 1}
+    ours, theirs = method.plan(plan(**settings), params), plan(**settings)
+    cpu = torch.device("cpu")
+    networks = SESSION.networks(theirs, cpu, Arrangement("float32"))
+
+    def pipeline(of):
+        return build(of, networks, start_of(of, [3], cpu))
+
+    *_, last = method.change(pipeline(ours), networks, params).sample()
+    *_, plain = pipeline(theirs).sample()
+    torch.testing.assert_close(last.x0, plain.x0, rtol=1e-3, atol=1e-3)
 
 
 # Figures

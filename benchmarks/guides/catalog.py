@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guides import places, shapes, walks
+from guides import adaptive, places, shapes, walks
 from guides.method import CLAMP, NOISE, Method, Params, Range, only
 
 DDIM = CLAMP | NOISE
@@ -36,6 +36,14 @@ METHODS = (
     Method("default", "the engine's default settings as they are", space={}),
     Method("ddim", "Disco's clamp with DDIM, tuned"),
     Method("ddim_spaced", "the same, with the steps elsewhere (arXiv:2206.00364)", DDIM | SPACED),
+    Method(
+        "adaptive",
+        "as many steps, closer together where the prediction changes (after arXiv:2206.00927)",
+        DDIM | {"reach": Range(1.0, 4.0)},
+        CLAMPED,
+        plan=adaptive.finely,
+        change=adaptive.adaptive,
+    ),
     Method(
         "dpmpp_2m",
         "DPM-Solver++(2M), arXiv:2211.01095",
