@@ -21,7 +21,7 @@ ROOMS = (
     "models.networks",
     *("models.adopt", "planning", "critics", "guidance", "pipeline", "resources", "run", "enlarge", "animation"),
     "concepts",
-    *("study", "claims", "cli", "training"),
+    *("study", "claims", "cli", "app", "training"),
     *("__init__", "__main__"),
 )
 
@@ -74,6 +74,8 @@ LIGHT = (
     *("study.compare", "study.crew", "study.devices", "study.identity", "study.measure"),
     *("study.outlook", "study.read", "study.read_cell", "study.table"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
+    *("app.asked", "app.command", "app.crew", "app.forms", "app.gallery", "app.helper", "app.jobs", "app.one_run"),
+    *("app.outlook", "app.progress", "app.serve", "app.server", "app.worker"),
     *("models.files.fetch", "version", "world.words"),
 )
 

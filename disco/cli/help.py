@@ -39,6 +39,7 @@ disco claims [NUMBER ...] [--size small]     what is claimed of settings, tested
 disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
 disco tokens "a prompt" [name=value ...]     how many tokens each perceptor reads of it, and what is cut off
 disco cuts [to=cuts.png] [name=value ...]    where the cuts of a run look, as a heat map; disco help cuts says more
+disco app [folder=runs]                      a page to render from, in the browser; disco help app says more
 disco diff A B [picture=FILE.png]            what differs between two runs, or pictures
 disco doctor                                 what this machine can run, and about how fast
 disco help | help NAME | --help | --version  all of this, or one setting, group or verb
@@ -65,6 +66,7 @@ VERBS = {
     "cuts": "disco.cli.commands.cuts",
     "diff": "disco.cli.commands.diff",
     "doctor": "disco.cli.commands.doctor",
+    "app": "disco.app.command",
 }
 
 

@@ -1,0 +1,72 @@
+"""The workers of a server: started when there is something to render, started anew when one dies, ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from disco.app.queue import RUNNING, WAITING, Queue
+from disco.run.interrupts import GRACE
+from disco.study.devices import gpus
+
+#: Seconds from one look at the queue to the next.
+EVERY = 0.5
+
+
+class Crew:
+    """One worker a GPU, or one in all."""
+
+    def __init__(self, folder: Path, queue: Queue, most: int | None = None) -> None:
+        self.folder, self.queue = folder, queue
+        self._most = most
+        self._workers: dict[int, asyncio.subprocess.Process] = {}
+
+    async def watch(self) -> None:
+        """Keep the workers going until cancelled, and end them then; what they render goes on next time."""
+        try:
+            most = self._most or max(1, len(await asyncio.to_thread(gpus)))
+            while True:
+                await self._look(most)
+                await asyncio.sleep(EVERY)
+        finally:
+            await self._dismiss()
+
+    async def _look(self, most: int) -> None:
+        for number, worker in list(self._workers.items()):
+            if worker.returncode is not None:
+                del self._workers[number]
+        jobs = await asyncio.to_thread(self.queue.jobs)
+        if len(self._workers) < most and any(job.state == RUNNING for job in jobs):
+            await asyncio.to_thread(self.queue.settle, WHY)
+        if any(job.state == WAITING for job in jobs):
+            for number in range(most):
+                if number not in self._workers:
+                    self._workers[number] = await self._start(number)
+
+    async def _start(self, number: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "disco.app.worker", os.fspath(self.folder), str(number)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the terminal is for the server
+        )
+
+    async def _dismiss(self) -> None:
+        for worker in self._workers.values():
+            with suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGTERM)
+        waiting = [worker.wait() for worker in self._workers.values()]
+        if waiting:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*waiting), GRACE + 2)
+        for worker in self._workers.values():
+            with suppress(ProcessLookupError):
+                worker.kill()
+
+
+WHY = "the process that rendered it ended in the middle, as when memory runs out; its folder can be gone on with"

@@ -1,0 +1,49 @@
+"""Settings out of a file that is dropped onto the page: a picture, or a settings file of any program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from disco.cli.commands.import_ import as_they_stand, unet_sizes
+from disco.errors import SettingsError
+from disco.run.folder.reading import read_settings
+from disco.settings.config import by_path, defaults, from_dict
+from disco.settings.importing.imports import import_settings
+from disco.settings.importing.translation import CHANGED, LOST, REFUSED, UNKNOWN
+
+
+def imported(path: Path, name: str) -> dict[str, Any]:
+    """The settings in a file by bare name, as far as they differ from the preset's, and what became of the rest.
+
+    name: the file's own, for lines. Raises SettingsError for a file that holds none.
+    """
+    try:
+        values = by_path(from_dict(read_settings(path)))
+    except SettingsError:
+        return _foreign(path, name)
+    return {"settings": differing(values), "preset": None, "program": "disco", "notes": [], "unknown": []}
+
+
+def differing(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings, by full name, that are not as usual, by bare name."""
+    usual = defaults()
+    return {
+        full.rpartition(".")[2]: value for full, value in values.items() if full not in usual or value != usual[full]
+    }
+
+
+def _foreign(path: Path, name: str) -> dict[str, Any]:
+    try:
+        found = as_they_stand(import_settings(path, unet_sizes()))
+    except SettingsError as error:
+        raise SettingsError(str(error).replace(str(path), name)) from error
+    notes = [f"{entry.key}: {entry.said}" for entry in found.entries if entry.verdict in (REFUSED, CHANGED, LOST)]
+    return {
+        "settings": found.runs[0],
+        "axes": found.axes,
+        "preset": found.base,
+        "program": found.program,
+        "notes": [*notes, *found.notes],
+        "unknown": [entry.key for entry in found.entries if entry.verdict == UNKNOWN],
+    }

@@ -1,0 +1,151 @@
+"""One folder of the gallery in full: its settings, its pictures, what was measured."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from disco.app.gallery import RECORDS, by_full_name
+from disco.app.paths import below
+from disco.app.refusal import Refusal
+from disco.errors import SettingsError
+from disco.run.folder.reading import read_record
+from disco.settings.config import by_path, defaults, from_dict
+from disco.settings.convert import regrouped
+from disco.settings.overrides import quoted
+from disco.study.read_cell import PICTURE_FILE
+from disco.study.results import STUDY_FILE
+
+#: The suffixes of pictures and of films.
+PICTURES, FILMS = (".png", ".jpg", ".jpeg", ".gif", ".webp"), (".mp4", ".mov", ".webm")
+#: Lines of steps that the page draws at most: of more, some are left out evenly.
+DRAWN = 400
+
+
+def run_in(folder: Path, name: str) -> dict[str, Any]:
+    """A folder in full. folder: the app's. name: its own, seen from there.
+
+    Raises Refusal where there is none, or nothing of disco's in it.
+    """
+    place = below(folder, name)
+    file = next((place / record for record in RECORDS if (place / record).is_file()), None)
+    if file is None:
+        raise Refusal(404, f"{name!r} holds no run and no study")
+    record = _record(file)
+    values = _settings(record)
+    changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != defaults().get(full)}
+    changed.pop("folder", None)
+    study = file.name == STUDY_FILE
+    return {
+        "path": name,
+        "kind": RECORDS[file.name],
+        "status": str(record.get("status") or ("finished" if study else "damaged")),
+        "settings": {full.rpartition(".")[2]: value for full, value in values.items()},
+        "changed": changed,
+        "command": shlex.join(record["command"]) if study and _is_words(record.get("command")) else command_of(changed),
+        "pictures": _addresses(folder, _finished(place)),
+        "films": _addresses(folder, _of(place, FILMS)),
+        "partials": _addresses(folder, _of(place / "partials", PICTURES)),
+        "drafts": _addresses(folder, [each for each in [place / "progress.png"] if each.is_file()]),
+        "losses": losses_in(place / "steps.jsonl"),
+        "metrics": record.get("metrics") or [],
+        "seeds": record.get("seeds") or [],
+        "notes": record.get("notes") or [],
+        "guard": record.get("guard"),
+        "seconds": record.get("seconds"),
+        "version": record.get("version"),
+        "axes": record.get("axes") or [],
+        "cells": [cell.get("folder") for cell in record.get("cells") or () if isinstance(cell, dict)],
+        "error": record.get("error"),
+        "report": f"/report/{quote(name)}/" if study else None,
+    }
+
+
+def command_of(changed: dict[str, Any]) -> str:
+    """The command line that gives these settings, by bare name."""
+    words = ["disco"]
+    for name, value in changed.items():
+        try:
+            words.append(f"prompt={value}" if name == "prompt" else f"{name}={quoted(value, name)}")
+        except SettingsError:  # of a record that someone wrote
+            continue
+    return shlex.join(words)
+
+
+def losses_in(file: Path) -> list[list[float | None]]:
+    """[step, loss] of the steps of a run."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return []
+    every = max(1, len(lines) // DRAWN)
+    return [point for line in lines[::every] if (point := _point(line)) is not None]
+
+
+def _point(line: bytes) -> list[float | None] | None:
+    try:
+        said = json.loads(line)
+        return [said["number"], said["loss"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _record(file: Path) -> dict[str, Any]:
+    try:
+        return read_record(file)
+    except SettingsError:
+        pass
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return said if isinstance(said, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _settings(record: dict[str, Any]) -> dict[str, Any]:
+    """A record's settings by full name: as this version reads them, else as they stand."""
+    tree = record.get("settings") or (record.get("declared") or {}).get("settings") or {}
+    if not isinstance(tree, dict) or not tree:
+        return {}
+    try:
+        return by_path(from_dict(regrouped(tree)))
+    except (SettingsError, TypeError, AttributeError):
+        return by_full_name(tree)
+
+
+def _finished(place: Path) -> list[Path]:
+    names = [path for path in _of(place, PICTURES) if path.name != "progress.png"]
+    return sorted(names, key=lambda path: _rank(path.name))
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    found = PICTURE_FILE.fullmatch(name)
+    return found is None, int(found[1]) if found else 0, name
+
+
+def _of(place: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(_listed(place, suffixes))
+
+
+def _listed(place: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    if place.is_dir():
+        for path in place.iterdir():
+            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file():
+                yield path
+
+
+def _addresses(folder: Path, places: list[Path]) -> list[str]:
+    root = folder.resolve()
+    return [
+        f"/files/{quote(place.relative_to(root).as_posix())}?t={place.stat().st_mtime_ns}"
+        for place in places
+        if place.is_relative_to(root)
+    ]
+
+
+def _is_words(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(word, str) for word in given)

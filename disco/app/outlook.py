@@ -1,0 +1,113 @@
+"""What a run, a film or a study that a page asks for would be, before it is rendered: quick, or with what it costs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from disco.animation.disk import disk_use_of
+from disco.animation.frames import is_film, plan_of, steps_of
+from disco.app.asked import Asked, check_paths, read_asked
+from disco.app.refusal import Refusal, refused
+from disco.errors import SettingsError
+from disco.planning.plan import Plan
+from disco.planning.schedules import schedule_of, schedules_of
+from disco.settings.config import Settings, compose, load, specs
+from disco.settings.overrides import from_arguments
+from disco.settings.schedule import ENTRIES, Schedule
+from disco.study.declare import axes_of, declare
+
+#: Of how many layouts of a study's cells the costs are found out; others take what these take in the mean.
+MOST_TRIED = 8
+
+
+def planned(said: Any, folder: Path) -> tuple[Asked, list[Settings], list[Plan]]:
+    """What a page asks for, the settings of its runs (one, or a study's cells), and their plans, all checked.
+
+    Raises Refusal, or SettingsError, for what cannot be rendered here.
+    """
+    asked = read_asked(said)
+    overrides = from_arguments(asked.words[1:] if asked.axes else asked.words, multirun=bool(asked.axes))
+    if not asked.axes:
+        settings = load(overrides)
+        check_paths(settings, folder)
+        return asked, [settings], [plan_of(settings)]
+    plain = [override for override in overrides if override.partition("=")[0] not in _full(asked.axes)]
+    check_paths(load(plain), folder)
+    whole = compose(plain)
+    sweep = declare(whole, axes_of(whole, overrides), "config")
+    for job in sweep.jobs:
+        check_paths(job.settings, folder)
+    return asked, [job.settings for job in sweep.jobs], sweep.kinds()
+
+
+def outlook(said: Any, folder: Path) -> dict[str, Any]:
+    """The quick outlook; of what cannot be rendered, why, and nothing else."""
+    try:
+        asked, runs, plans = planned(said, folder)
+    except (SettingsError, Refusal) as error:
+        fault = error if isinstance(error, Refusal) else refused(error)
+        return {"ok": False, "errors": [{"setting": fault.setting, "error": fault.line}], "notes": []}
+    plan = plans[0]
+    return {
+        "ok": True,
+        "errors": [],
+        "notes": list(dict.fromkeys(note for each in plans for note in each.notes)),
+        "size": [plan.width, plan.height],
+        "steps": len(plan.steps),
+        "pictures": len(plan.seeds),
+        "cells": len(runs),
+        "film": is_film(runs[0]),
+        "curves": {name: points_of(each) for name, each in schedules_of(runs[0], []).items()},
+        "command": shlex.join(["disco", *asked.words]),
+    }
+
+
+def costs(said: Any, folder: Path) -> dict[str, Any]:
+    """What it takes on this machine: seconds, bytes of memory and disk, and how that was found out. Loads torch."""
+    from disco.run.outlook import Costs, costs_of
+    from disco.study.outlook import layout_of
+
+    _, runs, _ = planned(said, folder)
+    tried: dict[Any, Costs] = {}
+    seconds, disk = 0.0, 0
+    for settings in runs:
+        plan = plan_of(settings)
+        layout = layout_of(plan)
+        if layout not in tried and len(tried) < MOST_TRIED:
+            tried[layout] = costs_of(plan)
+        step = tried[layout].step if layout in tried else sum(each.step for each in tried.values()) / len(tried)
+        seconds += step * steps_of(settings, plan)
+        disk += disk_use_of(settings).most
+    seconds += sum(each.loading for each in tried.values())
+    return {
+        "seconds": seconds,
+        "memory": max(each.peak for each in tried.values()),
+        "disk": disk,
+        "way": " and ".join(sorted({each.way for each in tried.values()})),
+    }
+
+
+def curve(said: Any) -> dict[str, Any]:
+    """The points of a schedule as it is typed."""
+    name = said.get("setting") if isinstance(said, dict) else None
+    if name not in specs() or not specs()[name].timed:
+        raise Refusal(422, f"{str(name)[:80]!r} is no setting that takes a schedule")
+    return {"points": points_of(schedule_of(name, said.get("value")))}
+
+
+def points_of(schedule: Schedule) -> list[list[float]]:
+    """The corners of a schedule's curve, [level, value], from 0, the noisiest, to 1000."""
+    starts = [*schedule.starts, schedule.count]
+    points: list[list[float]] = []
+    for at, value in enumerate(schedule.values):
+        points.append([starts[at], value])
+        if not schedule.interpolated or at + 1 == len(schedule.values):
+            points.append([starts[at + 1], value])
+    return [[level * ENTRIES / schedule.count, value] for level, value in points]
+
+
+def _full(names: Sequence[str] | Any) -> set[str]:
+    return {specs()[name].path for name in names}

@@ -1,0 +1,224 @@
+"""The queue: a file a job in FOLDER/.disco/queue, which survives whatever ends.
+
+The server adds jobs and asks for their end; workers take them. Nothing else passes between the two. A job that is being
+rendered is locked by its worker, and the system lets go of that lock however the worker ends.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from disco.app.paths import OWN
+from disco.app.refusal import Refusal
+from disco.run.folder.files import write_json
+
+WAITING, RUNNING, FINISHED, FAILED, STOPPED = STATES = ("waiting", "running", "finished", "failed", "stopped")
+
+#: The most jobs that a queue holds before it takes no more; those that have ended are forgotten first.
+MOST = 2000
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be rendered, or was.
+
+    id: six digits. kind: "render", "film", "study", "scan", "enlarge" or "resume". words: of the command line, without
+    `disco`. folder: what it renders into, seen from the app's. steps, cells: how many it takes, 0 = not known. shown:
+    the command line for people. place: its rank among those that wait. error: why it failed. created, started, ended:
+    seconds since 1970.
+    """
+
+    id: str
+    kind: str
+    title: str
+    words: tuple[str, ...]
+    folder: str
+    steps: int = 0
+    cells: int = 0
+    shown: str = ""
+    state: str = WAITING
+    place: float = 0.0
+    error: str | None = None
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+
+
+class Queue:
+    """The jobs of a folder; any number of processes may hold one at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.place = folder / OWN / "queue"
+        self.place.mkdir(parents=True, exist_ok=True)
+        self._read: dict[str, tuple[int, Job]] = {}
+
+    def jobs(self) -> list[Job]:
+        """All jobs: those that have ended or run by their numbers, then those that wait, in their order."""
+        found: dict[str, tuple[int, Job]] = {}
+        for file in self.place.glob("[0-9]*.json"):
+            try:
+                stamp = file.stat().st_mtime_ns
+                known = self._read.get(file.stem)
+                found[file.stem] = known if known and known[0] == stamp else (stamp, _read(file))
+            except (OSError, ValueError, TypeError, KeyError):  # it goes at this moment, or is none of ours
+                continue
+        self._read = found
+        return sorted((job for _, job in found.values()), key=lambda job: (job.state == WAITING, job.place, job.id))
+
+    def job(self, number: str) -> Job:
+        """Raises Refusal 404 where there is none of that number."""
+        found = next((job for job in self.jobs() if job.id == number), None)
+        if found is None:
+            raise Refusal(404, f"there is no job {number!r}")
+        return found
+
+    # What the server asks for
+
+    def add(self, **said: Any) -> Job:
+        """Add a job at the end. said: its fields, but for number, state, place and times; "{id}" in words and folder
+        stands for its number.
+        """
+        with self._alone():
+            jobs = self.jobs()
+            if len(jobs) >= MOST:
+                raise Refusal(409, f"the queue holds {len(jobs)} jobs; remove some first")
+            number = f"{max((int(job.id) for job in jobs), default=self._last()) + 1:06d}"
+            said["words"] = tuple(word.replace("{id}", number) for word in said["words"])
+            said["folder"] = said["folder"].replace("{id}", number)
+            job = Job(id=number, created=time.time(), place=float(number), **said)
+            self._write(job)
+            (self.place / "last").write_text(number)
+            return job
+
+    def stop(self, number: str) -> None:
+        """Ask for the end of a job that runs; take one that waits from those."""
+        with self._alone():
+            job = self.job(number)
+            if job.state == WAITING:
+                self._write(replace(job, state=STOPPED, ended=time.time()))
+            elif job.state == RUNNING:
+                self._stop_file(number).touch()
+
+    def remove(self, number: str) -> None:
+        """Forget a job; what it rendered stays."""
+        with self._alone():
+            if self.job(number).state == RUNNING:
+                raise Refusal(409, f"job {number} is being rendered; stop it first")
+            for file in self.place.glob(f"{number}.*"):
+                file.unlink(missing_ok=True)
+
+    def move(self, number: str, by: int) -> None:
+        """Let a job that waits change places with the one before it (-1) or after it (1)."""
+        with self._alone():
+            waiting = [job for job in self.jobs() if job.state == WAITING]
+            here = next((at for at, job in enumerate(waiting) if job.id == number), None)
+            if here is None or not 0 <= here + by < len(waiting):
+                return
+            one, other = waiting[here], waiting[here + by]
+            self._write(replace(one, place=other.place))
+            self._write(replace(other, place=one.place))
+
+    def go_on(self, number: str) -> Job:
+        """Let a job that was stopped, or failed, wait once more."""
+        with self._alone():
+            job = self.job(number)
+            if job.state not in (STOPPED, FAILED):
+                raise Refusal(409, f"job {number} is {job.state}; only one that was stopped or failed goes on")
+            last = max((each.place for each in self.jobs()), default=0.0)
+            self._stop_file(number).unlink(missing_ok=True)
+            job = replace(job, state=WAITING, place=last + 1, error=None, ended=None)
+            self._write(job)
+            return job
+
+    def again(self, number: str) -> Job:
+        """Let what a job rendered be rendered once more, into a folder of its own where it has one to itself."""
+        job = self.job(number)
+        new = f"{job.folder}-again"
+        words = [word.replace(job.folder, new) if word.startswith("hydra.") else word for word in job.words]
+        said = {name: getattr(job, name) for name in ("kind", "title", "steps", "cells", "shown")}
+        return self.add(words=words, folder=new if words != list(job.words) else job.folder, **said)
+
+    # What workers do
+
+    @contextmanager
+    def taken(self) -> Iterator[Job | None]:
+        """The first job that waits, running and locked meanwhile; None where none waits."""
+        with self._alone():
+            waiting = [job for job in self.jobs() if job.state == WAITING]
+            job = replace(waiting[0], state=RUNNING, started=time.time(), error=None) if waiting else None
+            if job is not None:
+                lock = self._lock_of(job.id)
+                lock.acquire()
+                self._stop_file(job.id).unlink(missing_ok=True)
+                self._write(job)
+        if job is None:
+            yield None
+            return
+        try:
+            yield job
+        finally:
+            lock.release()
+
+    def is_to_stop(self, number: str) -> bool:
+        return self._stop_file(number).exists()
+
+    def end(self, job: Job, state: str, error: str | None = None) -> None:
+        """Write how a job ended; with WAITING, that it is to be gone on with by the next worker."""
+        with self._alone():
+            self._write(replace(job, state=state, error=error, ended=None if state == WAITING else time.time()))
+            self._stop_file(job.id).unlink(missing_ok=True)
+
+    def settle(self, why: str) -> None:
+        """Mark the jobs as failed whose worker has gone in the middle. why: for those that read it."""
+        for job in self.jobs():
+            if job.state == RUNNING and self._is_free(job.id):
+                self.end(job, FAILED, why)
+
+    # Files
+
+    def log_of(self, number: str) -> Path:
+        """Where what a job prints goes."""
+        return self.place / f"{number}.log"
+
+    def _is_free(self, number: str) -> bool:
+        lock = self._lock_of(number)
+        try:
+            with lock.acquire(timeout=0):
+                return True
+        except Timeout:
+            return False
+
+    def _lock_of(self, number: str) -> FileLock:
+        return FileLock(self.place / f"{number}.lock", thread_local=False)
+
+    def _stop_file(self, number: str) -> Path:
+        return self.place / f"{number}.stop"
+
+    def _last(self) -> int:
+        try:
+            return int((self.place / "last").read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _write(self, job: Job) -> None:
+        write_json(self.place / f"{job.id}.json", asdict(job))
+
+    def _alone(self) -> Any:
+        return FileLock(self.place / "lock").acquire()
+
+
+def _read(file: Path) -> Job:
+    said = json.loads(file.read_text(encoding="utf-8"))
+    job = Job(**(said | {"words": tuple(map(str, said["words"]))}))
+    if job.state not in STATES or job.id != file.stem:
+        raise ValueError(f"{file} holds no job")
+    return job

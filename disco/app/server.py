@@ -1,0 +1,306 @@
+"""The server of `disco app`: routes, and nothing else. The disk is its state; two browsers see the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from disco.app.asking import Helper
+from disco.app.crew import Crew
+from disco.app.gallery import Gallery
+from disco.app.guard import COOKIE, Guard, Password, answer_of
+from disco.app.one_run import FILMS, PICTURES, run_in
+from disco.app.paths import OWN, below
+from disco.app.progress import Progress
+from disco.app.queue import Queue
+from disco.app.refusal import Refusal, refused
+from disco.app.thumbs import take_picture, thumb_of
+from disco.errors import SettingsError
+from disco.study.results import PAGE_FILE
+
+#: What is handed out of the folder, by suffix.
+SHOWN = (*PICTURES, *FILMS, ".json", ".jsonl", ".csv")
+#: Seconds in which the queue is not looked at again, however many ask; and from one look of a page to the next.
+FRESH = 0.4
+#: Seconds after which a process that has loaded networks to find out costs lets go of them.
+IDLE = 120.0
+
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+#: A study's page says itself, in its own policy, that it loads nothing. A film is the one thing beside it.
+REPORT_POLICY = (
+    "default-src 'none'; img-src data:; media-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "frame-ancestors 'self'; sandbox allow-scripts"
+)
+
+
+class Server:
+    """What the routes ask: the queue, the gallery, the helpers. folder: the app's, absolute."""
+
+    def __init__(self, folder: Path, password: Password, workers: int | None = None) -> None:
+        self.folder, self.password = folder, password
+        self.queue, self.gallery, self.progress = Queue(folder), Gallery(folder), Progress(folder)
+        self.planner, self.costs = Helper(folder), Helper(folder, IDLE)
+        self.crew = Crew(folder, self.queue, workers)
+        self.ending = asyncio.Event()
+        self._jobs: tuple[float, list[dict[str, Any]]] = (0.0, [])
+        self._looking = asyncio.Lock()
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """The queue as the page has it."""
+        async with self._looking:
+            if time.monotonic() - self._jobs[0] > FRESH:
+                found = await run_in_threadpool(self._read_jobs)
+                self._jobs = time.monotonic(), found
+            return self._jobs[1]
+
+    def _read_jobs(self) -> list[dict[str, Any]]:
+        return [self.progress.of(job) for job in self.queue.jobs()]
+
+    @asynccontextmanager
+    async def running(self, app: Starlette) -> AsyncIterator[None]:
+        """Meanwhile workers render what the queue holds."""
+        watching = asyncio.create_task(self.crew.watch())
+        warming = asyncio.create_task(self.planner.ask("schema"))
+        try:
+            yield
+        finally:
+            self.ending.set()
+            for task in (watching, warming):
+                task.cancel()
+                with suppress(asyncio.CancelledError, Refusal):
+                    await task
+            await self.planner.close()
+            await self.costs.close()
+
+    # The page
+
+    async def page(self, request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        root = Path(str(resources.files("disco.app"))) / "page"
+        return FileResponse(below(root, name))
+
+    async def login(self, request: Request) -> Response:
+        said = await body_of(request)
+        token = self.password.check(str(said.get("password", "")) if isinstance(said, dict) else "")
+        answer = JSONResponse({"ok": True})
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+        return answer
+
+    async def schema(self, request: Request) -> Response:
+        return JSONResponse(await self.planner.ask("schema", request.query_params.get("preset")))
+
+    # What a run would be
+
+    async def outlook(self, request: Request) -> Response:
+        said = await body_of(request)
+        found = await self.planner.ask("outlook", said)
+        if found["ok"] and isinstance(said, dict) and said.get("costs") is True:
+            try:
+                found |= await self.costs.ask("costs", said)
+            except Refusal as refusal:  # this machine could not render it
+                found |= {"seconds": None, "memory": None, "disk": None, "way": refusal.line}
+        return JSONResponse(found)
+
+    async def curve(self, request: Request) -> Response:
+        return JSONResponse(await self.planner.ask("curve", await body_of(request)))
+
+    # The queue
+
+    async def list_jobs(self, request: Request) -> Response:
+        return JSONResponse({"jobs": await self.jobs()})
+
+    async def add_job(self, request: Request) -> Response:
+        fields = await self.planner.ask("job", await body_of(request))
+        job = await run_in_threadpool(lambda: self.queue.add(**fields))
+        return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
+
+    async def change_job(self, request: Request) -> Response:
+        number, said = request.path_params["number"], await body_of(request)
+        do = said.get("do") if isinstance(said, dict) else None
+        ways: dict[Any, Callable[[], Any]] = {
+            "stop": lambda: self.queue.stop(number),
+            "remove": lambda: self.queue.remove(number),
+            "up": lambda: self.queue.move(number, -1),
+            "down": lambda: self.queue.move(number, 1),
+            "go_on": lambda: self.queue.go_on(number),
+            "again": lambda: self.queue.again(number),
+        }
+        if do not in ways:
+            raise Refusal(400, f"do must be one of {', '.join(ways)}")
+        await run_in_threadpool(ways[do])
+        self._jobs = (0.0, [])
+        return JSONResponse({"jobs": await self.jobs()})
+
+    async def events(self, request: Request) -> Response:
+        return StreamingResponse(self._events(), media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[str]:
+        """The queue whenever a job comes, goes or changes its state; and where those stand that are rendered."""
+        shown: Any = None
+        told: dict[str, Any] = {}
+        yield "retry: 2000\n\n"
+        while not self.ending.is_set():
+            jobs = await self.jobs()
+            states = [(job["id"], job["state"], job["error"], job["folder"]) for job in jobs]
+            if states != shown:
+                shown = states
+                yield event("jobs", {"jobs": jobs})
+            for job in jobs:
+                if job["state"] == "running" and told.get(job["id"]) != job:
+                    told[job["id"]] = job
+                    yield event("progress", job)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), FRESH)
+
+    # The gallery
+
+    async def runs(self, request: Request) -> Response:
+        asked = request.query_params
+        limit = asked.get("limit", "60")
+        if not (limit.isdecimal() and len(limit) < 6):
+            raise Refusal(400, "limit must be a number")
+        given = (asked.get("after", ""), int(limit), asked.get("find", ""), asked.get("kind", ""))
+        return JSONResponse(await run_in_threadpool(self.gallery.page, *given))
+
+    async def run(self, request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(run_in, self.folder, request.path_params["name"]))
+
+    async def file(self, request: Request) -> Response:
+        place = await run_in_threadpool(below, self.folder, request.path_params["name"])
+        if place.suffix.lower() not in SHOWN or not place.is_file():
+            raise Refusal(404, "there is no such picture, film or table")
+        return FileResponse(place, headers={"content-security-policy": FILE_POLICY, **_keep(request)})
+
+    async def thumb(self, request: Request) -> Response:
+        place = await run_in_threadpool(below, self.folder, request.path_params["name"])
+        side = request.query_params.get("side", "256")
+        if place.suffix.lower() not in PICTURES or not place.is_file() or not (side.isdecimal() and len(side) < 6):
+            raise Refusal(404, "there is no such picture")
+        small = await run_in_threadpool(thumb_of, self.folder, place, int(side))
+        return FileResponse(small, headers={"content-security-policy": FILE_POLICY, **_keep(request)})
+
+    async def report(self, request: Request) -> Response:
+        """A study's page, written where there is none, or an older one than its newest cell."""
+        place = await run_in_threadpool(below, self.folder, request.path_params["name"])
+        inner = place.name if place.is_file() else PAGE_FILE
+        study = place.parent if place.is_file() else place
+        if inner == PAGE_FILE and await run_in_threadpool(is_stale, study):
+            await self.costs.ask("report", str(study))
+        page = study / inner
+        if page.suffix.lower() not in (*SHOWN, ".html") or not page.is_file():
+            raise Refusal(404, "there is no such page")
+        return FileResponse(page, headers={"content-security-policy": REPORT_POLICY})
+
+    # What a page hands over
+
+    async def take_settings(self, request: Request) -> Response:
+        data, name = await request.body(), Path(request.headers.get("x-name", "settings.txt")).name[:80]
+        place = self.folder / OWN / "imported"
+        place.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place, suffix=Path(name).suffix[:8]) as file:
+            file.write(data)
+            file.flush()
+            return JSONResponse(await self.planner.ask("import", {"path": file.name, "name": name}))
+
+    async def upload(self, request: Request) -> Response:
+        name, size = await run_in_threadpool(take_picture, self.folder, await request.body())
+        return JSONResponse({"path": name, "size": size}, 201)
+
+
+def make_app(
+    folder: Path, password: str | None = None, hosts: tuple[str, ...] = (), workers: int | None = None
+) -> Starlette:
+    """The app of a folder, which is made where it is missing.
+
+    password: what is asked for; None = nothing. hosts: names by which the server may be called. workers: how many
+    render at once; None = one a GPU, or one.
+    """
+    folder = folder.resolve()
+    (folder / OWN).mkdir(parents=True, exist_ok=True)
+    asked = Password(password)
+    server = Server(folder, asked, workers)
+    routes = [
+        Route("/", server.page),
+        Route("/page/{name:path}", server.page),
+        Route("/login", server.login, methods=["POST"]),
+        Route("/api/schema", server.schema),
+        Route("/api/outlook", server.outlook, methods=["POST"]),
+        Route("/api/curve", server.curve, methods=["POST"]),
+        Route("/api/jobs", server.list_jobs),
+        Route("/api/jobs", server.add_job, methods=["POST"]),
+        Route("/api/jobs/{number}", server.change_job, methods=["POST"]),
+        Route("/api/events", server.events),
+        Route("/api/runs", server.runs),
+        Route("/api/run/{name:path}", server.run),
+        Route("/api/import", server.take_settings, methods=["POST"]),
+        Route("/api/uploads", server.upload, methods=["POST"]),
+        Route("/files/{name:path}", server.file),
+        Route("/thumbs/{name:path}", server.thumb),
+        Route("/report/{name:path}", server.report),
+    ]
+    handlers: dict[Any, Any] = {Refusal: _refusal, SettingsError: _bad_setting, HTTPException: _other}
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, password=asked, hosts=hosts)],
+        exception_handlers=handlers,
+        lifespan=server.running,
+    )
+    app.state.server = server
+    return app
+
+
+async def body_of(request: Request) -> Any:
+    """A request's body as JSON. Raises Refusal 400 for any other."""
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "the body is no JSON") from error
+
+
+def event(name: str, said: Any) -> str:
+    """A server-sent event."""
+    return f"event: {name}\ndata: {json.dumps(said)}\n\n"
+
+
+def is_stale(study: Path) -> bool:
+    """Whether a study's page is missing, or older than the record of one of its runs."""
+    page = study / PAGE_FILE
+    if not page.is_file():
+        return True
+    written = page.stat().st_mtime
+    return any(record.stat().st_mtime > written for record in study.glob("*/run.json"))
+
+
+def _keep(request: Request) -> dict[str, str]:
+    """A file whose address names its time is the same whenever it is asked for."""
+    return {"cache-control": "private, max-age=31536000, immutable"} if "t" in request.query_params else {}
+
+
+async def _refusal(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return answer_of(refusal)
+
+
+async def _bad_setting(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SettingsError)
+    return answer_of(refused(error))
+
+
+async def _other(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer_of(Refusal(error.status_code, str(error.detail)))
