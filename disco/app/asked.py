@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.animation.inputs import DEPTH_NETWORKS, DIS, PLANE
-from disco.app.paths import inside
+from disco.app.paths import inside, leads_out
 from disco.app.refusal import Refusal
 from disco.models.catalog import CRITICS, SECONDARIES
 from disco.models.catalog.custom import is_path
@@ -124,8 +124,11 @@ def check_paths(settings: Settings, folder: Path) -> None:
 
     settings: as they are composed, whatever said them. folder: the app's, which relative paths start from.
     """
-    if not BATCH.fullmatch(settings.output.batch_name):
-        raise Refusal(422, "batch_name must be the name of one folder, and begin with no dot", "batch_name")
+    batch = settings.output.batch_name
+    if not BATCH.fullmatch(batch) or inside(folder, batch) is None:
+        raise Refusal(
+            422, "batch_name must be the name of one folder in the app's, and begin with no dot", "batch_name"
+        )
     for name, paths_in in PATHS.items():
         for path in paths_in(value_of(settings, name)):
             if is_address(path):
@@ -133,7 +136,7 @@ def check_paths(settings: Settings, folder: Path) -> None:
             place = inside(folder, path)
             if name == "depth" and place is not None and place.is_dir():
                 raise Refusal(422, "depth is a folder, but this page takes networks by their names", name)
-            if place is None:
+            if place is None or (place.is_dir() and leads_out(place, folder)):
                 raise Refusal(422, f"{name} leads out of the app's folder; hand over the file, or put it there", name)
     _check_models(settings)
 
@@ -187,5 +190,6 @@ PATHS: dict[str, Any] = {
     "image_prompts": _image_prompts,
     "by_frame": _by_frame,
 }
-#: Settings that name weights, and what else is checked in a way of its own.
-MODELS = ("diffusion_model", "secondary_model", "clip_models", "critics", "flow_model", "batch_name", *OURS)
+#: Settings that name weights, or where pictures go, which `check_paths` knows by themselves.
+NAMES = frozenset(("diffusion_model", "secondary_model", "clip_models", "critics", "flow_model", "batch_name", *OURS))
+CHECKED = NAMES | PATHS.keys()

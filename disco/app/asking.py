@@ -6,13 +6,29 @@ import asyncio
 import json
 import os
 import sys
+from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from disco.app.refusal import Refusal
 
 #: The most bytes of an answer's line.
 LINE = 64 << 20
+
+
+#: Seconds that an answer may take.
+PATIENCE = 600.0
+
+#: The most questions on costs that wait for an answer, and the most answers that are remembered.
+MOST_WAITING, REMEMBERED = 3, 64
+
+
+class Asker(Protocol):
+    """Who answers questions of `disco.app.helper.ASKS`."""
+
+    async def ask(self, what: str, said: Any = None) -> dict[str, Any]: ...
+
+    async def close(self) -> None: ...
 
 
 class Helper:
@@ -35,7 +51,9 @@ class Helper:
             try:
                 process.stdin.write(json.dumps({"ask": what, "said": said}).encode() + b"\n")
                 await process.stdin.drain()
-                line = await process.stdout.readline()
+                line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
+            except asyncio.TimeoutError:
+                line = b""
             except asyncio.CancelledError:  # the answer would be taken for the next question's
                 self._end(process)
                 raise
@@ -75,3 +93,31 @@ class Helper:
         if process is not None:
             self._end(process)
             await process.wait()
+
+
+class Costs:
+    """What runs cost, found out one after the other; those that were asked for are remembered."""
+
+    def __init__(self, asker: Asker) -> None:
+        self.asker = asker
+        self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._waiting = 0
+
+    async def of(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Seconds, memory, disk, and how they were found out; None where they are not known, and why."""
+        key = json.dumps([said.get(name) for name in ("preset", "settings", "axes")], sort_keys=True)
+        if key in self._known:
+            return self._known[key]
+        unknown = {"seconds": None, "memory": None, "disk": None}
+        if self._waiting >= MOST_WAITING:
+            return unknown | {"way": "not yet known: others are being found out"}
+        self._waiting += 1
+        try:
+            self._known[key] = await self.asker.ask("costs", said)
+        except Refusal as refusal:  # this machine could not render it
+            return unknown | {"way": refusal.line}
+        finally:
+            self._waiting -= 1
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return self._known[key]

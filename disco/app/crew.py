@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from disco.study.devices import gpus
 
 #: Seconds from one look at the queue to the next.
 EVERY = 0.5
+#: Seconds after a worker that died before another starts, which may die too.
+REST = 3.0
+#: What a job's error says then.
+WHY = "the process that rendered it ended in the middle, as when memory runs out; its folder can be gone on with"
 
 
 class Crew:
@@ -24,6 +29,7 @@ class Crew:
         self.folder, self.queue = folder, queue
         self._most = most
         self._workers: dict[int, asyncio.subprocess.Process] = {}
+        self._rested = 0.0
 
     async def watch(self) -> None:
         """Keep the workers going until cancelled, and end them then; what they render goes on next time."""
@@ -39,10 +45,11 @@ class Crew:
         for number, worker in list(self._workers.items()):
             if worker.returncode is not None:
                 del self._workers[number]
+                self._rested = time.monotonic() + (REST if worker.returncode else 0)
         jobs = await asyncio.to_thread(self.queue.jobs)
         if len(self._workers) < most and any(job.state == RUNNING for job in jobs):
             await asyncio.to_thread(self.queue.settle, WHY)
-        if any(job.state == WAITING for job in jobs):
+        if time.monotonic() > self._rested and any(job.state == WAITING for job in jobs):
             for number in range(most):
                 if number not in self._workers:
                     self._workers[number] = await self._start(number)
@@ -67,6 +74,3 @@ class Crew:
         for worker in self._workers.values():
             with suppress(ProcessLookupError):
                 worker.kill()
-
-
-WHY = "the process that rendered it ended in the middle, as when memory runs out; its folder can be gone on with"

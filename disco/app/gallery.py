@@ -154,7 +154,7 @@ def _records(folder: Path, depth: int) -> Iterator[tuple[str, str]]:
         try:
             with os.scandir(place) as entries:
                 for entry in entries:
-                    if entry.name in RECORDS:
+                    if entry.name in RECORDS and not entry.is_symlink():
                         names.add(entry.name)
                     elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)

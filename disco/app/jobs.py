@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from disco.animation.frames import is_film, steps_of
-from disco.app.asked import read_asked
+from disco.animation.frames import frames_of, is_film, steps_of
+from disco.app.asked import check_paths, read_asked
 from disco.app.outlook import planned
-from disco.app.paths import below
+from disco.app.paths import below, inside, leads_out
 from disco.app.refusal import Refusal
-from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
-from disco.run.jobs import JOBS_FILE
+from disco.cli.commands.enlarge import read_words, settings_for
+from disco.enlarge.enlarging import declare, plan_of
+from disco.enlarge.settings import usual_values
+from disco.errors import SettingsError
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_settings
+from disco.run.jobs import JOBS_FILE, read_jobs
+from disco.settings.config import from_dict, with_values
 from disco.settings.overrides import quoted
 
 #: The longest title, of the prompt's beginning.
@@ -35,16 +41,17 @@ def job_of(said: Any, folder: Path) -> dict[str, Any]:
 
 
 def _render(said: dict[str, Any], folder: Path) -> dict[str, Any]:
-    asked, runs, plans = planned(said | {"axes": None}, folder)
-    settings, plan = runs[0], plans[0]
+    asked, (settings, *_), (plan, *_) = planned(said | {"axes": None}, folder)
+    film = is_film(settings)
+    steps = len(plan.steps) if film else steps_of(settings, plan) // settings.batch_size
     place = f"{settings.output.batch_name}/{_now()}-{{id}}"
     return {
-        "kind": "film" if is_film(settings) else "render",
+        "kind": "film" if film else "render",
         "title": _title(settings.prompt, settings.prompts),
         "words": [*asked.words, _here("hydra.run.dir", folder, place)],
         "folder": place,
-        "steps": steps_of(settings, plan) // (1 if is_film(settings) else settings.batch_size),
-        "cells": 0,
+        "steps": steps,
+        "cells": sum(frame.rendered for frame in frames_of(settings)) if film else 0,
         "shown": shlex.join(["disco", *asked.words]),
     }
 
@@ -52,14 +59,14 @@ def _render(said: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _study(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not said.get("axes"):
         raise Refusal(422, "a study needs axes: settings, and the values of each")
-    asked, runs, _ = planned(said, folder)
+    asked, runs, plans = planned(said, folder)
     place = f"{runs[0].output.batch_name}/study-{_now()}-{{id}}"
     return {
         "kind": "study",
         "title": f"{_title(runs[0].prompt, runs[0].prompts)} · {', '.join(asked.axes)}",
         "words": [*asked.words, _here("hydra.sweep.dir", folder, place)],
         "folder": place,
-        "steps": 0,
+        "steps": len(plans[0].steps),
         "cells": len(runs),
         "shown": shlex.join(["disco", *asked.words]),
     }
@@ -89,25 +96,38 @@ def _enlarge(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     picture, by = below(folder, str(said.get("picture"))), said.get("by")
     if by not in BY:
         raise Refusal(422, f"by is {str(by)[:20]!r}, but must be one of {', '.join(map(str, BY))}")
-    asked = read_asked({"settings": said.get("settings")})
-    words = ["enlarge", str(picture), f"by={by}", *asked.words]
-    own = [f"folder={quoted(str(folder), 'folder')}", "batch_name=enlarged-{id}"]
+    words = [str(picture), f"by={by}", *read_asked({"settings": said.get("settings")}).words]
+    check_recorded(picture, folder, {name.rpartition(".")[2]: value for name, value in usual_values().items()})
+    asked = read_words(words)
+    settings = settings_for(asked)
+    check_paths(settings, folder)
+    enlargement = declare(asked.picture, settings, **asked.own)
+    plan = plan_of(enlargement)
     return {
         "kind": "enlarge",
         "title": f"{picture.parent.name}/{picture.name} x {by}",
-        "words": [*words, *own],
+        "words": ["enlarge", *words, f"folder={quoted(str(folder), 'folder')}", "batch_name=enlarged-{id}"],
         "folder": "enlarged-{id}",
-        "steps": 0,
-        "cells": 0,
-        "shown": shlex.join(["disco", *words]),
+        "steps": len(plan.steps),
+        "cells": len(enlargement.grid()),
+        "shown": shlex.join(["disco", "enlarge", *words]),
     }
 
 
 def _resume(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = str(said.get("picture"))
     place = below(folder, name)
-    if not any((place / file).is_file() for file in (RUN_RECORD, FILM_RECORD, JOBS_FILE)):
+    sequence = read_jobs(place) if (place / JOBS_FILE).is_file() else None
+    record = next((place / file for file in (FILM_RECORD, RUN_RECORD) if (place / file).is_file()), None)
+    if (record is None and sequence is None) or leads_out(place, folder):
         raise Refusal(422, f"{name!r} holds no run that could be gone on with")
+    if record is not None:
+        check_recorded(record, folder)
+    elif sequence is not None:
+        declared = sequence.get("declared") or {}
+        check_paths(from_dict(declared.get("settings") or {}), folder)
+        if inside(folder, str((declared.get("source") or {}).get("path", ""))) is None:
+            raise Refusal(422, f"{name!r} enlarges a picture outside of the app's folder; go on in a terminal")
     return {
         "kind": "resume",
         "title": f"{place.name}, the rest",
@@ -117,6 +137,20 @@ def _resume(said: dict[str, Any], folder: Path) -> dict[str, Any]:
         "cells": 0,
         "shown": shlex.join(["disco", "resume", name]),
     }
+
+
+def check_recorded(file: Path, folder: Path, changed: Mapping[str, Any] | None = None) -> None:
+    """Raises Refusal where the settings in a picture or record lead out of the folder; a picture without any does not.
+
+    changed: values by bare name that take the place of some.
+    """
+    try:
+        settings = from_dict(read_settings(file))
+    except SettingsError:
+        if changed is None:
+            raise
+        return
+    check_paths(with_values(settings, changed or {}), folder)
 
 
 KINDS = {"render": _render, "film": _render, "study": _study, "scan": _scan, "enlarge": _enlarge, "resume": _resume}

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from disco.app.gallery import RECORDS, by_full_name
-from disco.app.paths import below
+from disco.app.paths import below, leads_out
 from disco.app.refusal import Refusal
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_record
@@ -33,8 +33,8 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
     """
     place = below(folder, name)
     file = next((place / record for record in RECORDS if (place / record).is_file()), None)
-    if file is None:
-        raise Refusal(404, f"{name!r} holds no run and no study")
+    if file is None or leads_out(place, folder):
+        raise Refusal(404, f"{name!r} holds no run and no study, or links that lead out of the folder")
     record = _record(file)
     values = _settings(record)
     changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != defaults().get(full)}

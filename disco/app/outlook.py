@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from disco.animation.disk import disk_use_of
 from disco.animation.frames import is_film, plan_of, steps_of
-from disco.app.asked import Asked, check_paths, read_asked
+from disco.app.asked import CHECKED, Asked, check_paths, read_asked
 from disco.app.refusal import Refusal, refused
 from disco.errors import SettingsError
 from disco.planning.plan import Plan
 from disco.planning.schedules import schedule_of, schedules_of
 from disco.settings.config import Settings, compose, load, specs
-from disco.settings.overrides import from_arguments
+from disco.settings.names import name_in
+from disco.settings.overrides import from_arguments, is_sweep
 from disco.settings.schedule import ENTRIES, Schedule
 from disco.study.declare import axes_of, declare
+from disco.study.sweeps import check_number_of_cells, choices_of, parsed
 
 #: Of how many layouts of a study's cells the costs are found out; others take what these take in the mean.
 MOST_TRIED = 8
@@ -34,12 +35,17 @@ def planned(said: Any, folder: Path) -> tuple[Asked, list[Settings], list[Plan]]
         settings = load(overrides)
         check_paths(settings, folder)
         return asked, [settings], [plan_of(settings)]
-    plain = [override for override in overrides if override.partition("=")[0] not in _full(asked.axes)]
+    varied = {specs()[name].path for name in asked.axes}
+    axes = [override for override in overrides if override.partition("=")[0] in varied]
+    plain = [override for override in overrides if override not in axes]
     check_paths(load(plain), folder)
+    check_number_of_cells([each for each in map(parsed, axes) if each.is_sweep_override()])
+    for axis in axes:  # before anything opens what they name
+        if name_in(axis).rpartition(".")[2] in CHECKED:
+            for value in choices_of(parsed(axis)) if is_sweep(axis) else [axis]:
+                check_paths(load([*plain, value]), folder)
     whole = compose(plain)
     sweep = declare(whole, axes_of(whole, overrides), "config")
-    for job in sweep.jobs:
-        check_paths(job.settings, folder)
     return asked, [job.settings for job in sweep.jobs], sweep.kinds()
 
 
@@ -107,7 +113,3 @@ def points_of(schedule: Schedule) -> list[list[float]]:
         if not schedule.interpolated or at + 1 == len(schedule.values):
             points.append([starts[at + 1], value])
     return [[level * ENTRIES / schedule.count, value] for level, value in points]
-
-
-def _full(names: Sequence[str] | Any) -> set[str]:
-    return {specs()[name].path for name in names}

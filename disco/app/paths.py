@@ -40,9 +40,20 @@ def inside(folder: Path, given: str) -> Path | None:
     return None if any(part.startswith(".") for part in parts) else place
 
 
-def name_of(folder: Path, place: Path) -> str:
-    """A place below the folder as addresses have it."""
-    return place.relative_to(folder).as_posix()
+def leads_out(place: Path, folder: Path) -> bool:
+    """Whether anything in a folder below the app's is a link that leads out of the app's."""
+    root, waiting = folder.resolve(), [place]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+        except OSError:  # it goes at this moment, or is not ours to read
+            continue
+    return False
 
 
 def _resolved(folder: Path, place: Path, name: str) -> Path:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from disco.animation.places import JOBS
 from disco.app.queue import FINISHED, RUNNING, Job
 from disco.run.folder.reading import RUN_RECORD
+from disco.run.jobs import JOBS_FILE
 
 #: The last bytes of steps.jsonl that are read: a line has about a thousand.
 TAIL = 1 << 16
@@ -23,6 +25,7 @@ class Progress:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._counted: dict[Path, tuple[int, int]] = {}
+        self._over: dict[Path, tuple[int, float | None]] = {}
 
     def of(self, job: Job) -> dict[str, Any]:
         """A job as the page has it."""
@@ -42,30 +45,45 @@ class Progress:
         """Where a job renders: an enlargement in the one folder of its own."""
         place = self.folder / job.folder
         if job.kind == "enlarge":
-            return next((child for child in _subfolders(place)), place)
+            return next((child for child in subfolders(place)), place)
         return place
 
     def _run(self, job: Job, place: Path) -> dict[str, Any]:
-        if job.kind in ("study", "scan"):
-            return self._parts(job, place, job.cells)
-        if job.kind in ("film", "enlarge") or (place / "jobs").is_dir() or (place / "jobs.json").is_file():
-            within = place / "jobs" if (place / "jobs").is_dir() else place
-            return self._parts(job, within, job.cells)
+        if (place / JOBS).is_dir():  # of a film
+            return self._parts(job, place / JOBS)
+        if job.cells or (place / JOBS_FILE).is_file():
+            return self._parts(job, place)
         done, lines = self._steps(place)
         steps = max(job.steps, done)
         left = _left(steps - done, lines) if job.steps else None
         return self._line(lines, place) | {"done": done, "steps": steps, "seconds_left": left}
 
-    def _parts(self, job: Job, place: Path, count: int) -> dict[str, Any]:
-        """Of what consists of runs: how many are done, and the picture of the one at work."""
-        runs = [child for child in _subfolders(place) if (child / RUN_RECORD).exists()]
-        done = [run for run in runs if _is_over(run / RUN_RECORD)]
-        now = max(runs, key=lambda run: (run / RUN_RECORD).stat().st_mtime_ns, default=None)
-        said: dict[str, Any] = {"cells": [len(done), max(count, len(runs))]}
-        if now is not None:
-            steps, lines = self._steps(now)
-            said |= self._line(lines, now) | {"done": steps}
-        return said
+    def _parts(self, job: Job, place: Path) -> dict[str, Any]:
+        """Of what consists of runs: how many are over, and the picture of the one at work."""
+        runs = [child for child in subfolders(place) if (child / RUN_RECORD).exists()]
+        over = {run: seconds for run in runs if (seconds := self._seconds_of(run / RUN_RECORD)) is not None}
+        count = max(job.cells, len(runs))
+        said: dict[str, Any] = {"cells": [len(over), count]}
+        now = max(runs, key=_changed, default=None)
+        if now is None:
+            return said
+        done, lines = self._steps(now)
+        share = min(done / job.steps, 1.0) if job.steps and now not in over else 0.0
+        left = count - len(over) - share
+        if over and job.cells:
+            said["seconds_left"] = left * sum(over.values()) / len(over)
+        return said | self._line(lines, now) | {"done": done}
+
+    def _seconds_of(self, record: Path) -> float | None:
+        """What a run took that is over; None for one that is not."""
+        try:
+            stamp = record.stat().st_mtime_ns
+            if self._over.get(record, (0, None))[0] != stamp:
+                said = json.loads(record.read_text(encoding="utf-8"))
+                self._over[record] = stamp, None if said["status"] == "running" else float(said.get("seconds") or 0)
+            return self._over[record][1]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _line(self, lines: Sequence[dict[str, Any]], place: Path) -> dict[str, Any]:
         last = lines[-1] if lines else {}
@@ -114,14 +132,15 @@ def _mean(values: Any) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-def _is_over(record: Path) -> bool:
+def _changed(run: Path) -> int:
     try:
-        return json.loads(record.read_text(encoding="utf-8"))["status"] != "running"
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return (run / RUN_RECORD).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
-def _subfolders(place: Path) -> list[Path]:
+def subfolders(place: Path) -> list[Path]:
+    """The folders in a folder that are not hidden, sorted; none where it is not there."""
     try:
         with os.scandir(place) as entries:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))

@@ -31,8 +31,8 @@ class Job:
     """What is to be rendered, or was.
 
     id: six digits. kind: "render", "film", "study", "scan", "enlarge" or "resume". words: of the command line, without
-    `disco`. folder: what it renders into, seen from the app's. steps, cells: how many it takes, 0 = not known. shown:
-    the command line for people. place: its rank among those that wait. error: why it failed. created, started, ended:
+    `disco`. folder: what it renders into, seen from the app's. cells: of how many runs it consists, 0 = it is one.
+    steps: those of one run, 0 = not known. shown: the command line for people. place: its rank among those that wait. error: why it failed. created, started, ended:
     seconds since 1970.
     """
 
@@ -152,6 +152,9 @@ class Queue:
     @contextmanager
     def taken(self) -> Iterator[Job | None]:
         """The first job that waits, running and locked meanwhile; None where none waits."""
+        if not any(job.state == WAITING for job in self.jobs()):
+            yield None
+            return
         with self._alone():
             waiting = [job for job in self.jobs() if job.state == WAITING]
             job = replace(waiting[0], state=RUNNING, started=time.time(), error=None) if waiting else None
@@ -174,14 +177,18 @@ class Queue:
     def end(self, job: Job, state: str, error: str | None = None) -> None:
         """Write how a job ended; with WAITING, that it is to be gone on with by the next worker."""
         with self._alone():
-            self._write(replace(job, state=state, error=error, ended=None if state == WAITING else time.time()))
-            self._stop_file(job.id).unlink(missing_ok=True)
+            self._end(job, state, error)
 
     def settle(self, why: str) -> None:
         """Mark the jobs as failed whose worker has gone in the middle. why: for those that read it."""
-        for job in self.jobs():
-            if job.state == RUNNING and self._is_free(job.id):
-                self.end(job, FAILED, why)
+        with self._alone():
+            for job in self.jobs():
+                if job.state == RUNNING and self._is_free(job.id):
+                    self._end(job, FAILED, why)
+
+    def _end(self, job: Job, state: str, error: str | None) -> None:
+        self._write(replace(job, state=state, error=error, ended=None if state == WAITING else time.time()))
+        self._stop_file(job.id).unlink(missing_ok=True)
 
     # Files
 

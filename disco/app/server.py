@@ -20,12 +20,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from disco.app.asking import Helper
+from disco.app.asking import Asker, Costs, Helper
 from disco.app.crew import Crew
 from disco.app.gallery import Gallery
 from disco.app.guard import COOKIE, Guard, Password, answer_of
 from disco.app.one_run import FILMS, PICTURES, run_in
-from disco.app.paths import OWN, below
+from disco.app.paths import OWN, below, leads_out
 from disco.app.progress import Progress
 from disco.app.queue import Queue
 from disco.app.refusal import Refusal, refused
@@ -39,6 +39,8 @@ SHOWN = (*PICTURES, *FILMS, ".json", ".jsonl", ".csv")
 FRESH = 0.4
 #: Seconds after which a process that has loaded networks to find out costs lets go of them.
 IDLE = 120.0
+#: Seconds after which a run that was written is no longer one of a study at work.
+SETTLED = 60.0
 
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A study's page says itself, in its own policy, that it loads nothing. A film is the one thing beside it.
@@ -51,10 +53,11 @@ REPORT_POLICY = (
 class Server:
     """What the routes ask: the queue, the gallery, the helpers. folder: the app's, absolute."""
 
-    def __init__(self, folder: Path, password: Password, workers: int | None = None) -> None:
+    def __init__(self, folder: Path, password: Password, workers: int | None, helper: Callable[..., Asker]) -> None:
         self.folder, self.password = folder, password
         self.queue, self.gallery, self.progress = Queue(folder), Gallery(folder), Progress(folder)
-        self.planner, self.costs = Helper(folder), Helper(folder, IDLE)
+        self.planner, self.studies, self.pricer = (helper(folder, idle) for idle in (None, IDLE, IDLE))
+        self.costs = Costs(self.pricer)
         self.crew = Crew(folder, self.queue, workers)
         self.ending = asyncio.Event()
         self._jobs: tuple[float, list[dict[str, Any]]] = (0.0, [])
@@ -84,8 +87,8 @@ class Server:
                 task.cancel()
                 with suppress(asyncio.CancelledError, Refusal):
                     await task
-            await self.planner.close()
-            await self.costs.close()
+            for helper in (self.planner, self.studies, self.pricer):
+                await helper.close()
 
     # The page
 
@@ -108,13 +111,14 @@ class Server:
 
     async def outlook(self, request: Request) -> Response:
         said = await body_of(request)
-        found = await self.planner.ask("outlook", said)
-        if found["ok"] and isinstance(said, dict) and said.get("costs") is True:
-            try:
-                found |= await self.costs.ask("costs", said)
-            except Refusal as refusal:  # this machine could not render it
-                found |= {"seconds": None, "memory": None, "disk": None, "way": refusal.line}
+        found = await self._planner_of(said).ask("outlook", said)
+        if found["ok"] and said.get("costs") is True:
+            found |= await self.costs.of(said)
         return JSONResponse(found)
+
+    def _planner_of(self, said: Any) -> Asker:
+        """Who plans what a page asks for: a study of thousands of cells keeps no other waiting."""
+        return self.studies if isinstance(said, dict) and said.get("axes") else self.planner
 
     async def curve(self, request: Request) -> Response:
         return JSONResponse(await self.planner.ask("curve", await body_of(request)))
@@ -125,7 +129,8 @@ class Server:
         return JSONResponse({"jobs": await self.jobs()})
 
     async def add_job(self, request: Request) -> Response:
-        fields = await self.planner.ask("job", await body_of(request))
+        said = await body_of(request)
+        fields = await self._planner_of(said).ask("job", said)
         job = await run_in_threadpool(lambda: self.queue.add(**fields))
         return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
 
@@ -199,8 +204,10 @@ class Server:
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
         inner = place.name if place.is_file() else PAGE_FILE
         study = place.parent if place.is_file() else place
+        if await run_in_threadpool(leads_out, study, self.folder):
+            raise Refusal(403, "this study has links that lead out of the folder")
         if inner == PAGE_FILE and await run_in_threadpool(is_stale, study):
-            await self.costs.ask("report", str(study))
+            await self.pricer.ask("report", str(study))
         page = study / inner
         if page.suffix.lower() not in (*SHOWN, ".html") or not page.is_file():
             raise Refusal(404, "there is no such page")
@@ -223,17 +230,21 @@ class Server:
 
 
 def make_app(
-    folder: Path, password: str | None = None, hosts: tuple[str, ...] = (), workers: int | None = None
+    folder: Path,
+    password: str | None = None,
+    hosts: tuple[str, ...] = (),
+    workers: int | None = None,
+    helper: Callable[..., Asker] = Helper,
 ) -> Starlette:
     """The app of a folder, which is made where it is missing.
 
     password: what is asked for; None = nothing. hosts: names by which the server may be called. workers: how many
-    render at once; None = one a GPU, or one.
+    render at once; None = one a GPU, or one. helper: makes who plans, as `disco.app.asking.Helper` is made.
     """
     folder = folder.resolve()
     (folder / OWN).mkdir(parents=True, exist_ok=True)
     asked = Password(password)
-    server = Server(folder, asked, workers)
+    server = Server(folder, asked, workers, helper)
     routes = [
         Route("/", server.page),
         Route("/page/{name:path}", server.page),
@@ -278,12 +289,12 @@ def event(name: str, said: Any) -> str:
 
 
 def is_stale(study: Path) -> bool:
-    """Whether a study's page is missing, or older than the record of one of its runs."""
+    """Whether a study's page is missing, or older than one of its runs; whoever renders it keeps it up himself."""
     page = study / PAGE_FILE
     if not page.is_file():
         return True
-    written = page.stat().st_mtime
-    return any(record.stat().st_mtime > written for record in study.glob("*/run.json"))
+    newest = max((record.stat().st_mtime for record in study.glob("*/run.json")), default=0.0)
+    return page.stat().st_mtime < newest < time.time() - SETTLED
 
 
 def _keep(request: Request) -> dict[str, str]:

@@ -23,10 +23,13 @@ from filelock import FileLock, Timeout
 from disco.app.paths import OWN
 from disco.app.queue import FAILED, FINISHED, STOPPED, WAITING, Job, Queue
 from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
-from disco.run.interrupts import ENDING, stop_main_thread
+from disco.run.interrupts import ENDING, GRACE, stop_main_thread
 
 #: Seconds from one look at the queue to the next, and at what asks a job to end.
 EVERY = 0.3
+
+#: Seconds that a worker waits for the one before it, of a server that was killed, to keep what it has and end.
+PATIENCE = 2 * GRACE
 
 Command = Callable[[list[str]], int]
 
@@ -138,7 +141,7 @@ def main() -> int:
     os.chdir(folder)
     lock = FileLock(folder / OWN / f"worker-{number}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except Timeout:
         return 0
     worker = Worker(folder, command)
