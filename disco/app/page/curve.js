@@ -1,0 +1,213 @@
+// A schedule as a curve over the run that can be drawn by hand: pointer and keyboard, steps and straight lines.
+
+import { post } from "./api.js";
+import { button, debounced, h, keepingFocus, put, segments, svg } from "./dom.js";
+import { digits, ENTRIES, round, scheduleText, valueAt } from "./schedule.js";
+
+const WIDTH = 420, HEIGHT = 132, LEFT = 40, RIGHT = 10, TOP = 10, BOTTOM = 20;
+const x = (entry) => LEFT + (entry / ENTRIES) * (WIDTH - LEFT - RIGHT);
+const within = (value, low, high) => Math.min(high, Math.max(low, value));
+let count = 0;
+
+export class Curve {
+  /** setting: of the schema; changed(text): called with the new text whenever the curve was moved. */
+  constructor(setting, changed) {
+    this.setting = setting;
+    this.changed = changed;
+    this.points = [[0, 0]];
+    this.lines = false;
+    this.asked = 0;
+    this.name = `curve-${++count}`;
+    this.integer = setting.whole;
+    this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${setting.name} over the run` });
+    this.tools = h("div", { class: "curve-tools" });
+    this.node = h("div", { class: "curve-editor", "data-curve": setting.name }, this.plot, this.tools);
+    this.plot.addEventListener("dblclick", (event) => this.add(this.entryAt(event)));
+    this.plot.addEventListener("pointerdown", (event) => this.press(event));
+    this.ask = debounced(120, (text) => this.readText(text));
+  }
+
+  /** Show what a text means; an unreadable text leaves the curve and says so by its colour. */
+  show(text) {
+    if (text === this.written) return;
+    this.written = null;
+    this.ask(text);
+  }
+
+  async readText(text) {
+    const turn = ++this.asked;
+    try {
+      const curve = await post("/api/curve", { setting: this.setting.name, value: text });
+      if (turn !== this.asked) return;
+      this.lines = /^\s*(interp|\{)/.test(text);
+      // The corners of the curve: of steps, those that begin a value; its end is no point of its own.
+      this.points = curve.points.filter(([entry, value], index) =>
+        index === 0 || (entry < ENTRIES && (this.lines || value !== curve.points[index - 1][1])));
+      this.node.classList.remove("unreadable");
+    } catch {
+      if (turn === this.asked) this.node.classList.add("unreadable");
+    }
+    this.draw();
+  }
+
+  // Drawing
+
+  draw() {
+    const values = this.points.map(([, value]) => value);
+    this.fitRange(values);
+    const { low, high } = this.range;
+    this.y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    const path = this.points.map(([entry, value], index) =>
+      index === 0 ? `M${x(0)} ${this.y(value)}` : this.lines ? `L${x(entry)} ${this.y(value)}` : `H${x(entry)}V${this.y(value)}`).join("") + `H${x(ENTRIES)}`;
+    keepingFocus(this.plot, () => put(this.plot,
+      [low, (low + high) / 2, high].map((value) => [
+        svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: this.y(value), y2: this.y(value), class: "grid" }),
+        svg("text", { x: LEFT - 6, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(3))))]),
+      [["noise", 0, "start"], ["50 %", 500, "middle"], ["picture", ENTRIES, "end"]].map(([text, entry, place]) =>
+        svg("text", { x: x(entry), y: HEIGHT - 4, class: `tick ${place}` }, text)),
+      svg("path", { d: `${path}V${this.y(low)}H${x(0)}Z`, class: "area" }),
+      svg("path", { d: path, class: "line" }),
+      this.points.map((point, index) => this.handle(point, index))));
+    this.drawTools();
+  }
+
+  /** The range of values that is drawn: the setting's own where it is a share, else room above what there is. */
+  fitRange(values) {
+    if (this.dragged !== undefined) return;
+    const { low, high } = this.setting;
+    if (low !== null && high !== null && high - low <= 2) return (this.range = { low, high });
+    const top = Math.max(...values), bottom = Math.min(...values, 0);
+    const above = top > 0 ? round(top * 1.3) : 0;
+    const below = bottom < 0 ? -round(-bottom * 1.3) : 0;
+    this.range = { low: below, high: above === below ? below + 1 : above };
+  }
+
+  handle([entry, value], index) {
+    return svg("circle", {
+      cx: x(entry), cy: this.y(value), r: 6, class: "handle", tabindex: 0, role: "slider", "data-key": index,
+      "aria-label": `${this.setting.name} from ${Math.round(entry / 10)} % of the noise levels on`,
+      "aria-orientation": "vertical", "aria-valuemin": this.range.low, "aria-valuemax": this.range.high,
+      "aria-valuenow": value, "aria-valuetext": digits(value), onkeydown: (event) => this.key(event, index),
+    });
+  }
+
+  drawTools() {
+    put(this.tools,
+      segments("Between points", this.name, [["steps", "Steps"], ["lines", "Lines"]], this.lines ? "lines" : "steps", (way) => {
+        this.lines = way === "lines";
+        this.tell();
+      }),
+      button("Add a point", () => this.add(this.widest())),
+      button("One value", () => {
+        this.points = [[0, this.points[0][1]]];
+        this.tell();
+      }, { disabled: this.points.length === 1 }),
+      h("span", { class: "note" }, "Drag points, or use the arrow keys; Delete takes one away"));
+  }
+
+  // Changes
+
+  tell() {
+    this.asked += 1; // an answer that is under way is about an older text
+    this.written = scheduleText(this.points, this.lines, this.integer);
+    this.node.classList.remove("unreadable");
+    this.draw();
+    this.changed(this.written);
+  }
+
+  quantum() {
+    return this.integer ? 1 : round((this.range.high - this.range.low) / 200);
+  }
+
+  value(given) {
+    const low = this.setting.low ?? -Infinity, high = this.setting.high ?? Infinity, step = this.quantum();
+    return within(Number((Math.round(given / step) * step).toPrecision(9)), low, high);
+  }
+
+  move(index, entry, value) {
+    const before = index === 0 ? 0 : this.points[index - 1][0] + 1;
+    const after = (this.points[index + 1]?.[0] ?? ENTRIES) - 1;
+    this.points[index] = [index === 0 ? 0 : within(entry, before, after), this.value(value)];
+    this.tell();
+  }
+
+  add(entry) {
+    const at = within(Math.round(entry / 10) * 10, 1, ENTRIES - 1);
+    if (this.points.some(([own]) => own === at)) return;
+    const value = valueAt(this.points, this.lines, at);
+    this.points = [...this.points, [at, this.lines ? this.value(value) : this.value(value + this.nudge(value))]].sort((a, b) => a[0] - b[0]);
+    this.tell();
+    this.plot.querySelector(`[data-key="${this.points.findIndex(([own]) => own === at)}"]`)?.focus();
+  }
+
+  /** A new point of a curve of steps lies beside the old value, or it would not be seen. */
+  nudge(value) {
+    const part = Math.max(this.quantum(), (this.range.high - this.range.low) / 5);
+    return value + part <= this.range.high ? part : -part;
+  }
+
+  remove(index) {
+    if (index === 0) return;
+    this.points = this.points.filter((_, place) => place !== index);
+    this.tell();
+    this.plot.querySelector(`[data-key="${index - 1}"]`)?.focus();
+  }
+
+  widest() {
+    const ends = [...this.points.slice(1).map(([entry]) => entry), ENTRIES];
+    const gaps = this.points.map(([entry], index) => ends[index] - entry);
+    const index = gaps.indexOf(Math.max(...gaps));
+    return this.points[index][0] + gaps[index] / 2;
+  }
+
+  key(event, index) {
+    const [entry, value] = this.points[index];
+    const step = this.quantum() * (event.shiftKey ? 10 : 1), way = event.altKey ? 1 : event.shiftKey ? 100 : 10;
+    const moves = {
+      ArrowUp: () => this.move(index, entry, value + step),
+      ArrowDown: () => this.move(index, entry, value - step),
+      ArrowLeft: () => this.move(index, entry - way, value),
+      ArrowRight: () => this.move(index, entry + way, value),
+      Delete: () => this.remove(index),
+      Backspace: () => this.remove(index),
+    };
+    if (!moves[event.key]) return;
+    event.preventDefault();
+    moves[event.key]();
+  }
+
+  // Pointer
+
+  place(event) {
+    const box = this.plot.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * WIDTH, ((event.clientY - box.top) / box.height) * HEIGHT];
+  }
+
+  entryAt(event) {
+    return ((this.place(event)[0] - LEFT) / (WIDTH - LEFT - RIGHT)) * ENTRIES;
+  }
+
+  valueAtPointer(event) {
+    const share = 1 - (this.place(event)[1] - TOP) / (HEIGHT - TOP - BOTTOM);
+    return this.range.low + share * (this.range.high - this.range.low);
+  }
+
+  press(event) {
+    const [px, py] = this.place(event);
+    const far = this.points.map(([entry, value]) => Math.hypot(x(entry) - px, this.y(value) - py));
+    const index = far.indexOf(Math.min(...far));
+    if (far[index] > 14 || event.button !== 0) return;
+    event.preventDefault();
+    this.dragged = index;
+    this.plot.querySelector(`[data-key="${index}"]`).focus();
+    this.plot.setPointerCapture(event.pointerId);
+    const drag = (moved) => this.move(index, Math.round(this.entryAt(moved) / 10) * 10, this.valueAtPointer(moved));
+    const end = () => {
+      this.plot.removeEventListener("pointermove", drag);
+      this.dragged = undefined;
+      this.draw(); // in the range that the values now need
+    };
+    this.plot.addEventListener("pointermove", drag);
+    this.plot.addEventListener("lostpointercapture", end, { once: true });
+  }
+}

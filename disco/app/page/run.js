@@ -1,0 +1,252 @@
+// A run's own page: its pictures, how they came about, the settings that differ, and what can be made of it.
+
+import { get, on, runOf } from "./api.js";
+import { button, commandLine, h, iconButton, picture, put, segments, toast } from "./dom.js";
+import { write } from "./flow.js";
+import { take } from "./form.js";
+import { jobs, start } from "./jobs.js";
+import { Losses } from "./losses.js";
+import { go, hashOf } from "./routes.js";
+import { startFrom } from "./taking.js";
+import { duration, short } from "./words.js";
+
+/** Where in the folder the file of an address lies. */
+const pathOf = (url) => decodeURIComponent(url.split("?")[0].replace(/^\/files\//, ""));
+
+/** A run with its pictures as {url, path, seed} and its partials as {url, picture, percent}. */
+function withPictures(run) {
+  const pictures = run.pictures.map((url, index) => ({ url, path: pathOf(url), seed: run.seeds[index] }));
+  const partials = run.partials.map((url) => {
+    const [, picture, percent] = /_(\d+)_at_(\d+)\.\w+$/.exec(pathOf(url)) ?? [null, 0, null];
+    return { url, picture: Number(picture), percent: percent === null ? null : Number(percent) };
+  });
+  const { width, height } = run.settings;
+  return { ...run, pictures, partials, size: width && height ? [width, height] : null };
+}
+
+const seedOf = () => Math.floor(Math.random() * 2 ** 31);
+
+export class Run {
+  constructor(gallery) {
+    this.gallery = gallery;
+    this.node = h("div", { class: "place run-place" });
+    this.node.addEventListener("keydown", (event) => this.key(event));
+    on("queue", () => this.renew());
+  }
+
+  async show({ path }) {
+    if (this.path !== path) put(this.node, h("p", { class: "nothing" }, "…"));
+    this.path = path;
+    this.seen = this.stamp();
+    let run;
+    try {
+      run = await get(runOf(path));
+    } catch (error) {
+      if (this.path === path) put(this.node, h("div", { class: "nothing" }, h("p", {}, error.message), h("a", { href: hashOf("gallery") }, "To the gallery")));
+      return;
+    }
+    if (this.path !== path) return;
+    if (run.kind === "study") return void location.replace(hashOf("study", path));
+    this.run = withPictures(run);
+    this.chosen = Math.min(this.chosenOf === path ? this.chosen : 0, Math.max(0, run.pictures.length - 1));
+    this.chosenOf = path;
+    this.draw();
+    if (!this.node.contains(document.activeElement)) this.node.querySelector("h1").focus({ preventScroll: true });
+  }
+
+  stamp() {
+    return jobs.list.filter((job) => job.folder === this.path).map((job) => `${job.id} ${job.state}`).join();
+  }
+
+  /** Read again what a job has changed. */
+  renew() {
+    if (this.node.isConnected && this.path !== undefined && this.stamp() !== this.seen) this.show({ path: this.path });
+  }
+
+  draw() {
+    const { run } = this, title = run.settings.prompt ?? (run.settings.prompts ? write(run.settings.prompts) : run.path);
+    document.title = `${title} – disco`;
+    put(this.node,
+      h("div", { class: "run-look" }, this.frame = h("div", { class: "frame" }), this.below = h("div", { class: "run-below" })),
+      h("div", { class: "run-facts" },
+        h("div", { class: "run-head" }, h("h1", { tabindex: -1, dir: "auto" }, title),
+          [["up", "Newer", -1], ["down", "Older", 1]].map(([name, label, way]) => this.gallery.neighbour(this.path, way)
+            ? iconButton(name, label, () => location.replace(hashOf("gallery", this.gallery.neighbour(this.path, way)))) : null),
+          iconButton("close", "Back to the gallery", () => this.gallery.leave())),
+        h("p", { class: "note" }, this.facts().join(" · ")),
+        run.error ? h("p", { class: "error" }, run.error) : null,
+        this.actions(), this.details()));
+    this.showPicture();
+    this.drawBelow();
+  }
+
+  facts() {
+    const { run } = this, picture = run.pictures[this.chosen];
+    const seed = picture?.seed ?? run.settings?.seed;
+    return [
+      run.size ? run.size.join(" × ") : "", run.status === "finished" ? "" : run.status, seed !== undefined ? `seed ${seed}` : "",
+      run.seconds ? duration(run.seconds) : "", run.path,
+    ].filter(Boolean);
+  }
+
+  showPicture(source = this.run.pictures[this.chosen]?.url ?? this.run.drafts[0]) {
+    const film = this.run.films[0];
+    put(this.frame, this.chosen === -1 && film ? h("video", { src: film, controls: true, loop: true, muted: true, "aria-label": "The film" })
+      : source ? picture(source, `Picture ${this.chosen + 1} of ${Math.max(1, this.run.pictures.length)}`, this.run.size)
+      : h("p", { class: "nothing" }, this.run.status === "running" ? "On its way" : "It left no picture."));
+  }
+
+  // Below the picture: all pictures, and the way to this one
+
+  drawBelow() {
+    const { pictures, films } = this.run;
+    const choose = (index) => {
+      this.chosen = index;
+      this.showPicture();
+      this.drawBelow();
+    };
+    const own = this.partials();
+    put(this.below,
+      pictures.length > 1 || films.length ? h("div", { class: "strip", role: "group", "aria-label": "All pictures" },
+        films.length ? button("Film", () => choose(-1), { class: "thumb", "aria-pressed": String(this.chosen === -1) }) : null,
+        pictures.map((one, index) => h("button", { type: "button", class: "thumb", "aria-pressed": String(index === this.chosen), "aria-label": `Picture ${index + 1}`, onclick: () => choose(index) },
+          picture(one.thumb ?? one.url, "", null, { loading: "lazy" })))) : null,
+      own.length ? this.way(own) : null,
+      this.lossesOf());
+  }
+
+  partials() {
+    return this.run.partials.filter((one) => one.picture === Math.max(0, this.chosen));
+  }
+
+  /** The pictures on the way as a strip of film, with a slider that shows them large. */
+  way(partials) {
+    const last = this.run.pictures[this.chosen];
+    const frames = [...partials.map((one) => [one.url, one.percent === null ? pathOf(one.url).split("/").at(-1) : `${one.percent} %`]), ...(last ? [[last.url, "the end"]] : [])];
+    const show = (index) => {
+      this.showPicture(frames[index][0]);
+      slider.value = index;
+      slider.setAttribute("aria-valuetext", frames[index][1]);
+      strip.querySelectorAll("button").forEach((node, place) => node.setAttribute("aria-pressed", String(place === index)));
+    };
+    const slider = h("input", { type: "range", min: 0, max: frames.length - 1, step: 1, value: frames.length - 1, "aria-label": "How far into the run", oninput: () => show(Number(slider.value)) });
+    const strip = h("div", { class: "film-strip" }, frames.map(([url, text], index) =>
+      h("button", { type: "button", "aria-label": text, "aria-pressed": String(index === frames.length - 1), onclick: () => show(index) }, picture(url, "", null, { loading: "lazy" }), h("span", {}, text))));
+    return h("section", { class: "way" }, h("h2", {}, "On the way"), slider, strip);
+  }
+
+  lossesOf() {
+    if (!this.run.losses?.rows?.length) return null;
+    const losses = new Losses();
+    losses.show(this.run.losses);
+    return h("section", {}, h("h2", {}, "Losses"), losses.node);
+  }
+
+  // What can be done
+
+  pictureNow() {
+    return this.run.pictures[Math.max(0, this.chosen)];
+  }
+
+  actions() {
+    const { run } = this, one = this.pictureNow(), stopped = ["interrupted", "stopped", "failed"].includes(run.status);
+    return h("div", { class: "run-actions" },
+      stopped ? button("Go on", () => this.queue({ kind: "resume", picture: run.path }), { class: "primary" }) : null,
+      button("Use these settings", () => this.use(), { class: stopped ? null : "primary" }),
+      one ? [
+        this.menu("Vary this", () => this.variation()),
+        this.menu("Enlarge", () => this.enlarging()),
+        h("a", { class: "button", href: hashOf("mask", one.path) }, "Mask"),
+        button("Start from this", () => startFrom(one.path)),
+        h("a", { class: "button", href: one.url, download: one.path.split("/").at(-1) }, "Save"),
+      ] : null,
+      run.report ? h("a", { class: "button", href: run.report, target: "_blank", rel: "noopener" }, "Its page") : null);
+  }
+
+  menu(text, inside) {
+    const fold = h("details", { class: "menu" }, h("summary", { class: "button" }, text));
+    fold.addEventListener("toggle", () => fold.open && !fold.children[1] && fold.append(inside()));
+    fold.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !fold.open) return;
+      event.stopPropagation();
+      fold.open = false;
+      fold.firstChild.focus();
+    });
+    return fold;
+  }
+
+  variation() {
+    let way = "seed";
+    const count = h("input", { type: "number", min: 1, max: 16, value: 4, "aria-label": "How many" });
+    return h("div", { class: "menu-box" },
+      segments("What stays", "vary", [["seed", "New seeds"], ["noise", "Same noise"]], way, (chosen) => (way = chosen)),
+      h("p", { class: "note" }, "The same noise keeps where things are; new seeds draw all anew."),
+      h("label", { class: "inline" }, h("span", {}, "How many"), count),
+      button("Render", () => this.vary(way, Math.min(16, Math.max(1, Number(count.value) || 1))), { class: "primary" }));
+  }
+
+  async vary(way, count) {
+    const settings = this.settings(), one = this.pictureNow();
+    if (way === "seed") {
+      await this.queue({ kind: "render", ...settings, settings: { ...settings.settings, seed: seedOf(), noise_seed: null, n_batches: count } });
+      return;
+    }
+    const noise = settings.settings.noise_seed ?? one?.seed ?? this.run.settings.seed;
+    for (let made = 0; made < count; made += 1) { // a run each: its noise goes up with the pictures of a run
+      const job = { kind: "render", ...settings, settings: { ...settings.settings, seed: seedOf(), noise_seed: noise, n_batches: 1 } };
+      if (!(await this.queue(job))) return;
+    }
+  }
+
+  enlarging() {
+    const [width, height] = this.run.size ?? [];
+    return h("div", { class: "menu-box" }, h("p", { class: "note" }, "Rendered again tile by tile, so that it gains detail."),
+      [2, 4].map((by) => button(`× ${by}${width ? `, ${width * by} × ${height * by}` : ""}`, () => this.queue({ kind: "enlarge", picture: this.pictureNow().path, by }))));
+  }
+
+  /** What a job needs to render this again. */
+  settings() {
+    return { preset: null, settings: { ...this.run.changed } };
+  }
+
+  async queue(job) {
+    const made = await start(job);
+    if (made) toast("In the queue");
+    for (const fold of this.node.querySelectorAll(".menu[open]")) fold.open = false;
+    return made;
+  }
+
+  async use() {
+    const { settings, preset } = this.settings();
+    const seed = this.pictureNow()?.seed;
+    await take({ ...settings, ...(seed !== undefined && seed !== null && { seed, n_batches: 1 }) }, { preset });
+    go("render");
+    toast("Its settings are in the form");
+  }
+
+  // What it is
+
+  details() {
+    const { run } = this;
+    const changed = Object.entries(run.changed ?? {}).filter(([name]) => !["prompt", "prompts"].includes(name));
+    const pairs = (entries) => h("dl", {}, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, write(value) || "none"))));
+    const metrics = Object.entries(run.metrics[Math.max(0, this.chosen)] ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
+    return [
+      h("section", {}, h("h2", {}, "Settings that differ"), changed.length ? pairs(changed) : h("p", { class: "note" }, "All but the prompt are as usual."),
+        run.settings ? h("details", {}, h("summary", {}, "All settings"), pairs(Object.entries(run.settings))) : null),
+      run.command ? h("section", {}, h("h2", {}, "Command line"), commandLine(run.command)) : null,
+      metrics.length ? h("section", {}, h("h2", {}, "Measured"), pairs(metrics.map(([name, value]) => [name, typeof value === "number" ? short(value, 3) : value]))) : null,
+      run.notes?.length ? h("section", {}, h("h2", {}, "Notes"), h("ul", { class: "notes" }, run.notes.map((note) => h("li", {}, note)))) : null,
+    ];
+  }
+
+  key(event) {
+    if (event.target.matches("input, select, textarea, video, [role=slider]") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return this.gallery.leave();
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = way && this.gallery.neighbour(this.path, way);
+    if (!next) return;
+    event.preventDefault();
+    location.replace(hashOf("gallery", next));
+  }
+}

@@ -1,0 +1,60 @@
+// The points of a curve as the text of a schedule. The server reads texts; this writes the shortest that means the same.
+
+export const ENTRIES = 1000;
+
+/** A number as it is typed: no exponent, no digits that say nothing. */
+export const digits = (value) => {
+  const text = String(Number(value.toPrecision(7)));
+  return text.includes("e") ? value.toFixed(9).replace(/\.?0+$/, "") : text;
+};
+
+/**
+ * Text of a curve. points: [entry, value] in order of their entries, the first at 0; lines: whether it goes from point
+ * to point in straight lines, or keeps each value until the next point.
+ */
+export function scheduleText(points, lines, integer = false) {
+  const runs = merged(lines && !integer ? apart(points) : points);
+  if (runs.length === 1) return digits(runs[0][1]);
+  const counts = runs.map(([entry], index) => (runs[index + 1]?.[0] ?? ENTRIES) - entry);
+  const text = [];
+  for (let index = 0; index < runs.length; index += 1) {
+    const values = [digits(runs[index][1])];
+    while (counts[index] === 1 && counts[index + 1] === 1) values.push(digits(runs[++index][1]));
+    text.push(`[${values.join(", ")}]${counts[index] === 1 ? "" : `*${counts[index]}`}`);
+  }
+  return lines ? `interp(${text.join("+")})` : text.join("+");
+}
+
+/** Points that change something: the last of those at one entry, none that repeats the value before it. */
+function merged(points) {
+  const last = points.filter(([entry], index) => points[index + 1]?.[0] !== entry);
+  return last.filter(([, value], index) => index === 0 || digits(value) !== digits(last[index - 1][1]));
+}
+
+/**
+ * A level stretch between two points of a curve of lines: an interpolated schedule reads equal neighbours as one point,
+ * so the second is a millionth nearer to the next. Whole numbers cannot be told apart so.
+ */
+function apart(points) {
+  return points.map(([entry, value], index) => {
+    const next = points.slice(index + 1).find(([, other]) => other !== value);
+    if (index === 0 || value !== points[index - 1][1] || !next) return [entry, value];
+    return [entry, value + Math.sign(next[1] - value) * Math.max(Math.abs(value) * 2e-6, 1e-6)];
+  });
+}
+
+/** The value of a curve at an entry. */
+export function valueAt(points, lines, entry) {
+  const after = points.findIndex(([start]) => start > entry);
+  const index = (after === -1 ? points.length : after) - 1;
+  const [start, value] = points[index];
+  if (!lines || after === -1) return value;
+  const [end, next] = points[after];
+  return value + ((entry - start) / (end - start)) * (next - value);
+}
+
+/** A round number near a size: 1, 2 or 5 times a power of ten. */
+export function round(size) {
+  const power = 10 ** Math.floor(Math.log10(size));
+  return [1, 2, 5, 10].find((factor) => factor * power >= size * 0.999) * power;
+}
