@@ -18,7 +18,7 @@ from disco.cli.commands.enlarge import read_words, settings_for
 from disco.enlarge.enlarging import declare, plan_of
 from disco.enlarge.settings import usual_values
 from disco.errors import SettingsError
-from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_settings
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_record, read_settings
 from disco.run.jobs import JOBS_FILE, read_jobs
 from disco.settings.config import from_dict, with_values
 from disco.settings.overrides import quoted
@@ -144,13 +144,19 @@ def check_recorded(file: Path, folder: Path, changed: Mapping[str, Any] | None =
 
     changed: values by bare name that take the place of some.
     """
+    gone = changed or {}
     try:
-        settings = from_dict(read_settings(file))
+        settings, record = from_dict(read_settings(file)), read_record(file)
     except SettingsError:
         if changed is None:
             raise
         return
-    check_paths(with_values(settings, changed or {}), folder)
+    check_paths(with_values(settings, gone), folder)
+    inputs = record.get("inputs")
+    for taken in inputs if isinstance(inputs, list) else ():
+        name, path = (taken.get(key) if isinstance(taken, dict) else None for key in ("setting", "path"))
+        if name not in gone and path is not None and inside(folder, str(path)) is None:
+            raise Refusal(422, f"it took {str(name)[:80]} from outside of the app's folder; go on in a terminal")
 
 
 KINDS = {"render": _render, "film": _render, "study": _study, "scan": _scan, "enlarge": _enlarge, "resume": _resume}
