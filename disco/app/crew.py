@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,13 +22,19 @@ REST = 3.0
 #: What a job's error says then.
 WHY = "the process that rendered it ended in the middle, as when memory runs out; its folder can be gone on with"
 
+#: What starts a worker.
+COMMAND = (sys.executable, "-m", "disco.app.worker")
+
 
 class Crew:
     """One worker a GPU, or one in all."""
 
-    def __init__(self, folder: Path, queue: Queue, most: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, queue: Queue, most: int | None = None, command: Sequence[str] = COMMAND, rest: float = REST
+    ) -> None:
+        """most: workers at once; None = as many as GPUs. command: starts a worker, with the folder and its number."""
         self.folder, self.queue = folder, queue
-        self._most = most
+        self._most, self.command, self.rest = most, command, rest
         self._workers: dict[int, asyncio.subprocess.Process] = {}
         self._rested = 0.0
 
@@ -45,7 +52,7 @@ class Crew:
         for number, worker in list(self._workers.items()):
             if worker.returncode is not None:
                 del self._workers[number]
-                self._rested = time.monotonic() + (REST if worker.returncode else 0)
+                self._rested = time.monotonic() + (self.rest if worker.returncode else 0)
         jobs = await asyncio.to_thread(self.queue.jobs)
         if len(self._workers) < most and any(job.state == RUNNING for job in jobs):
             await asyncio.to_thread(self.queue.settle, WHY)
@@ -56,7 +63,7 @@ class Crew:
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "disco.app.worker", os.fspath(self.folder), str(number)),
+            *(*self.command, os.fspath(self.folder), str(number)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

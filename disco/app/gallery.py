@@ -17,8 +17,9 @@ from typing import Any
 
 from disco.animation.places import SHEET
 from disco.app.paths import OWN
+from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
-from disco.run.folder.reading import FILM_RECORD, RECORD_LIMIT, RUN_RECORD
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
 from disco.run.jobs import JOBS_FILE, PICTURE
 from disco.settings.config import groups
 from disco.study.read_cell import PICTURE_FILE
@@ -109,9 +110,9 @@ class Gallery:
             self._store(found)
 
     def _entry(self, path: str, record: Path, stamp: int) -> Entry:
-        said, place = _json(record), record.parent
+        said, place = read_json(record), record.parent
         kind = RECORDS[record.name]
-        settings = said.get("settings") or (said.get("declared") or {}).get("settings") or {}
+        settings = settings_in(said)
         cells = said.get("cells") if kind == "study" else None
         pictures, thumb = _pictures(place, kind, cells)
         group = settings.get("model")
@@ -134,7 +135,7 @@ class Gallery:
         try:
             said = json.loads(self.file.read_text(encoding="utf-8"))
             return {entry["path"]: (stamp, Entry(**entry | {"size": _pair(entry["size"])})) for stamp, entry in said}
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
 
     def _store(self, found: Mapping[str, tuple[int, Entry]]) -> None:
@@ -218,16 +219,6 @@ def _after(entries: list[Entry], cursor: str) -> int:
     except ValueError as error:
         raise Refusal(400, "after is no cursor of a page before") from error
     return next((at for at, entry in enumerate(entries) if (-entry.when, entry.path) > mark), len(entries))
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        if file.stat().st_size > RECORD_LIMIT:
-            return {}
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _pair(size: Any) -> tuple[int, int] | None:

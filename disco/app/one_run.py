@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from disco.app.gallery import RECORDS, by_full_name
 from disco.app.paths import below, leads_out
+from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_record
@@ -90,26 +91,21 @@ def _point(line: bytes) -> list[float | None] | None:
     try:
         said = json.loads(line)
         return [said["number"], said["loss"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _record(file: Path) -> dict[str, Any]:
     try:
         return read_record(file)
-    except SettingsError:
-        pass
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-        return said if isinstance(said, dict) else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
+    except SettingsError:  # it has no settings, as a study's, or is damaged
+        return read_json(file)
 
 
 def _settings(record: dict[str, Any]) -> dict[str, Any]:
     """A record's settings by full name: as this version reads them, else as they stand."""
-    tree = record.get("settings") or (record.get("declared") or {}).get("settings") or {}
-    if not isinstance(tree, dict) or not tree:
+    tree = settings_in(record)
+    if not tree:
         return {}
     try:
         return by_path(from_dict(regrouped(tree)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from disco.animation.places import JOBS
 from disco.app.queue import FINISHED, RUNNING, Job
+from disco.app.records import read_json
 from disco.run.folder.reading import RUN_RECORD
 from disco.run.jobs import JOBS_FILE
 
@@ -79,15 +80,17 @@ class Progress:
         try:
             stamp = record.stat().st_mtime_ns
             if self._over.get(record, (0, None))[0] != stamp:
-                said = json.loads(record.read_text(encoding="utf-8"))
-                self._over[record] = stamp, None if said["status"] == "running" else float(said.get("seconds") or 0)
+                said = read_json(record)
+                seconds, over = said.get("seconds"), said.get("status") not in ("running", None)
+                self._over[record] = stamp, float(seconds if isinstance(seconds, int | float) else 0) if over else None
             return self._over[record][1]
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
             return None
 
     def _line(self, lines: Sequence[dict[str, Any]], place: Path) -> dict[str, Any]:
         last = lines[-1] if lines else {}
-        losses = {name: _mean(values) for name, values in last.get("losses", {}).items()}
+        given = last.get("losses")
+        losses = {name: _mean(values) for name, values in given.items()} if isinstance(given, dict) else {}
         picture = next((place / name for name in ("progress.png", "image_0.png") if (place / name).is_file()), None)
         shown = None
         if picture is not None:
@@ -122,7 +125,7 @@ def _left(steps: int, lines: Sequence[dict[str, Any]]) -> float | None:
 def _json(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -6,7 +6,6 @@ rendered is locked by its worker, and the system lets go of that lock however th
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from disco.app.paths import OWN
+from disco.app.records import read_json
 from disco.app.refusal import Refusal
 from disco.run.folder.files import write_json
 
@@ -224,7 +224,7 @@ class Queue:
 
 
 def _read(file: Path) -> Job:
-    said = json.loads(file.read_text(encoding="utf-8"))
+    said = read_json(file)
     job = Job(**(said | {"words": tuple(map(str, said["words"]))}))
     if job.state not in STATES or job.id != file.stem:
         raise ValueError(f"{file} holds no job")

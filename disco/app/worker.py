@@ -8,7 +8,6 @@ what it was rendering then waits for the next one.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -22,8 +21,10 @@ from filelock import FileLock, Timeout
 
 from disco.app.paths import OWN
 from disco.app.queue import FAILED, FINISHED, STOPPED, WAITING, Job, Queue
+from disco.app.records import read_json
 from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
 from disco.run.interrupts import ENDING, GRACE, stop_main_thread
+from disco.study.devices import a_gpu_of_its_own
 
 #: Seconds from one look at the queue to the next, and at what asks a job to end.
 EVERY = 0.3
@@ -106,13 +107,13 @@ def words_now(job: Job, folder: Path) -> list[str] | None:
     place = folder / job.folder
     if job.kind in ("render", "film"):
         for name in (FILM_RECORD, RUN_RECORD):
-            status = _status(place / name)
+            status = read_json(place / name).get("status")
             if status == "finished":
                 return None
             if status is not None:
                 return ["resume", str(place)]
-    if job.kind == "resume" and _status(place / RUN_RECORD) == "finished" and not (place / FILM_RECORD).exists():
-        return None
+    if job.kind == "resume" and not (place / FILM_RECORD).exists():
+        return None if read_json(place / RUN_RECORD).get("status") == "finished" else list(job.words)
     return list(job.words)
 
 
@@ -125,30 +126,29 @@ def last_error(log: Path) -> str | None:
     return None
 
 
-def _status(file: Path) -> str | None:
+def work(folder: Path, number: int, command: Command, own_gpu: bool = True) -> None:
+    """Be the worker of a number in a folder until this process is to end; where another still is, wait for its end.
+
+    command: runs words of the command line. own_gpu: whether to take a GPU that no other worker has.
+    """
+    os.chdir(folder)  # where relative paths of settings start
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def main() -> int:
-    """Work in a folder as the worker of a number, unless another process does."""
-    from disco.cli.main import main as command
-    from disco.study.devices import a_gpu_of_its_own
-
-    folder, number = Path(sys.argv[1]), sys.argv[2]
-    os.chdir(folder)
-    lock = FileLock(folder / OWN / f"worker-{number}.lock")
-    try:
+        lock = FileLock(folder / OWN / f"worker-{number}.lock")
         lock.acquire(timeout=PATIENCE)
     except Timeout:
-        return 0
+        return
     worker = Worker(folder, command)
     for each in ENDING:  # while a job is rendered, the command's own handlers stand here
         signal.signal(each, lambda *_: setattr(worker, "ending", True))
-    with a_gpu_of_its_own(True):
+    with lock, a_gpu_of_its_own(own_gpu):
         worker.work()
+
+
+def main() -> int:
+    """The process of a worker."""
+    from disco.cli.main import main as command
+
+    work(Path(sys.argv[1]), int(sys.argv[2]), command)
     return 0
 
 

@@ -1,0 +1,89 @@
+"""Workers are started, started anew, and ended with their server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from disco.app.crew import Crew
+from disco.app.queue import FAILED, FINISHED, RUNNING, WAITING, Queue
+
+#: A worker that renders nothing: the first word of a job says what happens.
+FAKE = """
+import os, sys, time
+from pathlib import Path
+from disco.app.worker import work
+from disco.run.interrupts import exit_code, stoppable
+
+def command(words):
+    if words[0] == "dies":
+        os._exit(9)
+    try:
+        with stoppable():
+            time.sleep(100 if words[0] == "lasts" else 0)
+    except KeyboardInterrupt as interrupt:
+        return exit_code(interrupt)
+    return 0
+
+work(Path(sys.argv[1]), int(sys.argv[2]), command, False)
+"""
+
+
+def add(queue: Queue, word: str) -> str:
+    return queue.add(kind="render", title=word, words=(word,), folder="disco/{id}").id
+
+
+async def until(true) -> None:
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end, "it does not happen"
+        await asyncio.sleep(0.05)
+
+
+def test_a_queue_goes_on_whatever_ends(tmp_path: Path):
+    """A job that kills its worker fails and is not tried again; what the server's end interrupts waits for the next."""
+    queue = Queue(tmp_path)
+    dies, works, lasts = add(queue, "dies"), add(queue, "works"), add(queue, "lasts")
+
+    def state(number: str) -> str:
+        return queue.job(number).state
+
+    def crew() -> Crew:
+        return Crew(tmp_path, queue, 1, (sys.executable, "-c", FAKE), rest=0.0)
+
+    async def first_server() -> None:
+        watching = asyncio.create_task(crew().watch())
+        await until(lambda: state(lasts) == RUNNING)
+        assert (state(dies), state(works)) == (FAILED, FINISHED)
+        assert "ended in the middle" in str(queue.job(dies).error)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+
+    async def second_server() -> None:
+        watching = asyncio.create_task(crew().watch())
+        await until(lambda: state(lasts) == RUNNING)
+        queue.stop(lasts)
+        await until(lambda: state(lasts) not in (RUNNING, WAITING))
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(first_server())
+    assert state(lasts) == WAITING
+    asyncio.run(second_server())
+    assert state(lasts) == "stopped"
+
+
+def test_nothing_is_started_for_an_empty_queue(tmp_path: Path):
+    async def serve() -> None:
+        watching = asyncio.create_task(Crew(tmp_path, Queue(tmp_path), 1, ("/nonexistent",)).watch())
+        await asyncio.sleep(0.2)
+        assert not watching.done()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(serve())

@@ -1,0 +1,168 @@
+"""What lies below the folder, newest first; and one of it in full."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from disco.app import gallery
+from disco.app.gallery import Gallery, prompt_of
+from disco.app.one_run import DRAWN, losses_in, run_in
+from disco.app.refusal import Refusal
+from disco.cli.line import read_line
+from disco.settings.config import by_path, load, to_dict
+from disco.settings.overrides import from_arguments
+from support.app import write_run
+
+
+def at(folder: Path, second: float) -> Path:
+    """The run folder, its record written at that second."""
+    os.utime(next(folder.glob("*.json")), (second, second))
+    return folder
+
+
+def write_study(folder: Path, keys: list[str]) -> Path:
+    for key in keys:
+        write_run(folder / key)
+    cells = [{"key": key, "folder": key, "values": [number]} for number, key in enumerate(keys)]
+    said = {"name": "seeds", "command": ["disco", "-m", "x"], "axes": [{"setting": "seed", "values": [0]}]}
+    (folder / "study.json").write_text(json.dumps(said | {"cells": cells}))
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    at(write_run(tmp_path / "disco" / "old"), 1000)
+    at(write_run(tmp_path / "disco" / "new", settings={"prompts": ["a boat", "night:-1"], "seed": 7}), 3000)
+    write_study(tmp_path / "disco" / "study", ["aa", "bb"])
+    os.utime(tmp_path / "disco" / "study" / "study.json", (2000, 2000))
+    return tmp_path
+
+
+def paths(found: dict) -> list[str]:
+    return [run["path"] for run in found["runs"]]
+
+
+def test_the_newest_comes_first_and_what_belongs_to_a_study_is_not_apart(folder):
+    found = Gallery(folder).page()
+    assert paths(found) == ["disco/new", "disco/study", "disco/old"]
+    new, study, old = found["runs"]
+    assert (new["kind"], new["prompt"], new["seed"], new["pictures"]) == ("run", "a boat | night:-1", 7, 1)
+    assert (study["kind"], study["cells"], study["thumb"]) == ("study", 2, "/thumbs/disco/study/aa/image_0.png")
+    assert old["thumb"] == "/thumbs/disco/old/image_0.png" and old["status"] == "finished"
+
+
+def test_kinds_are_told_apart(folder):
+    (folder / "film").mkdir()
+    (folder / "film" / "animation.json").write_text('{"status": "running", "settings": {"prompt": "x"}}')
+    (folder / "enlarged-1" / "x").mkdir(parents=True)
+    declared = {"settings": {"prompt": "y"}}
+    (folder / "enlarged-1" / "x" / "jobs.json").write_text(json.dumps({"status": "finished", "declared": declared}))
+    (folder / "enlarged-1" / "x" / "enlarged.png").touch()
+    kinds = {run["path"]: (run["kind"], run["prompt"]) for run in Gallery(folder).page()["runs"]}
+    assert kinds["film"] == ("film", "x") and kinds["enlarged-1/x"] == ("enlargement", "y")
+    assert [run["path"] for run in Gallery(folder).page(kind="film")["runs"]] == ["film"]
+
+
+def test_words_are_found_in_prompts_and_paths(folder):
+    assert paths(Gallery(folder).page(find="BOAT night")) == ["disco/new"]
+    assert paths(Gallery(folder).page(find="old star")) == ["disco/old"]
+    assert Gallery(folder).page(find="boat star")["total"] == 0
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=7), st.integers(1, 4))
+def test_pages_follow_one_another_without_a_gap(tmp_path_factory, seconds, limit):
+    folder = tmp_path_factory.mktemp("pages")
+    for number, second in enumerate(seconds):
+        at(write_run(folder / f"run{number}"), second)
+    there, seen, after = Gallery(folder), [], ""
+    while after is not None:
+        found = there.page(after, limit)
+        seen += paths(found)
+        after = found["next"]
+    in_order = sorted(range(len(seconds)), key=lambda number: (-seconds[number], number))
+    assert seen == [f"run{number}" for number in in_order]
+
+
+def test_what_was_read_is_not_read_again(folder, monkeypatch):
+    first = Gallery(folder).page()
+    read = []
+    kept = gallery.read_json
+    monkeypatch.setattr(gallery, "read_json", lambda file: read.append(file) or kept(file))
+    there = Gallery(folder)
+    assert there.page() == first
+    assert [file.parent.name for file in read] == ["study"]  # whose pictures come in
+    there._looked = 0.0
+    at(write_run(folder / "disco" / "third"), 4000)
+    assert paths(there.page())[0] == "disco/third"
+    assert [file.parent.name for file in read if file.parent.name != "study"] == ["third"]
+
+
+def test_a_damaged_index_is_made_anew(folder):
+    first = Gallery(folder).page()
+    for text in ("", "[[1, 2]]", "{}", "[" * 100_000):
+        (folder / ".disco" / "index.json").write_text(text)
+        assert Gallery(folder).page() == first
+
+
+def test_links_and_damaged_records_end_nothing(folder, tmp_path_factory):
+    elsewhere = write_run(tmp_path_factory.mktemp("elsewhere") / "run", settings={"prompt": "secret"})
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "linked").mkdir()
+    (folder / "linked" / "run.json").symlink_to(elsewhere / "run.json")
+    (folder / "bad").mkdir()
+    (folder / "bad" / "run.json").write_text("[" * 100_000)
+    (folder / "odd").mkdir()
+    (folder / "odd" / "run.json").write_text('{"settings": [1], "status": {"a": 1}, "seeds": 3}')
+    found = Gallery(folder).page()
+    assert "secret" not in json.dumps(found) and {"bad", "odd"} <= set(paths(found))
+    with pytest.raises(Refusal):
+        run_in(folder, "linked")
+    assert run_in(folder, "bad")["status"] == "damaged"
+    assert run_in(folder, "odd")["settings"] == {}
+
+
+@pytest.mark.parametrize("given", [None, 3, [], {}, {"prompts": {"0%": {"a": 1}}}, {"prompts": [[1], 2]}])
+def test_any_prompt_has_a_text(given):
+    assert isinstance(prompt_of(given if isinstance(given, dict) else {"prompts": given}), str)
+
+
+# One run
+
+
+def test_a_run_says_its_settings_and_the_line_that_gives_them(folder):
+    settings = load(["prompt='a <b>, ${x}: y'".replace("${x}", "z"), "guidance.clamp_max=0.1", "sampler.steps=7"])
+    write_run(folder / "run", settings=to_dict(settings), notes=["a note"], metrics=[{"detail": 0.5}])
+    (folder / "run" / "partials").mkdir()
+    (folder / "run" / "partials" / "image_0_at_50.0.png").touch()
+    (folder / "run" / "progress.png").touch()
+    found = run_in(folder, "run")
+    assert found["settings"] == {path.rpartition(".")[2]: value for path, value in by_path(settings).items()}
+    assert found["changed"] == {"prompt": "a <b>, z: y", "clamp_max": 0.1, "steps": 7}
+    assert found["pictures"][0].startswith("/files/run/image_0.png?t=") and len(found["pictures"]) == 1
+    assert len(found["partials"]) == len(found["drafts"]) == 1 and found["report"] is None
+    import shlex
+
+    words = shlex.split(found["command"])
+    assert words[0] == "disco"
+    assert load(from_arguments(read_line(words[1:]).words)) == settings
+
+
+def test_a_study_says_its_axes_and_its_page(folder):
+    found = run_in(folder, "disco/study")
+    assert found["kind"] == "study" and found["report"] == "/report/disco/study/" and found["cells"] == ["aa", "bb"]
+    assert found["command"] == "disco -m x" and found["axes"]
+    assert run_in(folder, "disco/study/aa")["kind"] == "run"
+
+
+def test_losses_are_thinned_out_evenly(tmp_path):
+    file = tmp_path / "steps.jsonl"
+    file.write_text("".join(f'{{"number": {step}, "loss": {step / 2}}}\n' for step in range(5 * DRAWN)) + "damaged\n")
+    found = losses_in(file)
+    assert len(found) <= DRAWN + 1 and all(loss == step / 2 for step, loss in found)
+    assert losses_in(tmp_path / "none") == []
