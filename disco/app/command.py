@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from disco.errors import SettingsError
@@ -23,10 +24,13 @@ USUAL = {"folder": "runs", "port": "7860", "host": "127.0.0.1", "password": ""}
 LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
-def run(words: list[str]) -> int:
-    """Serve the page until Ctrl-C. Raises SettingsError for words that cannot be used, and a port that is taken."""
+def run(words: list[str], find: Callable[[str], object] = find_spec) -> int:
+    """Serve the page until Ctrl-C. Raises SettingsError for words that cannot be used, and a port that is taken.
+
+    find: whether a module can be imported, by its name.
+    """
     asked = read_words(words)
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    missing = [name for name in ("starlette", "uvicorn") if not find(name)]
     if missing:
         raise SettingsError(f"disco app needs {' and '.join(missing)}; pip install 'disco-engine[app]'")
     from disco.app.serve import serve

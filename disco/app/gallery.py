@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from disco.animation.places import SHEET
-from disco.app.paths import OWN
+from disco.app.paths import OWN, address_of
 from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
 from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
@@ -39,7 +39,7 @@ MOST = 500
 @dataclass(frozen=True)
 class Entry:
     """What the gallery shows of a folder. path: seen from the app's. when: of its record, seconds since 1970. thumb:
-    the picture that stands for it, seen from the app's folder; None where there is none yet.
+    the address of the picture that stands for it; None where there is none yet.
     """
 
     path: str
@@ -85,7 +85,7 @@ class Gallery:
         start = _after(found, after)
         shown = found[start : start + max(1, min(limit, MOST))]
         more = start + len(shown) < len(found)
-        runs = [asdict(entry) | {"thumb": entry.thumb and f"/thumbs/{entry.thumb}"} for entry in shown]
+        runs = [asdict(entry) for entry in shown]
         last = f"{shown[-1].when!r} {shown[-1].path}" if shown and more else None
         return {"runs": runs, "next": last, "total": len(found)}
 
@@ -126,7 +126,7 @@ class Gallery:
             when=stamp / 1e9,
             size=(width, height) if isinstance(width, int) and isinstance(height, int) else None,
             pictures=pictures,
-            thumb=f"{path}/{thumb}" if thumb else None,
+            thumb=address_of("thumbs", self.folder, place / thumb) if thumb else None,
             seed=seed if isinstance(seed, int) else None,
             cells=len(cells) if isinstance(cells, list) else None,
         )

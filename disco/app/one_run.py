@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from disco.app.gallery import RECORDS, by_full_name
-from disco.app.paths import below, leads_out
+from disco.app.paths import address_of, below, leads_out
+from disco.app.progress import losses_of
 from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
 from disco.errors import SettingsError
@@ -77,21 +78,25 @@ def command_of(changed: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def losses_in(file: Path) -> list[list[float | None]]:
-    """[step, loss] of the steps of a run."""
+def losses_in(file: Path) -> dict[str, Any]:
+    """The losses of the steps of a run: "names", the total first, and "rows", the number of a step and one value each.
+
+    Of many steps some are left out, evenly.
+    """
     try:
         lines = file.read_bytes().splitlines()
     except OSError:
-        return []
-    every = max(1, len(lines) // DRAWN)
-    return [point for line in lines[::every] if (point := _point(line)) is not None]
+        lines = []
+    steps = [step for line in lines[:: max(1, len(lines) // DRAWN)] if (step := _step(line)) is not None]
+    names = list(dict.fromkeys(name for _, losses in steps for name in losses))
+    return {"names": names, "rows": [[number, *map(losses.get, names)] for number, losses in steps]}
 
 
-def _point(line: bytes) -> list[float | None] | None:
+def _step(line: bytes) -> tuple[int, dict[str, float | None]] | None:
     try:
         said = json.loads(line)
-        return [said["number"], said["loss"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return int(said["number"]), losses_of(said)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -135,12 +140,7 @@ def _listed(place: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _addresses(folder: Path, places: list[Path]) -> list[str]:
-    root = folder.resolve()
-    return [
-        f"/files/{quote(place.relative_to(root).as_posix())}?t={place.stat().st_mtime_ns}"
-        for place in places
-        if place.is_relative_to(root)
-    ]
+    return [address for place in places if (address := address_of("files", folder.resolve(), place)) is not None]
 
 
 def _is_words(given: Any) -> bool:

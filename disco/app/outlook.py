@@ -18,14 +18,14 @@ from disco.settings.names import name_in
 from disco.settings.overrides import from_arguments, is_sweep
 from disco.settings.schedule import ENTRIES, Schedule
 from disco.study.declare import axes_of, declare
-from disco.study.sweeps import check_number_of_cells, choices_of, parsed
+from disco.study.sweeps import check_number_of_cells, choices_of, length_of, parsed
 
 #: Of how many layouts of a study's cells the costs are found out; others take what these take in the mean.
 MOST_TRIED = 8
 
 
 def planned(said: Any, folder: Path) -> tuple[Asked, list[Settings], list[Plan]]:
-    """What a page asks for, the settings of its runs (one, or a study's cells), and their plans, all checked.
+    """What a page asks for, the settings of its runs (one, or a study's cells), and a plan of each kind, all checked.
 
     Raises Refusal, or SettingsError, for what cannot be rendered here.
     """
@@ -65,10 +65,19 @@ def outlook(said: Any, folder: Path) -> dict[str, Any]:
         "steps": len(plan.steps),
         "pictures": len(plan.seeds),
         "cells": len(runs),
+        "axes": lengths(asked),
         "film": is_film(runs[0]),
         "curves": {name: points_of(each) for name, each in schedules_of(runs[0], []).items()},
         "command": shlex.join(["disco", *asked.words]),
     }
+
+
+def lengths(asked: Asked) -> dict[str, int]:
+    """How many values each axis has, by bare name."""
+    axes = {
+        name_in(override).rpartition(".")[2]: override for override in from_arguments(asked.words[1:], multirun=True)
+    }
+    return {name: length_of(parsed(axes[name])) if is_sweep(axes[name]) else 1 for name in asked.axes}
 
 
 def costs(said: Any, folder: Path) -> dict[str, Any]:

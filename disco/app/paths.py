@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from disco.app.refusal import Refusal
 
@@ -38,6 +39,18 @@ def inside(folder: Path, given: str) -> Path | None:
         return None
     parts = place.relative_to(folder.resolve()).parts if place.is_relative_to(folder.resolve()) else (".",)
     return None if any(part.startswith(".") for part in parts) else place
+
+
+def address_of(route: str, folder: Path, place: Path) -> str | None:
+    """Where a page finds a file below the folder, by a route; another address when the file is another.
+
+    None where it is not there.
+    """
+    try:
+        stamp = place.stat().st_mtime_ns
+    except OSError:
+        return None
+    return f"/{route}/{quote(place.relative_to(folder).as_posix())}?t={stamp}"
 
 
 def leads_out(place: Path, folder: Path) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from disco.animation.places import JOBS
+from disco.app.paths import address_of
 from disco.app.queue import FINISHED, RUNNING, Job
 from disco.app.records import read_json
 from disco.run.folder.reading import RUN_RECORD
@@ -89,13 +90,10 @@ class Progress:
 
     def _line(self, lines: Sequence[dict[str, Any]], place: Path) -> dict[str, Any]:
         last = lines[-1] if lines else {}
-        given = last.get("losses")
-        losses = {name: _mean(values) for name, values in given.items()} if isinstance(given, dict) else {}
+        losses = losses_of(last)
         picture = next((place / name for name in ("progress.png", "image_0.png") if (place / name).is_file()), None)
-        shown = None
-        if picture is not None:
-            shown = f"/files/{picture.relative_to(self.folder).as_posix()}?t={picture.stat().st_mtime_ns}"
-        return {"loss": last.get("loss"), "losses": losses, "picture": shown}
+        shown = None if picture is None else address_of("files", self.folder, picture)
+        return {"loss": losses.get("loss"), "losses": losses, "picture": shown}
 
     def _steps(self, place: Path) -> tuple[int, list[dict[str, Any]]]:
         """How many steps a run has done, and the lines of the last ones."""
@@ -130,7 +128,15 @@ def _json(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _mean(values: Any) -> float | None:
+def losses_of(line: Mapping[str, Any]) -> dict[str, float | None]:
+    """The total loss of a step under "loss", and each of its parts, the mean over the pictures of a batch."""
+    parts = line.get("losses")
+    given = {"loss": [line.get("loss")], **(parts if isinstance(parts, dict) else {})}
+    return {name: mean(values) for name, values in given.items()}
+
+
+def mean(values: Any) -> float | None:
+    """The mean of the numbers in a list; None where it holds none."""
     numbers = [value for value in values if isinstance(value, int | float)] if isinstance(values, list) else []
     return sum(numbers) / len(numbers) if numbers else None
 

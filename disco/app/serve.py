@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -33,12 +36,26 @@ def serve(folder: Path, listening: socket.socket, host: str, password: str | Non
         port = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         print(f"disco: the page is at http://{shown}:{port}/ (Ctrl-C ends it; what waits is kept)", flush=True)
+        app = make_app(folder, password, (host,))
         config = uvicorn.Config(
-            make_app(folder, password, (host,)),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=PATIENCE,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # which uvicorn raises once more when all has ended
+            _Server(config, app.state.server.ending.set).run(sockets=[listening])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Says when it begins to end, so that answers that last as long as it does end first."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], object]) -> None:
+        super().__init__(config)
+        self.ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.ending()
+        super().handle_exit(sig, frame)

@@ -31,7 +31,7 @@ def test_a_run_is_counted_by_its_steps(tmp_path):
     write_steps(tmp_path / "place", 3)
     said = progress.of(job(steps=20))
     assert (said["done"], said["steps"], said["seconds_left"]) == (3, 20, 34.0)
-    assert said["loss"] == 8.0 and said["losses"] == {"clip/a": 2.0} and said["picture"] is None
+    assert said["loss"] == 8.0 and said["losses"] == {"loss": 8.0, "clip/a": 2.0} and said["picture"] is None
     write_steps(tmp_path / "place", 2)
     (tmp_path / "place" / "progress.png").touch()
     said = progress.of(job(steps=20))

@@ -88,7 +88,9 @@ def test_a_bad_setting_is_said_of_its_field(client):
 
 def test_a_study_is_counted(client):
     said = client.post("/api/outlook", json={"settings": PROMPT, "axes": {"seed": "0,1,2", "clamp_max": [0.1, 0.2]}})
-    assert said.json()["cells"] == 6
+    assert said.json()["cells"] == 6 and said.json()["axes"] == {"seed": 3, "clamp_max": 2}
+    said = client.post("/api/outlook", json={"settings": PROMPT, "axes": {"seed": "range(0,3)", "eta": "0.5"}}).json()
+    assert said["cells"] == 3 and said["axes"] == {"seed": 3, "eta": 1}
 
 
 def test_curves_are_read_and_refused(client):
