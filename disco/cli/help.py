@@ -36,7 +36,7 @@ disco scan "a red star" seeds=0-63           a cheap draft of every seed on one 
 disco promote FOLDER 3 17 [name=value ...]   the chosen drafts of a scan in full, beside their drafts
 disco enlarge PICTURE by=4 [name=value ...]  four times as high and wide, rendered again tile by tile
 disco claims [NUMBER ...] [--size small]     what is claimed of settings, tested by pictures; disco help claims
-disco report FOLDER                          a study's grid.png, results.csv and page, made from its folders
+disco report FOLDER [--watch]                a study's grid.png, results.csv and page, made from its folders
 disco tokens "a prompt" [name=value ...]     how many tokens each perceptor reads of it, and what is cut off
 disco cuts [to=cuts.png] [name=value ...]    where the cuts of a run look, as a heat map; disco help cuts says more
 disco app [folder=runs]                      a page to render from, in the browser; disco help app says more

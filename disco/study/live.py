@@ -1,14 +1,15 @@
 """A study's sheet and page while it is rendered: written again by the command, as cells come in.
 
 The workers know nothing of it. A thread looks at the folder every few seconds, and takes a small share of a core's
-time, however large the study: the longer the writing, the longer the wait for the next time.
+time, however large the study: the longer the writing, the longer the wait for the next time. `disco report --watch`
+does the same for a study that others render, on this machine or elsewhere.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from filelock import Timeout
 from disco.errors import SettingsError
 from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
 from disco.study.locks import lock_of
+from disco.study.results import STUDY_FILE
 
 #: Seconds from one writing to the next, at least; and how much of the time may go into it.
 EVERY = 3.0
@@ -27,7 +29,7 @@ SHARE = 0.03
 def kept_up(folder: Path, every: float = EVERY) -> Iterator[None]:
     """Keep the report of a study up with what is there of it meanwhile. It is written for the first time at once."""
     done = threading.Event()
-    thread = threading.Thread(target=_write_again, args=(folder, done, every), name="report", daemon=True)
+    thread = threading.Thread(target=keep_up, args=(folder, done, every), name="report", daemon=True)
     thread.start()
     try:
         yield
@@ -36,14 +38,31 @@ def kept_up(folder: Path, every: float = EVERY) -> Iterator[None]:
         thread.join()
 
 
-def _write_again(folder: Path, done: threading.Event, every: float) -> None:
+def keep_up(
+    folder: Path, done: threading.Event, every: float = EVERY, enough: Callable[[Path], bool] = lambda folder: False
+) -> None:
+    """Write the report of a study again whenever there is something new, until `done`.
+
+    every: seconds from one look to the next, at least. enough: whether all is there after a writing, by the folder.
+    """
     shown, wait = None, 0.0
     while not done.wait(wait):
         began = time.thread_time()
         there = _standing(folder)
         if there != shown and _write(folder):
             shown = there
+            if enough(folder):
+                return
         wait = max(every, (time.thread_time() - began) / SHARE)
+
+
+def is_over(folder: Path) -> bool:
+    """Whether a study says which cells it has, and each of them was rendered, or failed."""
+    from disco.study.read import read_study
+
+    if not (folder / STUDY_FILE).exists():
+        return False
+    return all(cell.status in ("finished", "failed", "damaged") for cell in read_study(folder).cells)
 
 
 def _standing(folder: Path) -> list[tuple[str, int]]:
