@@ -54,6 +54,7 @@ ON_CPU: dict[str, list[list[str]]] = {
     "placement": [["--size", "full"]],
     "critics": [["--size", "full"]],
     "importing": [["--size", "full"]],
+    "app": [["--size", "full"]],
     "memory": [["--cases", "embedded", "real", "large"]],
 }
 FOUR = "clip_models=[ViT-B/32,ViT-B/16,ViT-L/14,RN50]"

@@ -33,6 +33,7 @@ QUICK = {
     "guards": ["--size", "smoke"],
     "importing": ["--size", "smoke"],
     "films": ["--size", "smoke"],
+    "app": ["--size", "smoke"],
     "record": ["--only", "sphere"],
 }
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,9 @@ from disco.app.refusal import Refusal
 #: The most bytes of an answer's line.
 LINE = 64 << 20
 
+
+#: What starts a helper.
+COMMAND = (sys.executable, "-m", "disco.app.helper")
 
 #: Seconds that an answer may take.
 PATIENCE = 600.0
@@ -34,9 +38,14 @@ class Asker(Protocol):
 class Helper:
     """A process of `disco.app.helper`; it starts when it is first asked, and answers one thing at a time."""
 
-    def __init__(self, folder: Path, idle: float | None = None) -> None:
-        """idle: seconds without a question after which it goes, with what it has loaded; None = it stays."""
-        self.folder, self.idle = folder, idle
+    def __init__(
+        self, folder: Path, idle: float | None = None, *, command: Sequence[str] = COMMAND, patience: float = PATIENCE
+    ) -> None:
+        """idle: seconds without a question after which it goes, with what it has loaded; None = it stays.
+
+        command: starts the process, with the folder. patience: seconds that an answer may take.
+        """
+        self.folder, self.idle, self.command, self.patience = folder, idle, command, patience
         self._process: asyncio.subprocess.Process | None = None
         self._alone = asyncio.Lock()
         self._leaving: asyncio.TimerHandle | None = None
@@ -51,7 +60,7 @@ class Helper:
             try:
                 process.stdin.write(json.dumps({"ask": what, "said": said}).encode() + b"\n")
                 await process.stdin.drain()
-                line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
+                line = await asyncio.wait_for(process.stdout.readline(), self.patience)
             except asyncio.TimeoutError:
                 line = b""
             except asyncio.CancelledError:  # the answer would be taken for the next question's
@@ -72,7 +81,7 @@ class Helper:
     async def _ready(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "disco.app.helper", os.fspath(self.folder)),
+                *(*self.command, os.fspath(self.folder)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -96,28 +105,32 @@ class Helper:
 
 
 class Costs:
-    """What runs cost, found out one after the other; those that were asked for are remembered."""
+    """What runs cost, found out one after the other; those that were asked for are remembered.
+
+    Who types asks often, and only the last answer counts: of many that wait, the oldest go without.
+    """
 
     def __init__(self, asker: Asker) -> None:
         self.asker = asker
         self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._waiting = 0
+        self._waiting: deque[object] = deque(maxlen=MOST_WAITING)
+        self._alone = asyncio.Lock()
 
     async def of(self, said: dict[str, Any]) -> dict[str, Any]:
         """Seconds, memory, disk, and how they were found out; None where they are not known, and why."""
         key = json.dumps([said.get(name) for name in ("preset", "settings", "axes")], sort_keys=True)
-        if key in self._known:
-            return self._known[key]
-        unknown = {"seconds": None, "memory": None, "disk": None}
-        if self._waiting >= MOST_WAITING:
-            return unknown | {"way": "not yet known: others are being found out"}
-        self._waiting += 1
-        try:
-            self._known[key] = await self.asker.ask("costs", said)
-        except Refusal as refusal:  # this machine could not render it
-            return unknown | {"way": refusal.line}
-        finally:
-            self._waiting -= 1
+        unknown, mine = {"seconds": None, "memory": None, "disk": None}, object()
+        self._waiting.append(mine)
+        async with self._alone:
+            if key in self._known:
+                return self._known[key]
+            if mine not in self._waiting:
+                return unknown | {"way": "not yet known: others were asked for since"}
+            self._waiting.remove(mine)
+            try:
+                self._known[key] = await self.asker.ask("costs", said)
+            except Refusal as refusal:  # this machine could not render it
+                return unknown | {"way": refusal.line}
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return self._known[key]

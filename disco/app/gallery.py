@@ -7,7 +7,9 @@ again.
 from __future__ import annotations
 
 import json
+import math
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -32,6 +34,8 @@ RECORDS = {STUDY_FILE: "study", FILM_RECORD: "film", JOBS_FILE: "enlargement", R
 DEPTH = 4
 #: Seconds in which the folder is not looked through again.
 FRESH = 1.0
+#: Seconds from one writing of the index to the next, at least.
+STORED = 20.0
 #: Runs that a page gets at once, at most.
 MOST = 500
 
@@ -63,7 +67,11 @@ class Gallery:
         self._lock = Lock()
         self._known: dict[str, tuple[int, Entry]] | None = None
         self._entries: list[Entry] = []
-        self._looked = 0.0
+        self._looked = self._stored_at = -math.inf
+
+    def forget(self) -> None:
+        """Look through the folder when next asked, however short ago that was done."""
+        self._looked = -math.inf
 
     def entries(self) -> list[Entry]:
         """All of them, newest first."""
@@ -92,12 +100,16 @@ class Gallery:
     def _look(self) -> None:
         known = self._stored() if self._known is None else self._known
         found: dict[str, tuple[int, Entry]] = {}
-        for place, record in _records(self.folder, DEPTH):
+        kinds = {f"{self.folder}/{path}": entry.kind for path, (_, entry) in known.items()}
+        for place, record in _records(self.folder, DEPTH, kinds):
             path = place[len(str(self.folder)) + 1 :]
             try:
-                stamp = os.stat(record).st_mtime_ns
-            except OSError:  # it goes at this moment
+                there = os.lstat(record)
+            except OSError:  # it is gone, or becomes something else; the next look will tell
                 continue
+            if not stat.S_ISREG(there.st_mode):  # a link may lead out of the folder
+                continue
+            stamp = there.st_mtime_ns
             seen = known.get(path)
             if seen and seen[0] == stamp and seen[1].status != "running" and seen[1].kind != "study":
                 found[path] = seen
@@ -107,7 +119,9 @@ class Gallery:
         self._known = found
         if changed:
             self._entries = sorted((entry for _, entry in found.values()), key=lambda each: (-each.when, each.path))
-            self._store(found)
+            if time.monotonic() - self._stored_at > STORED:
+                self._store(found)
+                self._stored_at = time.monotonic()
 
     def _entry(self, path: str, record: Path, stamp: int) -> Entry:
         said, place = read_json(record), record.parent
@@ -146,11 +160,18 @@ class Gallery:
             pass
 
 
-def _records(folder: Path, depth: int) -> Iterator[tuple[str, str]]:
-    """The folders with a record, and the record; what lies in a folder with one belongs to that."""
+def _records(folder: Path, depth: int, kinds: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The folders with a record, and the record; what lies in a folder with one belongs to that.
+
+    kinds: of folders that were seen before, which are not looked into again.
+    """
+    files = {kind: name for name, kind in RECORDS.items()}
     waiting = [(str(folder), depth)]
     while waiting:
         place, left = waiting.pop()
+        if place in kinds:
+            yield place, f"{place}/{files[kinds[place]]}"
+            continue
         names, folders = set(), []
         try:
             with os.scandir(place) as entries:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,10 +100,22 @@ def test_what_was_read_is_not_read_again(folder, monkeypatch):
     there = Gallery(folder)
     assert there.page() == first
     assert [file.parent.name for file in read] == ["study"]  # whose pictures come in
-    there._looked = 0.0
+    there.forget()
     at(write_run(folder / "disco" / "third"), 4000)
     assert paths(there.page())[0] == "disco/third"
     assert [file.parent.name for file in read if file.parent.name != "study"] == ["third"]
+
+
+def test_what_is_gone_is_gone_and_what_comes_in_its_place_is_seen(folder):
+    there = Gallery(folder)
+    there.page()
+    shutil.rmtree(folder / "disco" / "new")
+    there.forget()
+    assert paths(there.page()) == ["disco/study", "disco/old"]
+    (folder / "disco" / "new").mkdir()
+    (folder / "disco" / "new" / "animation.json").write_text('{"settings": {"prompt": "a film"}}')
+    there.forget()
+    assert [(run["path"], run["kind"]) for run in there.page()["runs"]][0] == ("disco/new", "film")
 
 
 def test_a_damaged_index_is_made_anew(folder):
@@ -147,8 +161,6 @@ def test_a_run_says_its_settings_and_the_line_that_gives_them(folder):
     assert found["changed"] == {"prompt": "a <b>, z: y", "clamp_max": 0.1, "steps": 7}
     assert found["pictures"][0].startswith("/files/run/image_0.png?t=") and len(found["pictures"]) == 1
     assert len(found["partials"]) == len(found["drafts"]) == 1 and found["report"] is None
-    import shlex
-
     words = shlex.split(found["command"])
     assert words[0] == "disco"
     assert load(from_arguments(read_line(words[1:]).words)) == settings
