@@ -7,6 +7,7 @@ import { digits, ENTRIES, round, scheduleText, valueAt } from "./schedule.js";
 const WIDTH = 420, HEIGHT = 132, LEFT = 40, RIGHT = 10, TOP = 10, BOTTOM = 20;
 const x = (entry) => LEFT + (entry / ENTRIES) * (WIDTH - LEFT - RIGHT);
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
+const TOPS = [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10]; // of a plot, whose halves are round, too
 let count = 0;
 
 export class Curve {
@@ -77,8 +78,8 @@ export class Curve {
     const { low, high } = this.setting;
     if (low !== null && high !== null && high - low <= 2) return (this.range = { low, high });
     const top = Math.max(...values), bottom = Math.min(...values, 0);
-    const above = top > 0 ? round(top * 1.3) : 0;
-    const below = bottom < 0 ? -round(-bottom * 1.3) : 0;
+    const above = top > 0 ? round(top * 1.2, TOPS) : 0;
+    const below = bottom < 0 ? -round(-bottom * 1.2, TOPS) : 0;
     this.range = { low: below, high: above === below ? below + 1 : above };
   }
 

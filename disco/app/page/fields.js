@@ -8,12 +8,13 @@ import { currentValue, defaultText, form, isChanged, reset, set, textOf } from "
 import { hashOf } from "./routes.js";
 import { digits } from "./schedule.js";
 
-/** What the fields of the usual settings are called; all others go by their names. */
+/** What the settings at the head of the form are called there; all go by their names elsewhere. */
 export const TITLES = {
   width: "Width", height: "Height", seed: "Seed", steps: "Steps", n_batches: "Pictures",
   diffusion_model: "Model", clip_models: "Perceptors",
 };
 const PICTURES = new Set(["init_image", "previous_frame", "noise_order", "mask"]);
+const WIDE = new Set(["path", "list", "mapping", "text"]); // kinds of long texts
 const isConstant = (text) => text.trim() === "" || !/^\s*(\[|interp|\{)/.test(text);
 const isTimedSwitch = ({ timed, whole, low, high }) => timed && whole && low === 0 && high === 1;
 let count = 0;
@@ -32,7 +33,8 @@ export function about(setting) {
 
 /** A field of a setting; field.refresh() shows the form as it is now. */
 export class Field {
-  constructor(setting) {
+  /** title: what it is called; null for its own name. */
+  constructor(setting, title = null) {
     this.setting = setting;
     this.id = `setting-${setting.name}-${++count}`;
     this.control = this.controlOf();
@@ -42,9 +44,9 @@ export class Field {
     }, { class: "bare reset" });
     this.error = h("p", { class: "error", id: `${this.id}-error`, role: "alert" });
     this.below = h("div", { class: "below" });
-    this.node = h("div", { class: "field", "data-setting": setting.name },
+    this.node = h("div", { class: WIDE.has(setting.kind) ? "field wide" : "field", "data-setting": setting.name },
       h("div", { class: "field-head" },
-        h("label", { for: this.id, class: TITLES[setting.name] ? "titled" : "named" }, TITLES[setting.name] ?? setting.name),
+        h("label", { for: this.id }, title ?? setting.name),
         setting.timed ? iconButton("curve", `Draw ${setting.name} over the run`, () => this.openCurve(), { class: "bare over" }) : null,
         this.back),
       this.control.node,
@@ -191,7 +193,10 @@ export class Field {
     if (!this.setting.timed || this.setting.kind === "mapping") return;
     const wanted = this.wantsCurve ?? !isConstant(text);
     if (!wanted) return this.curve?.node.remove();
-    this.curve ??= new Curve(this.setting, (written) => set(this.setting.name, written));
+    this.curve ??= new Curve(this.setting, (written) => {
+      this.wantsCurve = true; // also where all points now have one value
+      set(this.setting.name, written);
+    });
     if (!this.curve.node.isConnected) this.below.append(this.curve.node);
     this.curve.show(text === "" ? defaultText(this.setting.name) : text);
   }

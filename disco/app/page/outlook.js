@@ -4,6 +4,8 @@ import { emit, on, post } from "./api.js";
 import { debounced } from "./dom.js";
 import { asked, form, hasPrompt } from "./form.js";
 
+const PLACEHOLDER = "a star";
+
 let turn = 0;
 let trying = false; // costs are found out by trying some steps, one request at a time
 
@@ -16,16 +18,15 @@ async function answerOf(body) {
 }
 
 function tell(outlook) {
-  // Nobody is told off for what they have not typed yet.
-  const errors = outlook.errors.filter((one) => hasPrompt() || !["prompt", "prompts"].includes(one.setting));
-  form.errors = Object.fromEntries(errors.map((one) => [one.setting ?? "", one.error]));
+  form.errors = Object.fromEntries(outlook.errors.map((one) => [one.setting ?? "", one.error]));
   form.outlook = outlook;
   emit("outlook", outlook);
 }
 
 async function ask() {
   const own = ++turn;
-  const outlook = await answerOf(asked());
+  // The other settings can be told of before there is a prompt.
+  const outlook = await answerOf(asked(hasPrompt() ? {} : { prompt: PLACEHOLDER }));
   if (own !== turn) return; // typed on since
   tell(outlook);
   if (outlook.ok && hasPrompt()) askCosts();

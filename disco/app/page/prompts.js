@@ -39,8 +39,8 @@ export class Prompts {
         this.keep(index, { text: text.value.replaceAll("\n", " ") });
       },
       onblur: () => setTimeout(() => { // once the next field has the focus, which is kept
-        const split = splitWeight(text.value);
-        if (text.isConnected && split.text !== text.value) this.change(form.prompts.map((one, place) => (place === index ? split : one)));
+        const typed = form.prompts[index], split = splitWeight(typed?.text ?? "");
+        if (typed && split.text !== typed.text) this.change(form.prompts.map((one, place) => (place === index ? split : one)));
       }),
     });
     requestAnimationFrame(() => grow(text));

@@ -1,7 +1,7 @@
 // The queue, always in sight: a strip at the side of a wide screen, a bar at the bottom of a narrow one.
 
-import { on } from "./api.js";
-import { $, button, h, iconButton, keepingFocus, put } from "./dom.js";
+import { on, thumbOf } from "./api.js";
+import { $, button, h, iconButton, keepingFocus, picture, put } from "./dom.js";
 import { isOver, jobs, running, shareOf, standOf, tell, waiting } from "./jobs.js";
 import { hashOf } from "./routes.js";
 import { ago, plural } from "./words.js";
@@ -44,7 +44,8 @@ export class Queue {
     if (!isOver(job)) this.bars.set(job.id, { stand, bar });
     const place = job.kind === "study" ? "study" : "gallery";
     const title = job.title || job.kind;
-    return h("li", { class: `job ${job.state}`, "data-job": job.id },
+    const small = job.kind === "render" && job.state === "finished" ? picture(thumbOf(`${job.folder}/image_0.png`, 96), "", null, { loading: "lazy", class: "job-picture" }) : null;
+    return h("li", { class: `job ${job.state}`, "data-job": job.id }, small,
       job.state !== "waiting" ? h("a", { class: "job-title", dir: "auto", href: hashOf(place, job.folder), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
       bar, stand,
       job.error ? h("p", { class: "error" }, job.error) : null,

@@ -2,7 +2,7 @@
 
 import { on } from "./api.js";
 import { button, chooser, h, iconButton, put, say, segments, toast } from "./dom.js";
-import { about, Field, openHelp } from "./fields.js";
+import { about, Field, openHelp, TITLES } from "./fields.js";
 import { asked, form, goBack, hasPrompt, isChanged, remembered, reset, set, setPreset, setPrompts, take, textOf } from "./form.js";
 import { jobs, start } from "./jobs.js";
 import { Prompts } from "./prompts.js";
@@ -56,14 +56,14 @@ export class Render {
     this.count();
   }
 
-  field(name) {
-    const field = new Field(form.settings[name]);
+  field(name, title = null) {
+    const field = new Field(form.settings[name], title);
     this.fields.set(name, [...(this.fields.get(name) ?? []), field]);
     return field;
   }
 
   drawHead() {
-    const [width, height, seed, steps, batches] = HEAD.map((name) => this.field(name).node);
+    const [width, height, seed, steps, batches] = HEAD.map((name) => this.field(name, TITLES[name]).node);
     seed.querySelector(".control").append(iconButton("dice", "Another seed", () => set("seed", String(Math.floor(Math.random() * 2 ** 31)))));
     return [
       h("div", { class: "head-row presets" },
@@ -71,7 +71,7 @@ export class Render {
         this.fileButton()),
       h("div", { class: "head-row size" }, width, h("span", { class: "times", "aria-hidden": "true" }, "×"), height, steps),
       h("div", { class: "head-row" }, seed, batches),
-      h("div", { class: "head-row" }, MODELS.map((name) => this.field(name).node)),
+      h("div", { class: "head-row" }, MODELS.map((name) => this.field(name, TITLES[name]).node)),
     ];
   }
 
@@ -98,7 +98,9 @@ export class Render {
       this.every);
     this.fold.addEventListener("toggle", () => {
       if (this.fold.open && !this.every.childElementCount) this.drawAll();
-      if (this.fold.open) this.filter();
+      if (!this.fold.open) return;
+      this.filter();
+      this.fold.scrollIntoView({ block: "start" });
     });
     return this.fold;
   }

@@ -53,8 +53,8 @@ export function valueAt(points, lines, entry) {
   return value + ((entry - start) / (end - start)) * (next - value);
 }
 
-/** A round number near a size: 1, 2 or 5 times a power of ten. */
-export function round(size) {
+/** The smallest round number that is no smaller than a size: one of these times a power of ten. */
+export function round(size, factors = [1, 2, 5, 10]) {
   const power = 10 ** Math.floor(Math.log10(size));
-  return [1, 2, 5, 10].find((factor) => factor * power >= size * 0.999) * power;
+  return factors.find((factor) => factor * power >= size * 0.999) * power;
 }

@@ -36,7 +36,7 @@ export class Stage {
   }
 
   job() {
-    return jobOf(this.id) ?? running()[0] ?? jobs.list.filter(isOver).at(-1) ?? jobs.list[0];
+    return jobOf(this.id) ?? running()[0] ?? jobs.list.filter((job) => isOver(job) && job.kind !== "study").at(-1) ?? jobs.list[0];
   }
 
   refresh() {
@@ -81,7 +81,7 @@ export class Stage {
   async load(job) {
     if (this.pictureOf !== job.id) {
       this.pictureOf = null;
-      put(this.frame, h("p", { class: "nothing" }, isOver(job) ? "No picture" : "The picture will be here"));
+      put(this.frame, h("p", { class: "nothing" }, job.kind === "study" ? "A study renders many pictures: look at them under Study." : isOver(job) ? "No picture" : "The picture will be here"));
     }
     if (job.kind === "study" || (!isOver(job) && !job.done)) return; // its folder may not be there yet: the steps tell of it
     let run;

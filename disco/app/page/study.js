@@ -5,7 +5,7 @@ import { button, debounced, h, iconButton, put, say, toast } from "./dom.js";
 import { asked, form, hasPrompt, promptSettings, textOf } from "./form.js";
 import { isOver, jobs, running, shareOf, standOf, start, tell } from "./jobs.js";
 import { go, hashOf } from "./routes.js";
-import { ago, bytes, duration, plural } from "./words.js";
+import { ago, duration, plural } from "./words.js";
 
 const KEPT = "disco.axes";
 const LIVE = 4000; // milliseconds between two looks at a study that is rendered
@@ -33,7 +33,7 @@ export class Study {
     this.ask = debounced(300, () => this.outlook());
     on("form", () => this.node.isConnected && this.refresh());
     on("queue", () => this.follow());
-    on("step", () => this.node.isConnected && this.drawLive());
+    on("step", (told) => told.folder === this.path && this.follow());
     this.drawRows();
   }
 
@@ -125,14 +125,12 @@ export class Study {
   }
 
   tell(found) {
-    this.cells = found.ok ? found.cells : null;
     this.wrong.textContent = found.errors.map(({ setting, error }) => (setting && !error.includes(setting) ? `${setting}: ${error}` : error)).join(" ");
-    this.takes.textContent = found.ok ? [plural(found.cells, "picture"), found.seconds ? `about ${duration(found.seconds)}` : "", bytes(found.memory)].filter(Boolean).join(" · ") : "";
+    this.takes.textContent = found.ok ? [plural(found.cells, "cell"), found.seconds ? `about ${duration(found.seconds)}` : found.seconds === undefined ? "estimating …" : ""].filter(Boolean).join(" · ") : "";
     for (const { axis, count } of this.counts) {
       const own = found.axes?.[axis.name];
       count.textContent = own === undefined ? "" : plural(own, "value");
     }
-    this.go.textContent = found.ok ? `Start the study of ${plural(found.cells, "picture")}` : "Start the study";
   }
 
   async render() {
@@ -173,19 +171,40 @@ export class Study {
       : job?.error ? h("p", { class: "error" }, job.error) : null);
   }
 
-  showPage() {
-    this.loaded = 0;
-    if (!this.path) return put(this.look, h("p", { class: "nothing" }, "Start a study, or choose one of those that there are: its page is shown here."));
-    const frame = h("iframe", { src: reportOf(this.path), title: `The page of the study ${this.path}`, sandbox: "allow-scripts allow-popups allow-downloads" });
-    put(this.look, h("div", { class: "study-bar" }, h("span", { dir: "auto" }, this.path), h("a", { href: reportOf(this.path), target: "_blank", rel: "noopener" }, "Open on its own")), frame);
-    this.loaded = Date.now();
+  /** The page is there once a cell is finished. */
+  hasPage() {
+    const job = this.job();
+    return !job || job.state === "finished" || (job.cells?.[0] ?? 0) > 0 || isOver(job);
   }
 
-  /** Load the page again when cells came in, no more often than it is pleasant to look at. */
-  renewPage(now) {
-    if (!this.path) return;
+  showPage() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.node.isConnected && this.showPage(), now ? 300 : Math.max(0, LIVE - (Date.now() - (this.loaded ?? 0))));
+    this.loaded = Date.now();
+    if (!this.path) return put(this.look, h("p", { class: "nothing" }, "Start a study, or choose one of those that there are: its page is shown here."));
+    const bar = h("div", { class: "study-bar" }, h("span", { dir: "auto" }, this.path), h("a", { href: reportOf(this.path), target: "_blank", rel: "noopener" }, "Open on its own"));
+    if (!this.hasPage()) return put(this.look, bar, h("p", { class: "nothing" }, "The page comes with the first picture."));
+    const frame = h("iframe", { src: reportOf(this.path), title: `The page of the study ${this.path}`, sandbox: "allow-scripts" });
+    const old = this.look.querySelector("iframe");
+    if (!old || old.dataset.path !== this.path) put(this.look, bar, frame);
+    else { // the new one takes the place of the old when it is there, so that nothing flickers
+      frame.classList.add("coming");
+      frame.addEventListener("load", () => {
+        old.remove();
+        frame.classList.remove("coming");
+      }, { once: true });
+      this.look.append(frame);
+    }
+    frame.dataset.path = this.path;
+  }
+
+  /** Load the page again when cells came in, no more often than it is pleasant to look at, and not while it is used. */
+  renewPage(now) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.node.isConnected || !this.path) return;
+      if (document.activeElement?.tagName === "IFRAME" && !now) this.renewPage(false);
+      else this.showPage();
+    }, now ? 300 : Math.max(500, LIVE - (Date.now() - this.loaded)));
   }
 
   async list() {

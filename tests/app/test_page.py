@@ -1,0 +1,510 @@
+"""The page in a browser, with a server and a worker as people have them: from typing to picture, and whatever ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from disco.app.queue import Queue
+from disco.settings.config import load, to_dict
+from disco.settings.overrides import from_python
+from disco.settings.schedule import parse
+from support.app import write_run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+if find_spec("playwright") is not None:
+    from playwright.sync_api import expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or find_spec("playwright") is None,
+    reason="a browser looks at the page: apt-get install chromium, and pip install playwright",
+)
+
+PROMPT = "a red star over the sea"
+HOSTILE = '<img src=x onerror="alert(1)"><b>a star</b>'
+#: Milliseconds that anything may take, also on a machine that has much else to do.
+PATIENCE = 60_000
+#: What a run costs least with: a cut a step, and one perceptor.
+CHEAP = {"cut_overview": 1, "cut_innercut": 0, "clip_models": ["embedded_resnet"], "metrics": False}
+
+
+class Server:
+    """`disco app` as a process of its own. folder: what it serves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, 0
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """At the same port as before, if it was started before."""
+        words = [sys.executable, "-m", "disco", "app", f"folder={self.folder}", f"port={self.port}"]
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+        assert self.process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.process.stdout.readline())
+        assert found, "the server does not start"
+        self.port = int(found[1])
+
+    def end(self, way: signal.Signals = signal.SIGINT) -> None:
+        assert self.process is not None
+        self.process.send_signal(way)
+        self.process.wait(60)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def job(self) -> dict:
+        """The newest job."""
+        return json.loads(max((self.folder / ".disco" / "queue").glob("0*.json")).read_text())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("page") / "runs"
+    write_run(folder / "disco" / "hostile", settings={"prompt": HOSTILE, "seed": 3})
+    write_run(folder / "disco" / "a #1? 50% & more", status="failed", error="RuntimeError: <b>grey</b>")
+    found = Server(folder)
+    found.start()
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Open the page at a place; at the end nothing may have been complained of, or fetched from elsewhere."""
+    pages, complaints, fetched = [], [], []
+
+    def open_page(place: str = "", width: int = 1600, height: int = 1000) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": height})
+        pages.append(page)
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(f"{server.address}#/{place}")
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    expect.set_options(timeout=PATIENCE)
+    yield open_page
+    for page in pages:
+        if re.search(r"\b(undefined|NaN|\[object)", page.locator("body").inner_text()):
+            complaints.append("a value that is none is shown")
+        page.close()
+    # What is refused, and that a server was killed, is told by the browser, too.
+    assert [line for line in complaints if not re.search(r"net::ERR_|status of 422", line)] == []
+    assert [url for url in fetched if not url.startswith((server.address, "data:", "blob:"))] == []
+
+
+def setting(page: Page, name: str) -> Locator:
+    return page.locator(".form").get_by_role("textbox", name=name, exact=True).first
+
+
+def fill(page: Page, prompt: str = PROMPT, **settings: object) -> None:
+    """Take settings as a file has them, and type the prompt."""
+    text = json.dumps({**CHEAP, **settings}).encode()
+    page.get_by_label("A picture or settings file").set_input_files(
+        [{"name": "s.json", "mimeType": "application/json", "buffer": text}]
+    )
+    expect(page.get_by_text(re.compile(r"^Took \d+ settings"))).to_be_visible()
+    page.get_by_role("button", name="Dismiss").first.click()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+
+
+def render(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Render")).click()
+
+
+def stage(page: Page) -> Locator:
+    return page.get_by_role("region", name="The picture as it stands")
+
+
+def record(server: Server) -> dict:
+    """run.json of the newest job."""
+    return json.loads((server.folder / server.job()["folder"] / "run.json").read_text())
+
+
+def drop(page: Page, name: str, data: bytes) -> None:
+    """Drop a file onto the page."""
+    given = page.evaluate_handle(
+        """([name, data]) => {
+            const transfer = new DataTransfer();
+            const type = name.endsWith("png") ? "image/png" : "";
+            transfer.items.add(new File([new Uint8Array(data)], name, { type }));
+            return transfer;
+        }""",
+        [name, list(data)],
+    )
+    for event in ("dragenter", "drop"):
+        page.dispatch_event("body", event, {"dataTransfer": given})
+
+
+# Render
+
+
+def test_from_typing_to_the_picture(opened, server):
+    page = opened()
+    expect(page.get_by_text("Nothing has been rendered here yet")).to_be_visible()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(f"{PROMPT}:2")
+    page.get_by_role("button", name="Add a prompt").click()
+    page.get_by_role("textbox", name="Prompt 2", exact=True).fill("a boat")
+    page.get_by_label("Weight of prompt 2").fill("-0.5")
+    expect(page.get_by_label("Weight of prompt 1")).to_have_value("2")  # as disco takes what was typed
+    setting(page, "Steps").fill("4")
+    setting(page, "cut_overview").fill("[2]*500+[1]*500")
+    setting(page, "cut_innercut").fill("0")
+    expect(page.locator(".takes")).to_contain_text("64 × 64 · 4 steps")
+    expect(page.get_by_role("button", name=re.compile("^Render · .*(s|second)$"))).to_be_visible()
+    render(page)
+    expect(stage(page).get_by_role("link", name="Open")).to_be_visible()
+    image = stage(page).get_by_role("img", name=PROMPT)
+    assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 64
+    expect(image).to_have_class(re.compile("pixelated"))
+    expect(stage(page).locator(".loss").first).to_contain_text("all together")
+    said = record(server)
+    assert said["settings"]["prompts"] == [f"{PROMPT}:2", "a boat:-0.5"] and said["status"] == "finished"
+    assert said["settings"]["sampler"]["steps"] == 4 and said["settings"]["cutouts"]["cut_innercut"] == 0
+    stage(page).get_by_role("link", name="Open").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(PROMPT)
+    expect(page.locator("dl").first).to_contain_text("[2]*500+[1]*500")
+    # The command line gives the same settings again.
+    expect(page.locator(".command code")).to_contain_text("steps=4")
+
+
+def test_a_bad_setting_is_told_at_its_field(opened):
+    page = opened()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(PROMPT)
+    field = page.locator('[data-setting="clamp_max"]').first
+    setting(page, "clamp_max").fill("-3")
+    expect(field.get_by_role("alert")).to_have_text(
+        "clamp_max holds -3, but every value must be a number of at least 0"
+    )
+    expect(setting(page, "clamp_max")).to_have_attribute("aria-invalid", "true")
+    render(page)
+    expect(setting(page, "clamp_max")).to_be_focused()
+    field.get_by_role("button", name="Back to the default of clamp_max").click()
+    expect(field.get_by_role("alert")).to_be_hidden()
+    expect(setting(page, "clamp_max")).to_have_value("0.3")
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("a red starr over the sea")
+    expect(page.locator(".prompts").get_by_role("alert")).to_contain_text("starr")
+
+
+def test_stop_and_go_on_in_two_tabs_and_after_a_reload(opened, server):
+    page = opened()
+    fill(page, steps=150)
+    render(page)
+    expect(stage(page).locator(".stand")).to_contain_text(re.compile(r"step \d+ of 150"))
+    other = opened()
+    for each in (other, page):
+        each.reload()
+        expect(stage(each).locator(".stand")).to_contain_text(re.compile(r"step \d+ of 150"))
+        expect(stage(each).get_by_role("img", name=PROMPT)).to_be_visible()
+    expect(setting(page, "Steps")).to_have_value("150")  # the form is kept
+    stage(other).get_by_role("button", name="Stop").click()
+    for each in (page, other):
+        expect(stage(each).get_by_role("button", name="Go on")).to_be_visible()
+    assert record(server)["status"] == "interrupted"
+    stage(page).get_by_role("button", name="Go on").click()
+    for each in (page, other):
+        expect(each.locator(f'[data-job="{server.job()["id"]}"]')).to_have_class("job finished")
+        expect(stage(each).get_by_role("link", name="Open")).to_be_visible()
+    assert record(server)["status"] == "finished"
+    lines = (server.folder / server.job()["folder"] / "steps.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == list(range(150))
+
+
+def test_a_killed_server_goes_on_with_its_queue(opened, server):
+    page = opened()
+    fill(page, steps=100)
+    render(page)
+    expect(stage(page).locator(".stand")).to_contain_text("step")
+    fill(page, "a blue fish", steps=2)
+    render(page)
+    expect(page.locator(".job").filter(has_text="waiting")).to_contain_text("a blue fish")
+    server.end(signal.SIGKILL)
+    expect(page.locator("#offline")).to_be_visible()
+    server.start()
+    expect(page.locator("#offline")).to_be_hidden()
+    expect(page.locator(".job.finished").filter(has_text="a blue fish")).to_be_visible()
+    assert [job.state for job in Queue(server.folder).jobs()[-2:]] == ["finished", "finished"]
+
+
+# Curves
+
+
+def test_a_curve_and_its_text_agree(opened):
+    page = opened()
+    field = page.locator('[data-setting="clip_guidance_scale"]').first
+    text = setting(page, "clip_guidance_scale")
+    text.fill("[1000]*250+[4000]*750")
+    handles = field.locator(".handle")
+    expect(handles).to_have_count(2)
+    assert [handle.get_attribute("aria-valuenow") for handle in handles.all()] == ["1000", "4000"]
+    handles.nth(1).press("ArrowUp")
+    handles.nth(1).press("ArrowRight")
+    first = parse(text.input_value(), "clip_guidance_scale")
+    assert first.starts == (0, 260) and first.values[0] == 1000 and 4000 < first.values[1] < 4100
+    box, plot = handles.nth(1).bounding_box(), field.locator("svg.curve").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    most = float(handles.nth(1).get_attribute("aria-valuemax"))
+    grid = [line.bounding_box()["y"] for line in field.locator("svg .grid").all()]  # at 0, half of the most, and that
+    page.mouse.move(plot["x"] + plot["width"] / 2, sorted(grid)[1], steps=4)
+    page.mouse.up()
+    dragged = parse(text.input_value(), "clip_guidance_scale")
+    assert 400 < dragged.starts[1] < 600 and dragged.values[1] == pytest.approx(most / 2, rel=0.03)
+    field.get_by_label("Lines").check()
+    field.get_by_role("button", name="Add a point").click()
+    lines = parse(text.input_value(), "clip_guidance_scale")
+    assert lines.interpolated and len(lines.values) == 3
+    shown = [float(handle.get_attribute("aria-valuenow")) for handle in field.locator(".handle").all()]
+    assert shown == pytest.approx(lines.values)
+    field.locator(".handle").nth(1).press("Delete")
+    assert len(parse(text.input_value(), "clip_guidance_scale").values) == 2
+    text.fill("[1]*3")
+    expect(field.get_by_role("alert")).to_contain_text("needs 1000")
+    expect(field.locator(".unreadable")).to_be_visible()
+
+
+def test_every_curve_is_written_as_what_it_shows(opened):
+    page, rng = opened("gallery"), np.random.default_rng(0)
+    cases = []
+    for number in range(200):
+        integer, lines = bool(number % 2), bool(number % 4 < 2)
+        starts = sorted({0, *rng.integers(1, 1000, rng.integers(0, 6)).tolist()})
+        values = rng.integers(0, 4, len(starts)) if integer else rng.choice([0, 0.05, 0.2, 1e-4, 5000], len(starts))
+        cases.append([list(map(list, zip(starts, values.tolist(), strict=True))), lines, integer])
+    texts = page.evaluate(
+        "async (cases) => { const { scheduleText } = await import('/page/schedule.js');"
+        " return cases.map((one) => scheduleText(...one)); }",
+        cases,
+    )
+    for (points, lines, integer), text in zip(cases, texts, strict=True):
+        schedule = parse(text, "x", integer=integer)
+        starts, values = zip(*points, strict=True)
+        entries = np.arange(1000)
+        held = np.array(values)[np.searchsorted(starts, entries, side="right") - 1]
+        expected = np.interp(entries, starts, values) if lines else held
+        found = np.array([schedule.at(999 - entry) for entry in entries])
+        if lines and integer:  # two equal points in a row are read as the first alone
+            level = any(a == b for a, b in zip(values, values[1:], strict=False))
+            assert level or np.abs(found - expected).max() <= 0.5, text
+        else:
+            assert np.allclose(found, expected, rtol=1e-5, atol=2e-6), text
+
+
+def test_defaults_as_text_are_read_as_they_were(opened):
+    page = opened("gallery")
+    wrong = page.evaluate(
+        """async () => {
+            const { read, write } = await import("/page/flow.js");
+            const { groups } = await (await fetch("/api/schema?preset=disco57")).json();
+            const values = groups.flatMap((group) => group.settings).flatMap(({ kind, default: one, original }) =>
+                ["text", "path", "choice"].includes(kind) ? [] : [one, original]);
+            const more = [["a b", "c,d", "1", "null", 'say "x"', ": ", ""], { a: [1, { b: null }], "c d": "[1]*2" }];
+            return [...values, ...more].filter((value) => JSON.stringify(read(write(value))) !== JSON.stringify(value));
+        }"""
+    )
+    assert wrong == []
+
+
+# Gallery
+
+
+def test_what_is_in_the_folder_is_shown_as_text(opened):
+    page = opened("gallery")
+    expect(page.get_by_role("link", name=HOSTILE)).to_be_visible()
+    page.get_by_role("link", name=HOSTILE).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    assert page.locator("main b, main img[src='x']").count() == 0
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Gallery")
+    # A name that means something in an address, and an error with markup.
+    page.get_by_label("Search the gallery").fill("50%")
+    expect(page.locator(".tile")).to_have_count(1)
+    page.locator(".tile a").click()
+    expect(page.get_by_text("RuntimeError: <b>grey</b>")).to_be_visible()
+    image = page.locator(".frame img")
+    assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 8
+    page.reload()
+    expect(page.get_by_text("RuntimeError: <b>grey</b>")).to_be_visible()
+
+
+def test_settings_are_used_again_and_varied(opened, server):
+    page = opened("gallery/disco/hostile")
+    page.get_by_role("button", name="Use these settings").click()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(HOSTILE)
+    expect(setting(page, "Seed")).to_have_value("3")
+    page.go_back()
+    page.get_by_text("Vary this").click()
+    page.get_by_label("Same noise").check()
+    page.get_by_label("How many").fill("1")
+    page.locator(".menu-box").get_by_role("button", name="Render").click()
+    # Its words are none that the models know: why it is refused is said.
+    expect(page.locator(".toast.bad")).to_be_visible()
+
+
+def test_thousands_are_fetched_as_far_as_one_looks(opened, server):
+    for number in range(130):
+        write_run(
+            server.folder / "many" / f"run-{number:03d}", settings={"prompt": f"a star {number:03d}", "seed": number}
+        )
+    page = opened("gallery?find=star", width=900)
+    expect(page.locator(".gallery-bar .note")).to_have_text("130 entries")
+    expect(page.locator(".tile")).to_have_count(60)
+    tiles = page.locator(".tile a")
+    tiles.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    expect(tiles.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    assert tiles.evaluate_all("links => links.indexOf(document.activeElement)") > 1
+    for _ in range(20):
+        page.mouse.wheel(0, 3000)
+        if tiles.count() == 130:
+            break
+        page.wait_for_timeout(100)
+    expect(tiles).to_have_count(130)
+    labels = tiles.evaluate_all("links => links.map((link) => link.getAttribute('aria-label'))")
+    assert sorted(labels) == [f"a star {number:03d}" for number in range(130)]
+    shutil.rmtree(server.folder / "many")
+
+
+def test_a_dropped_picture_gives_its_settings(opened, server):
+    page = opened("gallery")
+    settings = {"prompts": [PROMPT, "a boat:-0.5"], "cut_overview": "[2]*500+[1]*500", "seed": 7}
+    info, star, plain = PngInfo(), io.BytesIO(), io.BytesIO()
+    info.add_text(
+        "disco", json.dumps({"version": "0.2.0", "settings": to_dict(load(from_python(settings))), "seed": 7})
+    )
+    Image.new("RGB", (16, 16), "red").save(star, "PNG", pnginfo=info)
+    Image.new("RGB", (16, 16), "red").save(plain, "PNG")
+    drop(page, "star.png", star.getvalue())
+    expect(page.get_by_text(re.compile("^Took .* star.png"))).to_be_visible()
+    expect(page.get_by_role("textbox", name="Prompt 2", exact=True)).to_have_value("a boat")
+    expect(page.get_by_label("Weight of prompt 2")).to_have_value("-0.5")
+    expect(setting(page, "cut_overview")).to_have_value("[2]*500+[1]*500")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("")
+    drop(
+        page,
+        "TimeToDisco_settings.txt",
+        json.dumps({"text_prompts": {"0": [PROMPT]}, "tv_scale": 7, "no_such": 1}).encode(),
+    )
+    expect(page.get_by_text("no_such")).to_be_visible()
+    expect(setting(page, "tv_scale")).to_have_value("7")
+    drop(page, "plain.png", plain.getvalue())
+    page.get_by_role("button", name="Start from this picture").click()
+    expect(setting(page, "init_image")).to_have_value(re.compile(r"^uploads/\w+\.png$"))
+
+
+def test_a_mask_is_painted(opened, server):
+    page = opened("mask/disco/hostile/image_0.png")
+    board = page.get_by_role("application")
+    expect(board).to_be_focused()
+    page.keyboard.press("Space")  # by keyboard, in the middle
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_label("Hardness").fill("100")
+    box = board.bounding_box()
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.25 * box["height"], steps=6)
+    page.mouse.up()
+    page.get_by_role("button", name="Use this mask").click()
+    expect(setting(page, "init_image")).to_have_value("disco/hostile/image_0.png")
+    expect(page.get_by_text("The mask is in the form")).to_be_visible()
+    page.get_by_text("All settings", exact=False).first.click()
+    name = setting(page, "mask").input_value()
+    mask = np.asarray(Image.open(server.folder / name).convert("L")).astype(float) / 255
+    height, width = mask.shape
+    assert width / height == pytest.approx(8 / 6, abs=0.01)
+    assert mask[height // 4, width // 5 : -width // 5].min() > 0.95  # where the brush went
+    assert mask[height // 2 :].max() < 0.05  # where it did not, or was taken back
+    assert 0.05 < mask.mean() < 0.3
+
+
+# Study
+
+
+def test_a_study_of_four_cells(opened, server):
+    page = opened()
+    fill(page, steps=2)
+    page.get_by_role("link", name="Study").click()
+    page.get_by_label("Values of axis 1").fill("0.05, 0.2")
+    page.get_by_label("Values of axis 2").fill("5, 6")
+    expect(page.locator(".study-form .takes")).to_contain_text("4 cells")
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.locator(".job.finished").filter(has_text="clamp_max, seed")).to_be_visible()
+    frame = page.frame_locator("iframe:not(.coming)")
+    expect(frame.locator("[data-tile] img")).to_have_count(4)
+    expect(frame.locator("h1")).to_be_visible()
+    assert (
+        sorted(path.parent.parent.name for path in server.folder.glob("*/*/*/image_0.png"))
+        == [Path(server.job()["folder"]).name] * 4
+    )
+    page.reload()
+    expect(page.frame_locator("iframe").locator("[data-tile] img")).to_have_count(4)
+
+
+# Manners
+
+
+@pytest.mark.parametrize("width, scheme", [(390, "light"), (1600, "dark")])
+def test_every_place_fits_and_is_labelled(opened, width, scheme):
+    for place in ("render", "gallery", "gallery/disco/hostile", "mask/disco/hostile/image_0.png", "study"):
+        page = opened(place, width=width)
+        page.emulate_media(color_scheme=scheme)
+        if place == "render":
+            page.get_by_text("All settings", exact=False).first.click()
+        page.locator("main :is(h1, textarea)").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+        bare = page.evaluate(
+            """() => [...document.querySelectorAll("button, input, select, textarea, a, iframe, [role=slider]")]
+                .filter((node) => node.checkVisibility() && !(node.getAttribute("aria-label") ?? "").trim()
+                    && !node.textContent.trim() && !node.labels?.length && !node.title)
+                .map((node) => node.outerHTML.slice(0, 120))"""
+        )
+        assert bare == [], place
+
+
+def test_the_keyboard_reaches_everything(opened):
+    page = opened()
+    seen = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
+    for name in ("To the content", "Render", "Gallery", "Study", "Add a prompt"):
+        assert name in seen, name
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("a star")
+    page.get_by_role("link", name="Gallery").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Gallery")
+    page.go_back()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("a star")
