@@ -20,7 +20,7 @@ from disco.models.catalog.custom import is_path
 from disco.planning.inputs import ALPHA, is_address
 from disco.planning.prompts import parse_image_prompt
 from disco.settings.config import Settings, Spec, group_options, specs, unknown_setting, value_of
-from disco.settings.overrides import quoted
+from disco.settings.overrides import from_arguments, quoted
 
 #: A text that the command line takes for the same without quotes.
 BARE = re.compile(r"[A-Za-z_][\w.%/-]*", re.ASCII)
@@ -29,6 +29,7 @@ WORDS = ("null", "true", "false", "nan", "inf")
 
 #: Settings that say where pictures go, which the app does itself. batch_name is a folder below its own.
 OURS = ("folder",)
+PROMPTS = {"prompt", "prompts"}
 #: What batch_name may be here: one folder's name, not hidden.
 BATCH = re.compile(r"[^./\\\0\s][^/\\\0]{0,79}")
 
@@ -55,14 +56,31 @@ class Asked:
     axes: Mapping[str, Any]
 
     @property
-    def words(self) -> list[str]:
-        """The words of the command line, without `disco`."""
+    def settings_in_words(self) -> list[str]:
+        """The preset, settings and axes as they are typed."""
         given = {name: value for name, value in self.settings.items() if name not in {*OURS, *self.axes}}
-        if "prompts" in self.axes:
-            given.pop("prompt", None)
+        if self.texts or PROMPTS & self.axes.keys():
+            given = {name: value for name, value in given.items() if name not in PROMPTS}
         preset = [] if self.preset is None else [f"preset={self.preset}"]
         words = [_word(specs()[name], value) for name, value in given.items()]
-        return [*(["-m"] if self.axes else []), *preset, *words, *(_axis(*axis) for axis in self.axes.items())]
+        return [*preset, *words, *(_axis(*axis) for axis in self.axes.items())]
+
+    @property
+    def texts(self) -> list[str]:
+        """The prompt of a study, which is typed after `--`: with quotes in it, it would be taken for several."""
+        prompt = self.settings.get("prompt")
+        return [prompt] if self.axes and isinstance(prompt, str) and not PROMPTS & self.axes.keys() else []
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the command line, without `disco`."""
+        texts = ["--", *self.texts] if self.texts else []
+        return [*(["-m"] if self.axes else []), *self.settings_in_words, *texts]
+
+    @property
+    def overrides(self) -> list[str]:
+        """The same in Hydra's grammar."""
+        return from_arguments(self.settings_in_words, self.texts, multirun=bool(self.axes))
 
 
 def read_asked(said: Any) -> Asked:
@@ -111,8 +129,8 @@ def _axis(name: str, given: Any) -> str:
 
 def _typed(name: str, text: str) -> str:
     """A text that is read as on the command line, which may not ask for what stands elsewhere."""
-    if "${" in text:
-        raise Refusal(422, f"{name} holds ${{, which this page does not take; write the value itself", name)
+    if "$" in text:  # even $\\{ is an interpolation, after Hydra has read it
+        raise Refusal(422, f"{name} holds a $, which this page does not take; write the value itself", name)
     return text
 
 

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -46,6 +46,8 @@ HEADERS = {
 }
 #: What is answered without a password: the page that asks for it.
 OPEN = ("/", "/login", "/favicon.ico")
+#: Where studies' pages lie, which the page shows in a frame that is shut off from it, as if of another site.
+REPORTS = "/report/"
 
 
 class Password:
@@ -70,6 +72,13 @@ class Password:
             raise Refusal(401, "that is not the password")
         self._wrong.clear()
         return self._token
+
+    def ticket(self, path: str) -> str:
+        """What opens one path, within its address, where a browser sends no cookie: in a page that is shut off."""
+        return hmac.new(self._token.encode(), path.encode(), "sha256").hexdigest()
+
+    def opens(self, path: str, ticket: str) -> bool:
+        return path.startswith(REPORTS) and hmac.compare_digest(ticket.encode(), self.ticket(path).encode())
 
     def knows(self, cookies: str) -> bool:
         """Whether a request's cookies hold what `check` gave."""
@@ -104,13 +113,14 @@ class Guard:
             await send(message)
 
         try:
-            self.check(scope["method"], scope["path"], Headers(scope=scope))
+            ticket = QueryParams(scope["query_string"]).get("key", "")
+            self.check(scope["method"], scope["path"], Headers(scope=scope), ticket)
             await self.app(scope, counted, answer)
         except Refusal as refusal:
             await answer_of(refusal)(scope, receive, answer)
 
-    def check(self, method: str, path: str, headers: Headers) -> None:
-        """Raises Refusal for a request that is not to be answered."""
+    def check(self, method: str, path: str, headers: Headers, ticket: str = "") -> None:
+        """Raises Refusal for a request that is not to be answered. ticket: what its address says that opens it."""
         host = headers.get("host", "")
         if not self._is_ours(host):
             raise Refusal(403, f"this server is not called {host[:80]!r}; name it with host=")
@@ -119,7 +129,7 @@ class Guard:
             raise Refusal(403, "this comes from another site")
         site = headers.get("sec-fetch-site", "none")
         entered = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
-        if site not in ("none", "same-origin") and not entered and not path.startswith("/report/"):
+        if site not in ("none", "same-origin") and not entered and not path.startswith(REPORTS):
             raise Refusal(403, "this comes from another site")
         if method not in ("GET", "HEAD", "POST"):
             raise Refusal(405, f"{method} is nothing that this server does")
@@ -129,7 +139,8 @@ class Guard:
             length = headers.get("content-length", "0")
             if not length.isdecimal() or int(length) > MOST:
                 raise too_large()
-        if not self.password.knows(headers.get("cookie", "")) and not (path in OPEN or path.startswith("/page/")):
+        is_open = path in OPEN or path.startswith("/page/") or self.password.opens(path, ticket)
+        if not (is_open or self.password.knows(headers.get("cookie", ""))):
             raise Refusal(401, "this server asks for a password")
 
     def _is_ours(self, host: str) -> bool:

@@ -48,7 +48,7 @@ def _render(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "kind": "film" if film else "render",
         "title": _title(settings.prompt, settings.prompts),
-        "words": [*asked.words, _here("hydra.run.dir", folder, place)],
+        "words": [_here("hydra.run.dir", folder, place), *asked.words],
         "folder": place,
         "steps": steps,
         "cells": sum(frame.rendered for frame in frames_of(settings)) if film else 0,
@@ -64,7 +64,7 @@ def _study(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "kind": "study",
         "title": f"{_title(runs[0].prompt, runs[0].prompts)} · {', '.join(asked.axes)}",
-        "words": [*asked.words, _here("hydra.sweep.dir", folder, place)],
+        "words": [_here("hydra.sweep.dir", folder, place), *asked.words],
         "folder": place,
         "steps": len(plans[0].steps),
         "cells": len(runs),

@@ -15,7 +15,7 @@ from disco.planning.plan import Plan
 from disco.planning.schedules import schedule_of, schedules_of
 from disco.settings.config import Settings, compose, load, specs
 from disco.settings.names import name_in
-from disco.settings.overrides import from_arguments, is_sweep
+from disco.settings.overrides import is_sweep
 from disco.settings.schedule import ENTRIES, Schedule
 from disco.study.declare import axes_of, declare
 from disco.study.sweeps import check_number_of_cells, choices_of, length_of, parsed
@@ -30,7 +30,7 @@ def planned(said: Any, folder: Path) -> tuple[Asked, list[Settings], list[Plan]]
     Raises Refusal, or SettingsError, for what cannot be rendered here.
     """
     asked = read_asked(said)
-    overrides = from_arguments(asked.words[1:] if asked.axes else asked.words, multirun=bool(asked.axes))
+    overrides = asked.overrides
     if not asked.axes:
         settings = load(overrides)
         check_paths(settings, folder)
@@ -74,9 +74,7 @@ def outlook(said: Any, folder: Path) -> dict[str, Any]:
 
 def lengths(asked: Asked) -> dict[str, int]:
     """How many values each axis has, by bare name."""
-    axes = {
-        name_in(override).rpartition(".")[2]: override for override in from_arguments(asked.words[1:], multirun=True)
-    }
+    axes = {name_in(override).rpartition(".")[2]: override for override in asked.overrides}
     return {name: length_of(parsed(axes[name])) if is_sweep(axes[name]) else 1 for name in asked.axes}
 
 

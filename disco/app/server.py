@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from disco.app.asking import Asker, Costs, Helper
@@ -201,6 +202,9 @@ class Server:
 
     async def report(self, request: Request) -> Response:
         """A study's page, written where there is none, or an older one than its newest cell."""
+        if self.password.is_asked and "key" not in request.query_params:
+            path = request.url.path  # with which the page can load itself again, although no cookie goes with that
+            return RedirectResponse(f"{quote(path)}?key={self.password.ticket(path)}")
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
         inner = place.name if place.is_file() else PAGE_FILE
         study = place.parent if place.is_file() else place
@@ -209,7 +213,7 @@ class Server:
         if inner == PAGE_FILE and await run_in_threadpool(is_stale, study):
             await self.pricer.ask("report", str(study))
         page = study / inner
-        if page.suffix.lower() not in (*SHOWN, ".html") or not page.is_file():
+        if not (inner == PAGE_FILE or page.suffix.lower() in FILMS) or not page.is_file():
             raise Refusal(404, "there is no such page")
         return FileResponse(page, headers={"content-security-policy": REPORT_POLICY})
 

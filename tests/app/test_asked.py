@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from disco.app.asked import CHECKED, PLAIN, Asked, check_paths, read_asked
 from disco.app.refusal import Refusal
+from disco.cli.line import read_line
 from disco.errors import SettingsError
 from disco.settings.config import load, specs, value_of
-from disco.settings.overrides import from_arguments
+from disco.settings.overrides import from_arguments, quoted
 
 
 def asked(settings=None, preset=None, axes=None) -> Asked:
@@ -87,7 +88,16 @@ def test_only_presets_that_exist_can_be_chosen(preset):
         asked(preset=preset)
 
 
-@pytest.mark.parametrize("settings", [{"clamp_max": "${oc.env:HOME}"}, {"seed": "${hydra:runtime.cwd}"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clamp_max": "${oc.env:HOME}"},
+        {"seed": "${hydra:runtime.cwd}"},
+        {"seed": r"$\{oc.env:HOME\}"},
+        {"prompts": "['${oc.env:HOME}']"},
+        {"image_prompts": r"[$\{oc.env:HOME\}]"},
+    ],
+)
 def test_no_text_is_looked_up_elsewhere(settings):
     with pytest.raises(Refusal, match="does not take"):
         asked(settings).words  # noqa: B018
@@ -97,6 +107,15 @@ def test_axes_become_a_multirun():
     words = asked({"prompt": "x", "steps": 3}, axes={"clamp_max": "0.1,0.2", "prompt": ["a, b", "c"]}).words
     assert words[0] == "-m"
     assert words[1:] == ["steps=3", "clamp_max=0.1,0.2", 'prompt="a, b","c"']
+
+
+@pytest.mark.parametrize("prompt", ['"a","b"', "'a', 'b'", "x", "seed=3", "--", "-m"])
+def test_the_prompt_of_a_study_is_one(prompt):
+    found = asked({"prompt": prompt}, axes={"seed": "0,1"})
+    assert found.words[-2:] == ["--", prompt]
+    assert [each for each in found.overrides if "prompt" in each] == [f"prompt={quoted(prompt, 'prompt')}"]
+    line = read_line(found.words)
+    assert line.multirun and line.texts == [prompt]
 
 
 @pytest.mark.parametrize("axes", [{"seed": []}, {"seed": ""}, {"seed": 3}, {"folder": "a,b"}, {"batch_name": "a,b"}])

@@ -311,8 +311,8 @@ def test_a_password_is_asked_for_and_remembered(folder):
 
 def test_a_study_has_its_page(tmp_path):
     for seed in (0, 1):
-        settings = to_dict(load(["prompt=a red star", f"seed={seed}", "output.metrics=false"]))
-        write_run(tmp_path / "study" / str(seed), settings=settings)
+        settings = to_dict(load(["prompt=a red star", f"seed={seed}"]))
+        write_run(tmp_path / "study" / str(seed), settings=settings, status="running")  # which is not measured yet
     client = client_of(tmp_path)
     answer = client.get("/report/study/")
     assert answer.status_code == 200 and b"<html" in answer.content
@@ -321,6 +321,24 @@ def test_a_study_has_its_page(tmp_path):
     assert not is_stale(tmp_path / "study")
     (tmp_path / "study" / "0" / "image_1.png").symlink_to("/etc/passwd")
     assert client.get("/report/study/").status_code == 403
+
+
+def test_a_study_s_page_loads_itself_again_without_a_cookie(tmp_path):
+    """In its frame, which is shut off, it counts as another site's; its address opens it, and nothing else."""
+    for name in ("a study", "another"):
+        write_run(tmp_path / name / "0")
+        (tmp_path / name / "index.html").write_text("<html>")
+    client = client_of(tmp_path, password="open sesame")
+    assert client.get("/report/a%20study/").status_code == 401
+    client.post("/login", json={"password": "open sesame"})
+    address = client.get("/report/a%20study/").headers["location"]
+    frame = TestClient(client.app, ADDRESS)
+    assert frame.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    key = address.partition("?")[2]
+    for other in ("/report/another/", "/report/a%20study/../another/", "/api/jobs", "/files/a%20study/0/image_0.png"):
+        assert raw(client.app, f"{other}?{key}")[0] == 401
+    assert frame.get("/report/a%20study/?key=").status_code == 401
+    assert frame.get("/report/a%20study/?key=%C3%A9").status_code == 401
 
 
 def test_a_helper_that_has_ended_is_said(tmp_path):
