@@ -65,7 +65,7 @@ def write_run(folder: Path, *, settings: Any = None, status: str = "finished", *
 
 
 def raw(app: Any, path: str, method: str = "GET") -> tuple[int, bytes]:
-    """The status and the body of a request whose path no client has tidied. path: as it stands in the request's line."""
+    """The status and the body of a request whose path no client has tidied. path: as a request has it."""
     target, _, query = path.partition("?")
     sent: list[dict[str, Any]] = []
 
