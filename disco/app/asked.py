@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,20 +161,18 @@ def check_paths(settings: Settings, folder: Path) -> None:
 
 def _check_models(settings: Settings) -> None:
     """Refuse weights that are named by their files: catalogs and cards alone are known to be what they are."""
-    named = [("diffusion_model", settings.model.diffusion_model), ("flow_model", settings.animation.flow_model)]
-    named += [("secondary_model", settings.model.secondary_model)]
-    named += [("clip_models", name) for name in settings.perceptors.clip_models]
-    named += [("critics", name) for name in settings.guidance.critics]
-    for name, value in named:
-        by_name = {
-            "diffusion_model": lambda given: not is_path(given),
-            "secondary_model": lambda given: given in {spec.name for spec in SECONDARIES},
-            "flow_model": lambda given: given == DIS,
-            "critics": lambda given: given in {spec.name for spec in CRITICS},
-            "clip_models": lambda given: not given.startswith((".", "/", "~")) and ".." not in given,
-        }[name]
-        if not by_name(value):
-            raise Refusal(422, f"{name} is {value!r}, but this page takes models of the catalog by their names", name)
+    for name, is_known in MODELS.items():
+        given = value_of(settings, name)
+        for model in [given] if isinstance(given, str) else given:
+            if not is_known(model):
+                raise Refusal(
+                    422, f"{name} is {model!r}, but this page takes models of the catalog by their names", name
+                )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the name of a perceptor, which may hold a slash and a colon, is none of a path."""
+    return not name.startswith((".", "/", "~")) and ".." not in name and "\\" not in name
 
 
 def _single(value: Any) -> Iterator[str]:
@@ -201,13 +199,20 @@ def _by_frame(value: Mapping[str, Any]) -> Iterator[str]:
 
 
 #: Every setting that may hold paths of pictures, videos or folders, and what of its value are.
-PATHS: dict[str, Any] = {
+PATHS: dict[str, Callable[[Any], Iterator[str]]] = {
     **dict.fromkeys(("init_image", "mask", "previous_frame", "noise_order", "video_init_path"), _single),
     **dict.fromkeys(("wildcards", "concepts"), _folders),
     "depth": _depth,
     "image_prompts": _image_prompts,
     "by_frame": _by_frame,
 }
-#: Settings that name weights, or where pictures go, which `check_paths` knows by themselves.
-NAMES = frozenset(("diffusion_model", "secondary_model", "clip_models", "critics", "flow_model", "batch_name", *OURS))
-CHECKED = NAMES | PATHS.keys()
+#: Every setting that names weights, and which names of theirs are no files.
+MODELS: dict[str, Callable[[str], bool]] = {
+    "diffusion_model": lambda name: not is_path(name),
+    "secondary_model": lambda name: name in {spec.name for spec in SECONDARIES},
+    "clip_models": _is_plain,
+    "critics": lambda name: name in {spec.name for spec in CRITICS},
+    "flow_model": lambda name: name == DIS,
+}
+#: All settings that `check_paths` looks at.
+CHECKED = {*PATHS, *MODELS, "batch_name", *OURS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from functools import cache
 from typing import Any
 
 from disco.errors import SettingsError
@@ -103,7 +102,6 @@ def kind_of(spec: Spec) -> str:
     return plain.get(spec.type, "text")
 
 
-@cache
 def models() -> dict[str, list[dict[str, Any]]]:
     """The models of the catalog by the setting that takes them, and whether each can be used here."""
     own = [spec for name in custom_names() if (spec := _custom(name)) is not None]

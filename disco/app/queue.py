@@ -22,8 +22,8 @@ from disco.run.folder.files import write_json
 
 WAITING, RUNNING, FINISHED, FAILED, STOPPED = STATES = ("waiting", "running", "finished", "failed", "stopped")
 
-#: The most jobs that a queue holds before it takes no more; those that have ended are forgotten first.
-MOST = 2000
+#: The most jobs that wait, and those that have ended and are not yet forgotten; what they rendered stays.
+MOST, KEPT = 2000, 200
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,10 @@ class Queue:
             except (OSError, ValueError, TypeError, KeyError):  # it goes at this moment, or is none of ours
                 continue
         self._read = found
-        return sorted((job for _, job in found.values()), key=lambda job: (job.state == WAITING, job.place, job.id))
+        return sorted(
+            (job for _, job in found.values()),
+            key=lambda job: (job.state == WAITING, job.place if job.state == WAITING else 0, job.id),
+        )
 
     def job(self, number: str) -> Job:
         """Raises Refusal 404 where there is none of that number."""
@@ -89,8 +92,10 @@ class Queue:
         """
         with self._alone():
             jobs = self.jobs()
-            if len(jobs) >= MOST:
-                raise Refusal(409, f"the queue holds {len(jobs)} jobs; remove some first")
+            if sum(job.state == WAITING for job in jobs) >= MOST:
+                raise Refusal(409, f"{MOST} jobs wait, and more are not taken; remove some first")
+            for job in [job for job in jobs if job.state not in (WAITING, RUNNING)][:-KEPT]:
+                self._forget(job.id)
             number = f"{max((int(job.id) for job in jobs), default=self._last()) + 1:06d}"
             said["words"] = tuple(word.replace("{id}", number) for word in said["words"])
             said["folder"] = said["folder"].replace("{id}", number)
@@ -113,8 +118,7 @@ class Queue:
         with self._alone():
             if self.job(number).state == RUNNING:
                 raise Refusal(409, f"job {number} is being rendered; stop it first")
-            for file in self.place.glob(f"{number}.*"):
-                file.unlink(missing_ok=True)
+            self._forget(number)
 
     def move(self, number: str, by: int) -> None:
         """Let a job that waits change places with the one before it (-1) or after it (1)."""
@@ -192,6 +196,10 @@ class Queue:
 
     # Files
 
+    def _forget(self, number: str) -> None:
+        for file in self.place.glob(f"{number}.*"):
+            file.unlink(missing_ok=True)
+
     def log_of(self, number: str) -> Path:
         """Where what a job prints goes."""
         return self.place / f"{number}.log"
@@ -221,6 +229,10 @@ class Queue:
 
     def _alone(self) -> Any:
         return FileLock(self.place / "lock").acquire()
+
+
+def _rank(job: Job) -> tuple[bool, float, str]:
+    return (True, job.place, job.id) if job.state == WAITING else (False, 0.0, job.id)
 
 
 def _read(file: Path) -> Job:

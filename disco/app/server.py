@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +33,7 @@ from disco.app.queue import Queue
 from disco.app.refusal import Refusal, refused
 from disco.app.thumbs import take_picture, thumb_of
 from disco.errors import SettingsError
+from disco.settings.paths import in_one_line
 from disco.study.results import PAGE_FILE
 
 #: What is handed out of the folder, by suffix.
@@ -42,6 +44,8 @@ FRESH = 0.4
 IDLE = 120.0
 #: Seconds after which a run that was written is no longer one of a study at work.
 SETTLED = 60.0
+#: Pictures that are made small at once: more would slow what is rendered.
+AT_ONCE = 2
 
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A study's page says itself, in its own policy, that it loads nothing. A film is the one thing beside it.
@@ -61,8 +65,8 @@ class Server:
         self.costs = Costs(self.pricer)
         self.crew = Crew(folder, self.queue, workers)
         self.ending = asyncio.Event()
-        self._jobs: tuple[float, list[dict[str, Any]]] = (0.0, [])
-        self._looking = asyncio.Lock()
+        self._jobs: tuple[float, list[dict[str, Any]]] = (-math.inf, [])
+        self._looking, self._thumbing = asyncio.Lock(), asyncio.Semaphore(AT_ONCE)
 
     async def jobs(self) -> list[dict[str, Any]]:
         """The queue as the page has it."""
@@ -95,8 +99,10 @@ class Server:
 
     async def page(self, request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
-        root = Path(str(resources.files("disco.app"))) / "page"
-        return FileResponse(below(root, name))
+        place = below(Path(str(resources.files("disco.app"))) / "page", name)
+        if not place.is_file():
+            raise Refusal(404, f"the page has no {name!r}")
+        return FileResponse(place)
 
     async def login(self, request: Request) -> Response:
         said = await body_of(request)
@@ -133,6 +139,7 @@ class Server:
         said = await body_of(request)
         fields = await self._planner_of(said).ask("job", said)
         job = await run_in_threadpool(lambda: self.queue.add(**fields))
+        self._jobs = (-math.inf, [])
         return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
 
     async def change_job(self, request: Request) -> Response:
@@ -149,7 +156,7 @@ class Server:
         if do not in ways:
             raise Refusal(400, f"do must be one of {', '.join(ways)}")
         await run_in_threadpool(ways[do])
-        self._jobs = (0.0, [])
+        self._jobs = (-math.inf, [])
         return JSONResponse({"jobs": await self.jobs()})
 
     async def events(self, request: Request) -> Response:
@@ -197,13 +204,14 @@ class Server:
         side = request.query_params.get("side", "256")
         if place.suffix.lower() not in PICTURES or not place.is_file() or not (side.isdecimal() and len(side) < 6):
             raise Refusal(404, "there is no such picture")
-        small = await run_in_threadpool(thumb_of, self.folder, place, int(side))
+        async with self._thumbing:
+            small = await run_in_threadpool(thumb_of, self.folder, place, int(side))
         return FileResponse(small, headers={"content-security-policy": FILE_POLICY, **_keep(request)})
 
     async def report(self, request: Request) -> Response:
         """A study's page, written where there is none, or an older one than its newest cell."""
         if self.password.is_asked and "key" not in request.query_params:
-            path = request.url.path  # with which the page can load itself again, although no cookie goes with that
+            path = request.scope["path"]  # with which the page can load itself again, although no cookie goes with that
             return RedirectResponse(f"{quote(path)}?key={self.password.ticket(path)}")
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
         inner = place.name if place.is_file() else PAGE_FILE
@@ -269,6 +277,7 @@ def make_app(
         Route("/report/{name:path}", server.report),
     ]
     handlers: dict[Any, Any] = {Refusal: _refusal, SettingsError: _bad_setting, HTTPException: _other}
+    handlers |= {OSError: _failed, Exception: _broken}
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, password=asked, hosts=hosts)],
@@ -319,3 +328,12 @@ async def _bad_setting(request: Request, error: Exception) -> Response:
 async def _other(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return answer_of(Refusal(error.status_code, str(error.detail)))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return answer_of(Refusal(500, in_one_line(error)))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return answer_of(Refusal(500, f"the server could not do it: {type(error).__name__}"))

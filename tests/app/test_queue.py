@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from disco.app import queue as module
 from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Job, Queue
 from disco.app.refusal import Refusal
 from support.processes import called
@@ -117,6 +118,19 @@ def test_one_whose_worker_died_has_failed_and_the_others_wait(tmp_path):
         assert job and job.title == "b"
         queue.settle("it died")
         assert queue.job(job.id).state == RUNNING
+
+
+def test_what_ended_long_ago_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(module, "MOST", 2)
+    queue = Queue(tmp_path)
+    for title in "abcd":
+        queue.stop(add(queue, title).id)
+    add(queue, "e")
+    assert list(states(queue)) == ["c", "d", "e"]
+    add(queue, "f")
+    with pytest.raises(Refusal, match="more are not taken"):
+        add(queue, "g")
 
 
 def test_many_at_once_lose_nothing(tmp_path):

@@ -231,6 +231,10 @@ def test_a_picture_handed_over_can_be_started_from(client, folder):
         "/api/run/disco/up",
         "/api/run/.disco",
         "/api/run/disco",
+        "/page/.",
+        "/page/",
+        "/page/nothing.js",
+        "/files/.",
         "/page/../server.py",
         "/page/%2e%2e/server.py",
         "/page/..%2fserver.py",
@@ -296,6 +300,16 @@ def test_what_files_hold_cannot_run(client):
 # The password, and the study's page
 
 
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    client = client_of(tmp_path)
+    (tmp_path / "uploads").write_text("a file where the folder should be")
+    answer = send(client, "/api/uploads", png())
+    assert answer.status_code == 500 and "uploads" in answer.json()["error"]
+    monkeypatch.setattr(client.app.state.server.gallery, "page", lambda *given: 1 / 0)
+    answer = client.get("/api/runs")
+    assert answer.status_code == 500 and "ZeroDivisionError" in answer.json()["error"]
+
+
 def test_a_password_is_asked_for_and_remembered(folder):
     client = client_of(folder, password="open sesame", helper=Nobody)
     assert client.get("/api/jobs").status_code == 401
@@ -325,20 +339,25 @@ def test_a_study_has_its_page(tmp_path):
 
 def test_a_study_s_page_loads_itself_again_without_a_cookie(tmp_path):
     """In its frame, which is shut off, it counts as another site's; its address opens it, and nothing else."""
-    for name in ("a study", "another"):
+    for name in ("a study #1?", "another"):
         write_run(tmp_path / name / "0")
         (tmp_path / name / "index.html").write_text("<html>")
     client = client_of(tmp_path, password="open sesame")
-    assert client.get("/report/a%20study/").status_code == 401
+    assert client.get("/report/a%20study%20%231%3F/").status_code == 401
     client.post("/login", json={"password": "open sesame"})
-    address = client.get("/report/a%20study/").headers["location"]
+    address = client.get("/report/a%20study%20%231%3F/").headers["location"]
     frame = TestClient(client.app, ADDRESS)
     assert frame.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
     key = address.partition("?")[2]
-    for other in ("/report/another/", "/report/a%20study/../another/", "/api/jobs", "/files/a%20study/0/image_0.png"):
+    for other in (
+        "/report/another/",
+        "/report/a%20study%20%231%3F/../another/",
+        "/api/jobs",
+        "/files/a%20study%20%231%3F/0/image_0.png",
+    ):
         assert raw(client.app, f"{other}?{key}")[0] == 401
-    assert frame.get("/report/a%20study/?key=").status_code == 401
-    assert frame.get("/report/a%20study/?key=%C3%A9").status_code == 401
+    assert frame.get("/report/a%20study%20%231%3F/?key=").status_code == 401
+    assert frame.get("/report/a%20study%20%231%3F/?key=%C3%A9").status_code == 401
 
 
 def test_a_helper_that_has_ended_is_said(tmp_path):
