@@ -377,7 +377,7 @@ def test_thousands_are_fetched_as_far_as_one_looks(opened, server):
         write_run(
             server.folder / "many" / f"run-{number:03d}", settings={"prompt": f"a star {number:03d}", "seed": number}
         )
-    page = opened("gallery?find=star", width=900)
+    page = opened("gallery?find=many", width=900)
     expect(page.locator(".gallery-bar .note")).to_have_text("130 entries")
     expect(page.locator(".tile")).to_have_count(60)
     tiles = page.locator(".tile a")
@@ -483,7 +483,7 @@ def test_every_place_fits_and_is_labelled(opened, width, scheme):
         page.emulate_media(color_scheme=scheme)
         if place == "render":
             page.get_by_text("All settings", exact=False).first.click()
-        page.locator("main :is(h1, textarea)").first.wait_for()
+        page.locator("main :is(h1, textarea)").first.wait_for(state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
         bare = page.evaluate(
             """() => [...document.querySelectorAll("button, input, select, textarea, a, iframe, [role=slider]")]

@@ -229,7 +229,7 @@ export class Field {
 
 /** A button that takes a picture from this machine into the folder; took(path) is called with where it lies. */
 export function pictureButton(took, text = "Choose a picture") {
-  const input = h("input", { type: "file", accept: "image/*", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: async () => {
+  const input = h("input", { type: "file", accept: "image/*", hidden: true, onchange: async () => {
     const [file] = input.files;
     input.value = "";
     if (file) await uploaded(file, took);

@@ -89,7 +89,8 @@ export class Gallery {
   }
 
   nothing() {
-    put(this.end, h("p", { class: "nothing" }, this.find.value || this.kind ? "Nothing here is like that." : "Nothing has been rendered in this folder yet."));
+    put(this.end, this.find.value || this.kind ? h("p", { class: "nothing" }, "Nothing here is like that.")
+      : h("div", { class: "nothing" }, h("p", {}, "Nothing has been rendered in this folder yet."), h("a", { class: "button", href: hashOf("render") }, "Render something")));
   }
 
   /** The newest ones anew, before those that are drawn already. */

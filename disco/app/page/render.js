@@ -76,7 +76,7 @@ export class Render {
   }
 
   fileButton() {
-    const input = h("input", { type: "file", class: "unseen", tabindex: -1, "aria-label": "A picture or settings file", onchange: () => {
+    const input = h("input", { type: "file", hidden: true, "aria-label": "A picture or settings file", onchange: () => {
       takeFiles(input.files);
       input.value = "";
     } });
@@ -109,7 +109,7 @@ export class Render {
   drawAll() {
     put(this.every, form.schema.groups.map((group) => {
       const settings = group.settings.filter((setting) => !["prompt", "prompts"].includes(setting.name));
-      return h("section", { class: "group" }, h("h3", {}, group.name), h("p", { class: "note" }, group.help),
+      return h("section", { class: "group" }, h("h3", {}, group.name), group.name === "run" ? null : h("p", { class: "note" }, group.help),
         h("div", { class: "fields" }, settings.map((setting) => this.field(setting.name).node)));
     }), h("p", { class: "nothing", hidden: true }, "No setting is called so."));
     this.filter();

@@ -36,9 +36,10 @@ function merged(points) {
  * so the second is a millionth nearer to the next. Whole numbers cannot be told apart so.
  */
 function apart(points) {
-  return points.map(([entry, value], index) => {
-    const next = points.slice(index + 1).find(([, other]) => other !== value);
-    if (index === 0 || value !== points[index - 1][1] || !next) return [entry, value];
+  const ends = points.filter(([, value], index) => value !== points[index - 1]?.[1] || value !== points[index + 1]?.[1]);
+  return ends.map(([entry, value], index) => {
+    const next = ends[index + 1];
+    if (value !== ends[index - 1]?.[1] || !next) return [entry, value];
     return [entry, value + Math.sign(next[1] - value) * Math.max(Math.abs(value) * 2e-6, 1e-6)];
   });
 }
