@@ -6,10 +6,11 @@ listing: so many run folders listed for the first time ("first"), again in the s
 that was started anew ("restarted"); "page" is what a page waits for then.
 load: one picture is rendered by the app while, in turns, nobody and so many clients ask it for the queue once a second,
 each client over a connection of its own. ratio: seconds of a step while they ask over those while nobody does, the
-median of the rounds; answer: the median and the largest of the clients' waits.
+median of the rounds; answer: the median and the largest of the clients' waits; server: the share of a core that it
+takes while they ask, and idle while nobody does.
 
-smoke: 20 folders, no load; small: 500 folders, 10 clients, two rounds of 10 s; full: 5,000 folders, 50 clients, six
-rounds of 10 s with them and as many without.
+smoke: 20 folders, no load; small: 500 folders, 10 clients, two rounds of 10 s; full: 5,000 folders, 50 clients, twelve
+rounds of 5 s with them and as many without.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psutil
 from PIL import Image
 
 from disco.app.gallery import Gallery
 from disco.settings.config import load, to_dict
 
 #: Folders, clients, rounds, and seconds of a round.
-SIZES = {"smoke": (20, 0, 0, 0.0), "small": (500, 10, 2, 10.0), "full": (5000, 50, 6, 10.0)}
+SIZES = {"smoke": (20, 0, 0, 0.0), "small": (500, 10, 2, 10.0), "full": (5000, 50, 12, 5.0)}
 SETTINGS = {"prompt": "a red star over the sea", "steps": 1000, "display_rate": 20}
 
 
@@ -121,11 +123,12 @@ def under_load(folder: Path, clients: int, rounds: int, seconds: float) -> dict[
             steps = folder / json.load(answer)["folder"] / "steps.jsonl"
         while count_of(steps) < 5:
             time.sleep(0.2)
-        alone, beside, waits = [], [], []
+        alone, beside, waits, shares = [], [], [], []
+        process = psutil.Process(server.pid)
         for _ in range(rounds):
-            alone.append(pace(steps, seconds))
+            idle = busy_of(process, lambda: alone.append(pace(steps, seconds)))
             asking = Clients(port, clients)
-            beside.append(pace(steps, seconds))
+            shares.append((busy_of(process, lambda: beside.append(pace(steps, seconds))), idle))
             asking.stop()
             waits += asking.waits
     finally:
@@ -136,11 +139,21 @@ def under_load(folder: Path, clients: int, rounds: int, seconds: float) -> dict[
         "clients": clients,
         "requests": len(waits),
         "answer": {"median": statistics.median(waits), "largest": max(waits)},
+        "server": statistics.median(share for share, _ in shares),
+        "idle": statistics.median(idle for _, idle in shares),
         "alone": statistics.median(alone),
         "beside": statistics.median(beside),
         "ratio": statistics.median(ratios),
         "ratios": ratios,
     }
+
+
+def busy_of(process: psutil.Process, what: Callable[[], object]) -> float:
+    """The share of a core that a process takes meanwhile."""
+    before, began = process.cpu_times(), time.perf_counter()
+    what()
+    after = process.cpu_times()
+    return (after.user + after.system - before.user - before.system) / (time.perf_counter() - began)
 
 
 def count_of(steps: Path) -> int:

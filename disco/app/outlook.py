@@ -9,6 +9,7 @@ from typing import Any
 from disco.animation.disk import disk_use_of
 from disco.animation.frames import is_film, plan_of, steps_of
 from disco.app.asked import CHECKED, Asked, check_paths, read_asked
+from disco.app.queue import RUNNING, Queue
 from disco.app.refusal import Refusal, refused
 from disco.errors import SettingsError
 from disco.planning.plan import Plan
@@ -79,18 +80,22 @@ def lengths(asked: Asked) -> dict[str, int]:
 
 
 def costs(said: Any, folder: Path) -> dict[str, Any]:
-    """What it takes on this machine: seconds, bytes of memory and disk, and how that was found out. Loads torch."""
+    """What it takes on this machine: seconds, bytes of memory and disk, and how that was found out. Loads torch.
+
+    Steps are tried only while nothing is rendered, which would have to share the machine.
+    """
     from disco.run.outlook import Costs, costs_of
     from disco.study.outlook import layout_of
 
     _, runs, _ = planned(said, folder)
+    idle = all(job.state != RUNNING for job in Queue(folder).jobs())
     tried: dict[Any, Costs] = {}
     seconds, disk = 0.0, 0
     for settings in runs:
         plan = plan_of(settings)
         layout = layout_of(plan)
         if layout not in tried and len(tried) < MOST_TRIED:
-            tried[layout] = costs_of(plan)
+            tried[layout] = costs_of(plan, idle)
         step = tried[layout].step if layout in tried else sum(each.step for each in tried.values()) / len(tried)
         seconds += step * steps_of(settings, plan)
         disk += disk_use_of(settings).most

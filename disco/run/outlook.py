@@ -34,8 +34,10 @@ class Costs(NamedTuple):
         ]
 
 
-def costs_of(plan: Plan) -> Costs:
+def costs_of(plan: Plan, try_some: bool = True) -> Costs:
     """Try a few steps of a plan, or count their work where that would take long.
+
+    try_some: as for `disco.run.step_time.seconds_of_step`.
 
     Raises `SettingsError` where this machine could not render it.
     """
@@ -48,7 +50,7 @@ def costs_of(plan: Plan) -> Costs:
     arrangement, found = arrange(plan, device)
     if found is None:
         found = estimate(plan, arrangement, device.type)
-    step = seconds_of_step(plan, arrangement, found)
+    step = seconds_of_step(plan, arrangement, found, try_some)
     return Costs(step.seconds, step.loading, step.way, found.peak)
 
 

@@ -29,8 +29,11 @@ class StepTime(NamedTuple):
     way: str
 
 
-def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None) -> StepTime:
-    """How long the mean step of a run takes: a few are tried, or their work is counted where that would take long."""
+def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None, try_some: bool = True) -> StepTime:
+    """How long the mean step of a run takes: a few are tried, or their work is counted where that would take long.
+
+    try_some: False where another process is at work here, whose memory and time the networks would take.
+    """
     from disco.models.files.store import check_here
     from disco.resources.compile import choose_compile
     from disco.resources.device import choose_device
@@ -44,7 +47,7 @@ def seconds_of_step(plan: Plan, arrangement: Arrangement, found: Estimate | None
             counted = (
                 run_seconds(plan, found, measure_speed(device, arrangement.dtype)) / len(plan.steps) / len(plan.seeds)
             )
-            if counted > LONG_STEP or choose_compile(plan, device).chosen != "off":
+            if not try_some or counted > LONG_STEP or choose_compile(plan, device).chosen != "off":
                 return StepTime(counted, 0.0, "counted")
             try:
                 check_here(specs_of(plan))

@@ -43,6 +43,7 @@ def test_long_steps_and_missing_files_are_counted(monkeypatch):
     work = Work(flops=10**7)
     found = Estimate({}, lambda: work)
     assert seconds_of_step(plan, arrangement, found) == (pytest.approx(10), 0.0, "counted")
-    monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
     quick = Estimate({}, lambda: Work(flops=10**6))
+    assert seconds_of_step(plan, arrangement, quick, try_some=False) == (pytest.approx(1), 0.0, "counted")
+    monkeypatch.setattr("disco.models.files.store.find", lambda file: None)
     assert seconds_of_step(plan, arrangement, quick) == (pytest.approx(1), 0.0, "counted")
