@@ -10,7 +10,7 @@ from typing import Any
 
 from disco.animation.places import JOBS
 from disco.app.paths import address_of
-from disco.app.queue import FINISHED, RUNNING, Job
+from disco.app.queue import FINISHED, RUNNING, WAITING, Job
 from disco.app.records import read_json
 from disco.run.folder.reading import RUN_RECORD
 from disco.run.jobs import JOBS_FILE
@@ -28,6 +28,7 @@ class Progress:
         self.folder = folder
         self._counted: dict[Path, tuple[int, int]] = {}
         self._over: dict[Path, tuple[int, float | None]] = {}
+        self._ended: dict[tuple[str, float | None], dict[str, Any]] = {}
 
     def of(self, job: Job) -> dict[str, Any]:
         """A job as the page has it."""
@@ -38,10 +39,19 @@ class Progress:
         }
         if job.state == RUNNING:
             said |= self._run(job, self.place_of(job))
-        elif job.state == FINISHED:
-            said |= {"done": job.steps, "cells": [job.cells, job.cells] if job.cells else None}
+        elif job.state != WAITING:
+            said |= self._how_it_ended(job)
         said["folder"] = self.place_of(job).relative_to(self.folder).as_posix()
         return said
+
+    def _how_it_ended(self, job: Job) -> dict[str, Any]:
+        """How far a job had come; read once."""
+        if (job.id, job.ended) not in self._ended:
+            said = self._run(job, self.place_of(job)) | {"seconds_left": None}
+            if job.state == FINISHED:
+                said |= {"done": job.steps, "cells": [job.cells, job.cells] if job.cells else None}
+            self._ended[job.id, job.ended] = said
+        return self._ended[job.id, job.ended]
 
     def place_of(self, job: Job) -> Path:
         """Where a job renders: an enlargement in the one folder of its own."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from disco.app.progress import Progress
-from disco.app.queue import FINISHED, RUNNING, Job
+from disco.app.queue import FINISHED, RUNNING, STOPPED, WAITING, Job
 from support.app import write_run
 
 
@@ -79,6 +79,14 @@ def test_an_enlargement_is_found_in_the_folder_of_its_own(tmp_path):
 def test_what_is_finished_is_whole(tmp_path):
     assert Progress(tmp_path).of(job(FINISHED, steps=7))["done"] == 7
     assert Progress(tmp_path).of(job(FINISHED, steps=7, cells=3))["cells"] == [3, 3]
+
+
+def test_one_that_was_stopped_says_how_far_it_came(tmp_path):
+    write_steps(tmp_path / "place", 3)
+    (tmp_path / "place" / "progress.png").touch()
+    said = Progress(tmp_path).of(job(STOPPED, steps=9, ended=1.0))
+    assert (said["done"], said["steps"], said["seconds_left"]) == (3, 9, None) and said["picture"]
+    assert Progress(tmp_path).of(job(WAITING, steps=9))["done"] == 0
 
 
 @pytest.mark.parametrize("text", ["", "\0", "[1]\n", '{"losses": 3}\n', '{"losses": {"a": "b"}, "seconds": "x"}\n'])
