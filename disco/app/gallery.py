@@ -11,7 +11,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
@@ -61,8 +61,9 @@ class Entry:
 class Gallery:
     """What is below a folder. Its methods may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, read: Callable[[Path], dict[str, Any]] = read_json) -> None:
+        """read: what a record says."""
+        self.folder, self.read = folder, read
         self.file = folder / OWN / "index.json"
         self._lock = Lock()
         self._known: dict[str, tuple[int, Entry]] | None = None
@@ -124,7 +125,7 @@ class Gallery:
                 self._stored_at = time.monotonic()
 
     def _entry(self, path: str, record: Path, stamp: int) -> Entry:
-        said, place = read_json(record), record.parent
+        said, place = self.read(record), record.parent
         kind = RECORDS[record.name]
         settings = settings_in(said)
         cells = said.get("cells") if kind == "study" else None

@@ -55,8 +55,9 @@ class Job:
 class Queue:
     """The jobs of a folder; any number of processes may hold one at once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, most: int = MOST, kept: int = KEPT) -> None:
+        """most: jobs that may wait. kept: jobs that have ended and are not yet forgotten."""
+        self.folder, self.most, self.kept = folder, most, kept
         self.place = folder / OWN / "queue"
         self.place.mkdir(parents=True, exist_ok=True)
         self._read: dict[str, tuple[int, Job]] = {}
@@ -92,9 +93,9 @@ class Queue:
         """
         with self._alone():
             jobs = self.jobs()
-            if sum(job.state == WAITING for job in jobs) >= MOST:
-                raise Refusal(409, f"{MOST} jobs wait, and more are not taken; remove some first")
-            for job in [job for job in jobs if job.state not in (WAITING, RUNNING)][:-KEPT]:
+            if sum(job.state == WAITING for job in jobs) >= self.most:
+                raise Refusal(409, f"{self.most} jobs wait, and more are not taken; remove some first")
+            for job in [job for job in jobs if job.state not in (WAITING, RUNNING)][: -self.kept]:
                 self._forget(job.id)
             number = f"{max((int(job.id) for job in jobs), default=self._last()) + 1:06d}"
             said["words"] = tuple(word.replace("{id}", number) for word in said["words"])

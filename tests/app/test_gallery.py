@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.app import gallery
 from disco.app.gallery import Gallery, prompt_of
 from disco.app.one_run import DRAWN, losses_in, run_in
+from disco.app.records import read_json
 from disco.app.refusal import Refusal
 from disco.cli.line import read_line
 from disco.settings.config import by_path, load, to_dict
@@ -92,12 +92,15 @@ def test_pages_follow_one_another_without_a_gap(tmp_path_factory, seconds, limit
     assert seen == [f"run{number}" for number in in_order]
 
 
-def test_what_was_read_is_not_read_again(folder, monkeypatch):
+def test_what_was_read_is_not_read_again(folder):
     first = Gallery(folder).page()
-    read = []
-    kept = gallery.read_json
-    monkeypatch.setattr(gallery, "read_json", lambda file: read.append(file) or kept(file))
-    there = Gallery(folder)
+    read: list[Path] = []
+
+    def reading(file: Path) -> dict:
+        read.append(file)
+        return read_json(file)
+
+    there = Gallery(folder, reading)
     assert there.page() == first
     assert [file.parent.name for file in read] == ["study"]  # whose pictures come in
     there.forget()

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco.app import queue as module
 from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Job, Queue
 from disco.app.refusal import Refusal
 from support.processes import called
@@ -120,10 +119,8 @@ def test_one_whose_worker_died_has_failed_and_the_others_wait(tmp_path):
         assert queue.job(job.id).state == RUNNING
 
 
-def test_what_ended_long_ago_is_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 2)
-    monkeypatch.setattr(module, "MOST", 2)
-    queue = Queue(tmp_path)
+def test_what_ended_long_ago_is_forgotten(tmp_path):
+    queue = Queue(tmp_path, most=2, kept=2)
     for title in "abcd":
         queue.stop(add(queue, title).id)
     add(queue, "e")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 from disco.app.guard import MOST
 from disco.app.server import is_stale
 from disco.settings.config import by_path, load, specs, to_dict
-from support.app import ADDRESS, Nobody, client_of, raw, write_run
+from support.app import ADDRESS, Here, Nobody, client_of, raw, write_run
 
 
 @pytest.fixture(scope="module")
@@ -300,13 +301,19 @@ def test_what_files_hold_cannot_run(client):
 # The password, and the study's page
 
 
-def test_a_full_disk_is_said(tmp_path, monkeypatch):
-    client = client_of(tmp_path)
+class Broken(Here):
+    """A helper with a fault."""
+
+    async def ask(self, what: str, said: Any = None) -> dict[str, Any]:
+        raise ZeroDivisionError("of the server's own")
+
+
+def test_what_the_disk_refuses_and_what_is_broken_is_said(tmp_path):
+    client = client_of(tmp_path, helper=Broken)
     (tmp_path / "uploads").write_text("a file where the folder should be")
     answer = send(client, "/api/uploads", png())
     assert answer.status_code == 500 and "uploads" in answer.json()["error"]
-    monkeypatch.setattr(client.app.state.server.gallery, "page", lambda *given: 1 / 0)
-    answer = client.get("/api/runs")
+    answer = client.get("/api/schema")
     assert answer.status_code == 500 and "ZeroDivisionError" in answer.json()["error"]
 
 
