@@ -30,8 +30,8 @@ WORDS = ("null", "true", "false", "nan", "inf")
 #: Settings that say where pictures go, which the app does itself. batch_name is a folder below its own.
 OURS = ("folder",)
 PROMPTS = {"prompt", "prompts"}
-#: What batch_name may be here: one folder's name, not hidden.
-BATCH = re.compile(r"[^./\\\0\s][^/\\\0]{0,79}")
+#: What batch_name may be here: one folder's name, not hidden, that stands in Hydra's grammar as it is.
+BATCH = re.compile(r"""(?![.\s])[^/\\\0"'${}]{1,80}""")
 
 #: Settings that are texts, lists or mappings, yet lead to no file: choices aside. A test holds this list and PATHS
 #: against the schema.

@@ -50,7 +50,7 @@ def curve(said: Any, folder: Path) -> Answer:
 def job(said: Any, folder: Path) -> Answer:
     from disco.app.jobs import job_of
 
-    return job_of(said, folder)
+    return job_of(said["asked"], folder, said["number"])
 
 
 def settings_in(said: Any, folder: Path) -> Answer:

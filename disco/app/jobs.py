@@ -29,22 +29,22 @@ TITLE = 80
 BY = (2, 3, 4, 8)
 
 
-def job_of(said: Any, folder: Path) -> dict[str, Any]:
-    """The fields of a job, "{id}" standing for its number. folder: the app's.
+def job_of(said: Any, folder: Path, number: str) -> dict[str, Any]:
+    """The fields of a job that gets a number. folder: the app's.
 
     Raises Refusal, or SettingsError, for what cannot be rendered.
     """
     kind = said.get("kind") if isinstance(said, dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise Refusal(400, f"kind is {str(kind)[:40]!r}, but must be one of {', '.join(KINDS)}")
-    return KINDS[kind](said, folder)
+    return KINDS[kind](said, folder, number)
 
 
-def _render(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _render(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     asked, (settings, *_), (plan, *_) = planned(said | {"axes": None}, folder)
     film = is_film(settings)
     steps = len(plan.steps) if film else steps_of(settings, plan) // settings.batch_size
-    place = f"{settings.output.batch_name}/{_now()}-{{id}}"
+    place = f"{settings.output.batch_name}/{_now()}-{number}"
     return {
         "kind": "film" if film else "render",
         "title": _title(settings.prompt, settings.prompts),
@@ -56,11 +56,11 @@ def _render(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _study(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _study(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     if not said.get("axes"):
         raise Refusal(422, "a study needs axes: settings, and the values of each")
     asked, runs, plans = planned(said, folder)
-    place = f"{runs[0].output.batch_name}/study-{_now()}-{{id}}"
+    place = f"{runs[0].output.batch_name}/study-{_now()}-{number}"
     return {
         "kind": "study",
         "title": f"{_title(runs[0].prompt, runs[0].prompts)} · {', '.join(asked.axes)}",
@@ -72,13 +72,13 @@ def _study(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _scan(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _scan(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     from disco.study.drafts import seeds_of
 
     asked, runs, _ = planned(said | {"axes": None}, folder)
     seeds = said.get("seeds")
     count = len(seeds_of(seeds if isinstance(seeds, str) else ""))
-    place = f"{runs[0].output.batch_name}/scan-{_now()}-{{id}}"
+    place = f"{runs[0].output.batch_name}/scan-{_now()}-{number}"
     kept = [word for word in asked.words if word.partition("=")[0] not in ("seed", "n_batches", "batch_size", "steps")]
     words = ["scan", *kept, f"seeds={seeds}"]
     return {
@@ -92,7 +92,7 @@ def _scan(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _enlarge(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _enlarge(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     picture, by = below(folder, str(said.get("picture"))), said.get("by")
     if by not in BY:
         raise Refusal(422, f"by is {str(by)[:20]!r}, but must be one of {', '.join(map(str, BY))}")
@@ -106,15 +106,15 @@ def _enlarge(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "kind": "enlarge",
         "title": f"{picture.parent.name}/{picture.name} x {by}",
-        "words": ["enlarge", *words, f"folder={quoted(str(folder), 'folder')}", "batch_name=enlarged-{id}"],
-        "folder": "enlarged-{id}",
+        "words": ["enlarge", *words, f"folder={quoted(str(folder), 'folder')}", f"batch_name=enlarged-{number}"],
+        "folder": f"enlarged-{number}",
         "steps": len(plan.steps),
         "cells": len(enlargement.grid()),
         "shown": shlex.join(["disco", "enlarge", *words]),
     }
 
 
-def _resume(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _resume(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     name = str(said.get("picture"))
     place = below(folder, name)
     sequence = read_jobs(place) if (place / JOBS_FILE).is_file() else None

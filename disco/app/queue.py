@@ -7,7 +7,7 @@ rendered is locked by its worker, and the system lets go of that lock however th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,10 +73,7 @@ class Queue:
             except (OSError, ValueError, TypeError, KeyError):  # it goes at this moment, or is none of ours
                 continue
         self._read = found
-        return sorted(
-            (job for _, job in found.values()),
-            key=lambda job: (job.state == WAITING, job.place if job.state == WAITING else 0, job.id),
-        )
+        return sorted((job for _, job in found.values()), key=_rank)
 
     def job(self, number: str) -> Job:
         """Raises Refusal 404 where there is none of that number."""
@@ -87,9 +84,17 @@ class Queue:
 
     # What the server asks for
 
-    def add(self, **said: Any) -> Job:
-        """Add a job at the end. said: its fields, but for number, state, place and times; "{id}" in words and folder
-        stands for its number.
+    def number(self) -> str:
+        """A number for a job to be added: no other has it, or had."""
+        with self._alone():
+            last = max([self._last(), *(int(job.id) for job in self.jobs())]) + 1
+            (self.place / "last").write_text(str(last))
+            return f"{last:06d}"
+
+    def add(self, number: str, **said: Any) -> Job:
+        """Add a job at the end. said: its fields, but for state, place and times.
+
+        Raises Refusal 409 where too many wait.
         """
         with self._alone():
             jobs = self.jobs()
@@ -97,12 +102,8 @@ class Queue:
                 raise Refusal(409, f"{self.most} jobs wait, and more are not taken; remove some first")
             for job in [job for job in jobs if job.state not in (WAITING, RUNNING)][: -self.kept]:
                 self._forget(job.id)
-            number = f"{max((int(job.id) for job in jobs), default=self._last()) + 1:06d}"
-            said["words"] = tuple(word.replace("{id}", number) for word in said["words"])
-            said["folder"] = said["folder"].replace("{id}", number)
-            job = Job(id=number, created=time.time(), place=float(number), **said)
+            job = Job(id=number, created=time.time(), place=_end_of(jobs), **said | {"words": tuple(said["words"])})
             self._write(job)
-            (self.place / "last").write_text(number)
             return job
 
     def stop(self, number: str) -> None:
@@ -138,19 +139,18 @@ class Queue:
             job = self.job(number)
             if job.state not in (STOPPED, FAILED):
                 raise Refusal(409, f"job {number} is {job.state}; only one that was stopped or failed goes on")
-            last = max((each.place for each in self.jobs()), default=0.0)
             self._stop_file(number).unlink(missing_ok=True)
-            job = replace(job, state=WAITING, place=last + 1, error=None, ended=None)
+            job = replace(job, state=WAITING, place=_end_of(self.jobs()), error=None, ended=None)
             self._write(job)
             return job
 
     def again(self, number: str) -> Job:
         """Let what a job rendered be rendered once more, into a folder of its own where it has one to itself."""
-        job = self.job(number)
-        new = f"{job.folder}-again"
+        job, another = self.job(number), self.number()
+        new = f"{job.folder}-{another}"
         words = [word.replace(job.folder, new) if word.startswith("hydra.") else word for word in job.words]
         said = {name: getattr(job, name) for name in ("kind", "title", "steps", "cells", "shown")}
-        return self.add(words=words, folder=new if words != list(job.words) else job.folder, **said)
+        return self.add(another, words=words, folder=new if words != list(job.words) else job.folder, **said)
 
     # What workers do
 
@@ -230,6 +230,11 @@ class Queue:
 
     def _alone(self) -> Any:
         return FileLock(self.place / "lock").acquire()
+
+
+def _end_of(jobs: Sequence[Job]) -> float:
+    """The place behind all others."""
+    return max((job.place for job in jobs), default=0.0) + 1
 
 
 def _rank(job: Job) -> tuple[bool, float, str]:

@@ -137,8 +137,9 @@ class Server:
 
     async def add_job(self, request: Request) -> Response:
         said = await body_of(request)
-        fields = await self._planner_of(said).ask("job", said)
-        job = await run_in_threadpool(lambda: self.queue.add(**fields))
+        number = await run_in_threadpool(self.queue.number)
+        fields = await self._planner_of(said).ask("job", {"asked": said, "number": number})
+        job = await run_in_threadpool(lambda: self.queue.add(number, **fields))
         self._jobs = (-math.inf, [])
         return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
 

@@ -34,7 +34,8 @@ work(Path(sys.argv[1]), int(sys.argv[2]), command, False)
 
 
 def add(queue: Queue, word: str) -> str:
-    return queue.add(kind="render", title=word, words=(word,), folder="disco/{id}").id
+    number = queue.number()
+    return queue.add(number, kind="render", title=word, words=(word,), folder=f"disco/{number}").id
 
 
 async def until(true) -> None:

@@ -17,7 +17,8 @@ from support.processes import called
 
 
 def add(queue: Queue, title: str = "a") -> Job:
-    return queue.add(kind="render", title=title, words=("prompt=x", "at={id}"), folder="disco/{id}")
+    number = queue.number()
+    return queue.add(number, kind="render", title=title, words=("prompt={id}",), folder=f"disco/{number}")
 
 
 def states(queue: Queue) -> dict[str, str]:
@@ -27,7 +28,7 @@ def states(queue: Queue) -> dict[str, str]:
 def test_jobs_are_numbered_and_survive(tmp_path):
     first, second = add(Queue(tmp_path)), add(Queue(tmp_path))
     assert (first.id, second.id) == ("000001", "000002")
-    assert second.words == ("prompt=x", "at=000002") and second.folder == "disco/000002"
+    assert second.words == ("prompt={id}",) and second.folder == "disco/000002"
     assert Queue(tmp_path).jobs() == [first, second]
 
 
@@ -71,7 +72,8 @@ def test_one_that_waits_is_stopped_at_once_and_goes_on_last(tmp_path):
     queue.stop(a.id)
     assert states(queue) == {"a": STOPPED, "b": WAITING}
     queue.go_on(a.id)
-    assert [job.title for job in queue.jobs()] == ["b", "a"]
+    add(queue, "c")
+    assert [job.title for job in queue.jobs()] == ["b", "a", "c"]
     with pytest.raises(Refusal, match="is waiting"):
         queue.go_on(b.id)
 
@@ -93,11 +95,11 @@ def test_one_that_runs_is_asked_to_stop(tmp_path):
 def test_again_has_a_folder_of_its_own(tmp_path):
     queue = Queue(tmp_path)
     words = ("prompt=disco/000001", 'hydra.run.dir="/runs/disco/000001"')
-    first = queue.add(kind="render", title="a", words=words, folder="disco/000001")
+    first = queue.add(queue.number(), kind="render", title="a", words=words, folder="disco/000001")
     second = queue.again(first.id)
     assert second.folder != first.folder
     assert second.words == ("prompt=disco/000001", f'hydra.run.dir="/runs/{second.folder}"')
-    assert queue.again(second.id).folder not in (first.folder, second.folder)
+    assert len({first.folder, second.folder, queue.again(first.id).folder, queue.again(second.id).folder}) == 4
 
 
 def take_and_die(folder: Path) -> None:

@@ -29,7 +29,8 @@ def until(true: Callable[[], object]) -> None:
 
 
 def queued(folder: Path, *words: str, kind: str = "render") -> Job:
-    return Queue(folder).add(kind=kind, title="a", words=words, folder="disco/{id}")
+    queue = Queue(folder)
+    return queue.add(number := queue.number(), kind=kind, title="a", words=words, folder=f"disco/{number}")
 
 
 def command(words: list[str]) -> int:
@@ -112,7 +113,9 @@ def test_a_picture_that_was_stopped_goes_on_where_it_stood(tmp_path):
     queue = Queue(tmp_path)
     words = ["prompt=a red star", "steps=12", "state_rate=1", "metrics=false", "seed=3"]
     for name in ("stopped", "whole"):
-        queue.add(kind="render", title=name, words=(*words, f"hydra.run.dir={tmp_path}/{name}"), folder=name)
+        queue.add(
+            queue.number(), kind="render", title=name, words=(*words, f"hydra.run.dir={tmp_path}/{name}"), folder=name
+        )
     stopped, whole = queue.jobs()
     steps = tmp_path / "stopped" / "steps.jsonl"
     process = called(work, (tmp_path, 0, main, False), tmp_path)
