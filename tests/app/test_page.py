@@ -105,7 +105,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("console", lambda said: complaints.append(f"{said.type}: {said.text} {said.location}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: fetched.append(request.url))
@@ -129,14 +129,14 @@ def setting(page: Page, name: str) -> Locator:
 
 
 def fill(page: Page, prompt: str = PROMPT, **settings: object) -> None:
-    """Take settings as a file has them, and type the prompt."""
-    text = json.dumps({**CHEAP, **settings}).encode()
+    """Take settings as the record of a run has them."""
+    tree = to_dict(load(from_python({"prompt": prompt, **CHEAP, **settings})))
+    text = json.dumps({"version": "0.2.0", "settings": tree}).encode()
     page.get_by_label("A picture or settings file").set_input_files(
         [{"name": "s.json", "mimeType": "application/json", "buffer": text}]
     )
     expect(page.get_by_text(re.compile(r"^Took \d+ settings"))).to_be_visible()
     page.get_by_role("button", name="Dismiss").first.click()
-    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
 
 
 def render(page: Page) -> None:
@@ -234,7 +234,7 @@ def test_stop_and_go_on_in_two_tabs_and_after_a_reload(opened, server):
     assert record(server)["status"] == "interrupted"
     stage(page).get_by_role("button", name="Go on").click()
     for each in (page, other):
-        expect(each.locator(f'[data-job="{server.job()["id"]}"]')).to_have_class("job finished")
+        expect(each.locator(f'.job[data-job="{server.job()["id"]}"]')).to_have_class("job finished")
         expect(stage(each).get_by_role("link", name="Open")).to_be_visible()
     assert record(server)["status"] == "finished"
     lines = (server.folder / server.job()["folder"] / "steps.jsonl").read_text().splitlines()

@@ -142,5 +142,15 @@ export const changedSettings = () => ({
   ...Object.fromEntries(Object.entries(form.texts).map(([name, text]) => [name, valueOf(name, text)])),
 });
 
+/** What a run needs and this machine does not have, each with the way to get it. */
+export function missingModels() {
+  const chosen = [
+    ["diffusion_model", currentValue("diffusion_model")],
+    ...(currentValue("use_secondary_model") === true ? [["secondary_model", currentValue("secondary_model")]] : []),
+    ...[currentValue("clip_models") ?? []].flat().map((name) => ["clip_models", name]),
+  ];
+  return chosen.flatMap(([setting, name]) => (form.schema.models[setting] ?? []).filter((model) => model.name === name && !model.have));
+}
+
 export const hasPrompt = () => form.stages !== null || form.prompts.some((one) => one.text.trim());
 export const asked = (extra = {}) => ({ preset: form.preset, settings: { ...changedSettings(), ...extra } });

@@ -3,7 +3,7 @@
 import { on } from "./api.js";
 import { button, chooser, h, iconButton, put, say, segments, toast } from "./dom.js";
 import { about, Field, openHelp, TITLES } from "./fields.js";
-import { asked, form, goBack, hasPrompt, isChanged, remembered, reset, set, setPreset, setPrompts, take, textOf } from "./form.js";
+import { asked, form, goBack, hasPrompt, isChanged, missingModels, remembered, reset, set, setPreset, setPrompts, take, textOf } from "./form.js";
 import { jobs, start } from "./jobs.js";
 import { Prompts } from "./prompts.js";
 import { Stage } from "./stage.js";
@@ -166,7 +166,10 @@ export class Render {
       outlook.seconds === undefined && hasPrompt() ? "estimating …" : "", outlook.pictures > 1 ? plural(outlook.pictures, outlook.film ? "frame" : "picture") : "", bytes(outlook.memory),
     ].filter(Boolean).join(" · ") : "";
     this.go.textContent = outlook.ok && outlook.seconds ? `Render · ${outlook.seconds < 1 ? "" : "about "}${duration(outlook.seconds)}` : "Render";
-    put(this.notes, (outlook.notes ?? []).map((note) => h("li", {}, note)));
+    const missing = missingModels();
+    put(this.notes,
+      missing.length ? h("li", { class: "odd" }, `Not on this machine: ${missing.map((model) => model.name).join(", ")}. `, h("code", {}, `disco models fetch ${missing.map((model) => model.name).join(" ")}`)) : null,
+      (outlook.notes ?? []).map((note) => h("li", {}, note)));
   }
 
   /** Whether a setting's own field shows its error to somebody who has not unfolded anything. */

@@ -30,6 +30,7 @@ function report(file, found, before) {
   const unknown = found.unknown ?? [];
   toast(`Took ${plural(count, "setting")} from ${nameOf(file)}`, {
     details: [
+      found.preset ? `Over the preset ${found.preset}` : "",
       unknown.length ? `Not known here, and left out: ${unknown.map((one) => (Array.isArray(one) ? one.join(": ") : typeof one === "string" ? one : one.name)).join(", ")}` : "",
       ...(found.notes ?? []),
     ].filter(Boolean),
