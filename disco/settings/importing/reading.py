@@ -110,7 +110,7 @@ def is_endless(file: Path) -> bool:
 def text_of(content: bytes, name: str) -> str:
     """The text of a file: UTF-8, or UTF-16 and UTF-32, which some editors and shells write. name: for errors."""
     encoding = next((found for mark, found in OTHER_MARKS.items() if content.startswith(mark)), None)
-    if encoding is None and 0 in content[:2] and content[:2] != b"\0\0":
+    if encoding is None and len(content) > 1 and 0 in content[:2] and content[:2] != b"\0\0":
         encoding = "utf-16-le" if content[1] == 0 else "utf-16-be"
     if encoding is None:
         return decoded_text(content, name)

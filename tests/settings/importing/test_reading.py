@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from disco.errors import SettingsError
 from disco.settings.importing.reading import MOST_LEVELS, MOST_VALUES, lines_of, read
@@ -70,6 +72,17 @@ def test_encodings_that_editors_write(tmp_path, encoding):
     cut = text.encode(encoding)[:-1] if "16" in encoding else b"\xff\xfe\x00"
     with pytest.raises(SettingsError, match="damaged"):
         read(written(tmp_path, cut))
+
+
+@given(st.binary(max_size=6))
+@example(b"\0")
+def test_any_few_bytes_are_read_or_refused(tmp_path_factory, content):
+    file = tmp_path_factory.getbasetemp() / "few bytes"
+    file.write_bytes(content)
+    try:
+        read(file)
+    except SettingsError as error:
+        assert str(error)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
