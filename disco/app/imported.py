@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from disco.app.one_run import OF_ITS_OWN
 from disco.cli.commands.import_ import as_they_stand, unet_sizes
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_settings
@@ -28,9 +29,8 @@ def imported(path: Path, name: str) -> dict[str, Any]:
 def differing(values: dict[str, Any]) -> dict[str, Any]:
     """The settings, by full name, that are not as usual, by bare name."""
     usual = defaults()
-    return {
-        full.rpartition(".")[2]: value for full, value in values.items() if full not in usual or value != usual[full]
-    }
+    changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != usual[full]}
+    return {name: value for name, value in changed.items() if name not in OF_ITS_OWN}
 
 
 def _foreign(path: Path, name: str) -> dict[str, Any]:

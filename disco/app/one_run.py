@@ -24,6 +24,8 @@ from disco.study.results import STUDY_FILE
 
 #: The suffixes of pictures and of films.
 PICTURES, FILMS = (".png", ".jpg", ".jpeg", ".gif", ".webp"), (".mp4", ".mov", ".webm")
+#: What a run has for itself: with other prompts, what was drawn for these ones would still stand.
+OF_ITS_OWN = ("folder", "expanded_prompts")
 #: Lines of steps that the page draws at most: of more, some are left out evenly.
 DRAWN = 400
 
@@ -40,14 +42,13 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
     record = _record(file)
     values = _settings(record)
     changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != defaults().get(full)}
-    changed.pop("folder", None)
     study = file.name == STUDY_FILE
     return {
         "path": name,
         "kind": RECORDS[file.name],
         "status": str(record.get("status") or ("finished" if study else "damaged")),
         "settings": {full.rpartition(".")[2]: value for full, value in values.items()},
-        "changed": changed,
+        "changed": {name: value for name, value in changed.items() if name not in OF_ITS_OWN},
         "command": shlex.join(record["command"]) if study and _is_words(record.get("command")) else command_of(changed),
         "pictures": _addresses(folder, _finished(place)),
         "films": _addresses(folder, _of(place, FILMS)),

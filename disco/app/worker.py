@@ -32,6 +32,9 @@ EVERY = 0.3
 #: Seconds that a worker waits for the one before it, of a server that was killed, to keep what it has and end.
 PATIENCE = 2 * GRACE
 
+#: Seconds without a job after which a worker ends, and lets go of the memory and the GPU that others may wait for.
+REST = 600.0
+
 Command = Callable[[list[str]], int]
 
 
@@ -44,12 +47,14 @@ class Worker:
         self.parent = os.getppid()
         self.ending = False
 
-    def work(self) -> None:
-        """Render jobs until this process is to end."""
-        while not self.is_to_end():
+    def work(self, rest: float = REST) -> None:
+        """Render jobs until this process is to end, or there was none for `rest` seconds."""
+        busy = time.monotonic()
+        while not self.is_to_end() and time.monotonic() - busy < rest:
             with self.queue.taken() as job:
                 if job is not None:
                     self.render(job)
+                    busy = time.monotonic()
                     continue
             time.sleep(EVERY)
 
@@ -137,10 +142,10 @@ def work(folder: Path, number: int, command: Command, own_gpu: bool = True) -> N
         lock.acquire(timeout=PATIENCE)
     except Timeout:
         return
-    worker = Worker(folder, command)
-    for each in ENDING:  # while a job is rendered, the command's own handlers stand here
-        signal.signal(each, lambda *_: setattr(worker, "ending", True))
     with lock, a_gpu_of_its_own(own_gpu):
+        worker = Worker(folder, command)
+        for each in ENDING:  # while a job is rendered, the command's own handlers stand here
+            signal.signal(each, lambda *_: setattr(worker, "ending", True))
         worker.work()
 
 

@@ -100,6 +100,14 @@ def test_a_signal_ends_the_worker_and_the_job_waits(tmp_path):
     assert queue.jobs()[0].state == WAITING
 
 
+def test_a_worker_without_work_lets_go(tmp_path):
+    queued(tmp_path, "works")
+    Worker(tmp_path, command).work(rest=0.0)
+    assert Queue(tmp_path).jobs()[0].state == WAITING
+    Worker(tmp_path, command).work(rest=0.5)
+    assert Queue(tmp_path).jobs()[0].state == FINISHED
+
+
 def test_an_idle_worker_ends_at_a_signal(tmp_path):
     process = called(work, (tmp_path, 0, command, False), tmp_path)
     until(lambda: (tmp_path / ".disco" / "worker-0.lock").exists())
