@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import mimetypes
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -198,7 +199,7 @@ class Server:
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
         if place.suffix.lower() not in SHOWN or not place.is_file():
             raise Refusal(404, "there is no such picture, film or table")
-        return FileResponse(place, headers={"content-security-policy": FILE_POLICY, **_keep(request)})
+        return await _file(request, place)
 
     async def thumb(self, request: Request) -> Response:
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
@@ -207,7 +208,7 @@ class Server:
             raise Refusal(404, "there is no such picture")
         async with self._thumbing:
             small = await run_in_threadpool(thumb_of, self.folder, place, int(side))
-        return FileResponse(small, headers={"content-security-policy": FILE_POLICY, **_keep(request)})
+        return await _file(request, small)
 
     async def report(self, request: Request) -> Response:
         """A study's page, written where there is none, or an older one than its newest cell."""
@@ -311,9 +312,16 @@ def is_stale(study: Path) -> bool:
     return page.stat().st_mtime < newest < time.time() - SETTLED
 
 
-def _keep(request: Request) -> dict[str, str]:
-    """A file whose address names its time is the same whenever it is asked for."""
-    return {"cache-control": "private, max-age=31536000, immutable"} if "t" in request.query_params else {}
+async def _file(request: Request, place: Path) -> Response:
+    """A file of the folder. One whose address names its time is the same whenever it is asked for."""
+    headers = {"content-security-policy": FILE_POLICY}
+    if "t" in request.query_params:
+        headers["cache-control"] = "private, max-age=31536000, immutable"
+    if place.suffix.lower() in FILMS:  # of which browsers ask for parts
+        return FileResponse(place, headers=headers)
+    # Read at once, for another file may take its place at any moment, and be of another length.
+    content = await run_in_threadpool(place.read_bytes)
+    return Response(content, headers=headers, media_type=mimetypes.guess_type(place.name)[0])
 
 
 async def _refusal(request: Request, refusal: Exception) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 
 from disco.app.guard import MOST
 from disco.app.server import is_stale
+from disco.run.folder.files import replace_file
 from disco.settings.config import by_path, load, specs, to_dict
 from support.app import ADDRESS, Here, Nobody, client_of, raw, write_run
 
@@ -197,6 +199,36 @@ def test_a_picture_handed_over_can_be_started_from(client, folder):
     with Image.open(folder / seen["path"]) as picture:
         assert picture.mode == "RGBA" and picture.getpixel((0, 0))[3] == 128
     assert send(client, "/api/uploads", b"<svg onload=alert(1)>").status_code == 422
+
+
+def test_a_picture_that_is_replaced_all_the_time_is_always_whole(tmp_path):
+    """As progress.png is while a run lasts: each answer is one of the two, never the length of one with the other."""
+    one, other = png((4, 4)), png((300, 200), "RGBA")
+    replace_file(tmp_path / "progress.png", one)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            replace_file(tmp_path / "progress.png", other)
+            replace_file(tmp_path / "progress.png", one)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        client = client_of(tmp_path)
+        answers = [client.get("/files/progress.png") for _ in range(60)]
+    finally:
+        done.set()
+        writing.join()
+    assert {answer.content for answer in answers} <= {one, other}
+    assert all(int(answer.headers["content-length"]) == len(answer.content) for answer in answers)
+
+
+def test_parts_of_a_film_can_be_asked_for(folder, client):
+    (folder / "disco" / "film.mp4").write_bytes(bytes(range(100)))
+    answer = client.get("/files/disco/film.mp4", headers={"Range": "bytes=10-19"})
+    assert answer.status_code == 206 and answer.content == bytes(range(10, 20))
+    assert answer.headers["content-type"] == "video/mp4"
 
 
 # Hostile requests
