@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disco.app.asked import CHECKED, PLAIN, Asked, check_paths, read_asked
@@ -54,6 +54,7 @@ def test_settings_arrive_as_they_were_sent(name, given, meant):
     assert found == meant or list(found) == list(meant)
 
 
+@settings(max_examples=40)
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))
 def test_any_prompt_is_a_prompt(text):
     try:

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disco.app.gallery import Gallery, prompt_of
@@ -78,6 +78,7 @@ def test_words_are_found_in_prompts_and_paths(folder):
     assert Gallery(folder).page(find="boat star")["total"] == 0
 
 
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=7), st.integers(1, 4))
 def test_pages_follow_one_another_without_a_gap(tmp_path_factory, seconds, limit):
     folder = tmp_path_factory.mktemp("pages")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Job, Queue
@@ -53,6 +53,7 @@ def test_jobs_are_taken_in_order_and_once(tmp_path):
         assert third and third.title == "c" and none is None
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1, 1])), max_size=12))
 def test_moves_change_places_as_in_a_list(tmp_path_factory, moves):
     queue = Queue(tmp_path_factory.mktemp("queue"))
