@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
+from disco.app.asked import PATHS
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.catalog.custom import custom_names
@@ -22,11 +23,6 @@ FEATURED = (
 
 #: The preset with the original's defaults.
 ORIGINAL = "disco57"
-
-#: Settings that hold a path of a picture or a folder, for which a page has a button.
-PATHS = frozenset(
-    ("init_image", "mask", "previous_frame", "noise_order", "video_init_path", "wildcards", "concepts", "depth")
-)
 
 
 def forms(preset: str | None = None) -> dict[str, Any]:
@@ -90,12 +86,12 @@ def kind_of(spec: Spec) -> str:
     """The kind of field that a setting takes."""
     if spec.choices:
         return "choice"
-    if spec.name in PATHS:
-        return "path"
     if typing.get_origin(spec.type) is dict:
         return "mapping"
     if typing.get_origin(spec.type) is tuple:
         return "list"
+    if spec.name in PATHS:
+        return "path"
     if spec.timed:
         return "schedule"
     plain = {bool: "switch", int: "integer", float: "number", Any: "any"}

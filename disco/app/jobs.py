@@ -22,6 +22,7 @@ from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_record, read_
 from disco.run.jobs import JOBS_FILE, read_jobs
 from disco.settings.config import from_dict, with_values
 from disco.settings.overrides import quoted
+from disco.study.drafts import seeds_of
 
 #: The longest title, of the prompt's beginning.
 TITLE = 80
@@ -73,8 +74,6 @@ def _study(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
 
 
 def _scan(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
-    from disco.study.drafts import seeds_of
-
     asked, runs, _ = planned(said | {"axes": None}, folder)
     seeds = said.get("seeds")
     count = len(seeds_of(seeds if isinstance(seeds, str) else ""))

@@ -11,7 +11,8 @@ from disco.app.jobs import TITLE
 from disco.app.refusal import Refusal
 from disco.cli.line import read_line
 from disco.cli.render import folder_in, typed_in
-from disco.settings.config import compose, without_hydra
+from disco.run.folder.files import write_json
+from disco.settings.config import compose, load, to_dict, without_hydra
 from disco.settings.overrides import is_sweep
 
 SETTINGS = {"prompt": "a red star over the sea", "steps": 4}
@@ -93,9 +94,6 @@ def test_what_is_no_job_is_refused(tmp_path, said):
 
 
 def test_an_enlargement_outside_is_not_gone_on_with(tmp_path: Path):
-    from disco.run.folder.files import write_json
-    from disco.settings.config import load, to_dict
-
     declared = {"settings": to_dict(load(["prompt=a red star"])), "source": {"path": "/etc/passwd"}}
     (tmp_path / "x").mkdir()
     write_json(tmp_path / "x" / "jobs.json", {"kind": "enlarge", "declared": declared, "status": "interrupted"})

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Job, Queue
 from disco.app.worker import Worker, last_error, words_now, work
@@ -143,8 +144,6 @@ def test_a_picture_that_was_stopped_goes_on_where_it_stood(tmp_path):
 
 
 def open_pixels(file: Path) -> bytes:
-    from PIL import Image
-
     with Image.open(file) as picture:
         return picture.tobytes()
 
