@@ -104,7 +104,7 @@ def _enlarge(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     plan = plan_of(enlargement)
     return {
         "kind": "enlarge",
-        "title": f"{picture.parent.name}/{picture.name} x {by}",
+        "title": f"{_title(settings.prompt, settings.prompts)} · {by} times as large",
         "words": ["enlarge", *words, f"folder={quoted(str(folder), 'folder')}", f"batch_name=enlarged-{number}"],
         "folder": f"enlarged-{number}",
         "steps": len(plan.steps),

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from disco.animation.places import JOBS
+from disco.animation.places import JOBS, SHEET
 from disco.app.paths import address_of
 from disco.app.queue import FINISHED, RUNNING, WAITING, Job
 from disco.app.records import read_json
 from disco.run.folder.reading import RUN_RECORD
-from disco.run.jobs import JOBS_FILE
+from disco.run.jobs import JOBS_FILE, PICTURE
 
+#: The pictures that stand for what was made: of a run, an enlargement, a film, a study.
+MADE = (PICTURE, "enlarged.png", SHEET, "grid.png")
 #: The last bytes of steps.jsonl that are read: a line has about a thousand.
 TAIL = 1 << 16
 #: The last steps that tell how fast it goes.
@@ -47,7 +49,11 @@ class Progress:
     def _how_it_ended(self, job: Job) -> dict[str, Any]:
         """How far a job had come; read once."""
         if (job.id, job.ended) not in self._ended:
-            said = self._run(job, self.place_of(job)) | {"seconds_left": None}
+            place = self.place_of(job)
+            said = self._run(job, place) | {"seconds_left": None}
+            made = next((place / name for name in MADE if (place / name).is_file()), None)
+            if made is not None:
+                said["picture"] = address_of("files", self.folder, made)
             if job.state == FINISHED:
                 said |= {"done": job.steps, "cells": [job.cells, job.cells] if job.cells else None}
             self._ended[job.id, job.ended] = said

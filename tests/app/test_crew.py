@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from disco.app.crew import Crew
-from disco.app.queue import FAILED, FINISHED, RUNNING, WAITING, Queue
+from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Queue
 
 #: A worker that renders nothing: the first word of a job says what happens.
 FAKE = """
@@ -77,6 +77,23 @@ def test_a_queue_goes_on_whatever_ends(tmp_path: Path):
     assert state(lasts) == WAITING
     asyncio.run(second_server())
     assert state(lasts) == "stopped"
+
+
+def test_as_many_jobs_are_rendered_at_once_as_there_are_workers(tmp_path: Path):
+    queue = Queue(tmp_path)
+    jobs = [add(queue, "lasts") for _ in range(3)]
+
+    async def serve() -> None:
+        watching = asyncio.create_task(Crew(tmp_path, queue, 2, (sys.executable, "-c", FAKE)).watch())
+        await until(lambda: sum(job.state == RUNNING for job in queue.jobs()) == 2)
+        assert queue.job(jobs[2]).state == WAITING
+        queue.stop(jobs[0])
+        await until(lambda: queue.job(jobs[2]).state == RUNNING)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(serve())
+    assert [queue.job(job).state for job in jobs] == [STOPPED, WAITING, WAITING]
 
 
 def test_nothing_is_started_for_an_empty_queue(tmp_path: Path):

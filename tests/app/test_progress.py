@@ -81,6 +81,14 @@ def test_what_is_finished_is_whole(tmp_path):
     assert Progress(tmp_path).of(job(FINISHED, steps=7, cells=3))["cells"] == [3, 3]
 
 
+@pytest.mark.parametrize("name", ["image_0.png", "enlarged.png", "sheet.png", "grid.png"])
+def test_what_was_made_is_shown(tmp_path, name):
+    write_run(tmp_path / "place" / "cell", seconds=1)
+    assert "cell" in Progress(tmp_path).of(job(FINISHED, steps=7, cells=1))["picture"]
+    (tmp_path / "place" / name).touch()
+    assert Progress(tmp_path).of(job(FINISHED, steps=7, cells=1))["picture"].startswith(f"/files/place/{name}?t=")
+
+
 def test_one_that_was_stopped_says_how_far_it_came(tmp_path):
     write_steps(tmp_path / "place", 3)
     (tmp_path / "place" / "progress.png").touch()
