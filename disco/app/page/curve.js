@@ -17,7 +17,6 @@ export class Curve {
     this.changed = changed;
     this.points = [[0, 0]];
     this.lines = false;
-    this.asked = 0;
     this.name = `curve-${++count}`;
     this.integer = setting.whole;
     this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${setting.name} over the run` });
@@ -30,23 +29,24 @@ export class Curve {
 
   /** Show what a text means; an unreadable text leaves the curve and says so by its colour. */
   show(text) {
-    if (text === this.written) return;
-    this.written = null;
+    if (text === this.text) return;
+    this.text = text;
     this.ask(text);
   }
 
   async readText(text) {
-    const turn = ++this.asked;
+    if (text !== this.text) return; // the curve was moved meanwhile
+    let curve = null;
     try {
-      const curve = await post("/api/curve", { setting: this.setting.name, value: text });
-      if (turn !== this.asked) return;
+      curve = await post("/api/curve", { setting: this.setting.name, value: text });
+    } catch { /* its field says why */ }
+    if (text !== this.text) return;
+    this.node.classList.toggle("unreadable", curve === null);
+    if (curve !== null) {
       this.lines = /^\s*(interp|\{)/.test(text);
       // The corners of the curve: of steps, those that begin a value; its end is no point of its own.
       this.points = curve.points.filter(([entry, value], index) =>
         index === 0 || (entry < ENTRIES && (this.lines || value !== curve.points[index - 1][1])));
-      this.node.classList.remove("unreadable");
-    } catch {
-      if (turn === this.asked) this.node.classList.add("unreadable");
     }
     this.draw();
   }
@@ -109,11 +109,10 @@ export class Curve {
   // Changes
 
   tell() {
-    this.asked += 1; // an answer that is under way is about an older text
-    this.written = scheduleText(this.points, this.lines, this.integer);
+    this.text = scheduleText(this.points, this.lines, this.integer);
     this.node.classList.remove("unreadable");
     this.draw();
-    this.changed(this.written);
+    this.changed(this.text);
   }
 
   quantum() {

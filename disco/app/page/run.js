@@ -17,7 +17,7 @@ const pathOf = (url) => decodeURIComponent(url.split("?")[0].replace(/^\/files\/
 function withPictures(run) {
   const pictures = run.pictures.map((url, index) => ({ url, path: pathOf(url), seed: run.seeds[index] }));
   const partials = run.partials.map((url) => {
-    const [, picture, percent] = /_(\d+)_at_(\d+)\.\w+$/.exec(pathOf(url)) ?? [null, 0, null];
+    const [, picture, percent] = /_(\d+)_at_([\d.]+)\.\w+$/.exec(pathOf(url)) ?? [null, 0, null];
     return { url, picture: Number(picture), percent: percent === null ? null : Number(percent) };
   });
   const { width, height } = run.settings;

@@ -184,11 +184,13 @@ export class Study {
     const bar = h("div", { class: "study-bar" }, h("span", { dir: "auto" }, this.path), h("a", { href: reportOf(this.path), target: "_blank", rel: "noopener" }, "Open on its own"));
     if (!this.hasPage()) return put(this.look, bar, h("p", { class: "nothing" }, "The page comes with the first picture."));
     const frame = h("iframe", { src: reportOf(this.path), title: `The page of the study ${this.path}`, sandbox: "allow-scripts" });
+    this.look.querySelector("iframe.coming")?.remove();
     const old = this.look.querySelector("iframe");
     if (!old || old.dataset.path !== this.path) put(this.look, bar, frame);
     else { // the new one takes the place of the old when it is there, so that nothing flickers
       frame.classList.add("coming");
       frame.addEventListener("load", () => {
+        if (!frame.isConnected) return;
         old.remove();
         frame.classList.remove("coming");
       }, { once: true });
