@@ -481,15 +481,16 @@ def test_a_study_of_four_cells(opened, server):
 # Manners
 
 
-@pytest.mark.parametrize("width, scheme", [(390, "light"), (1600, "dark")])
-def test_every_place_fits_and_is_labelled(opened, width, scheme):
+def test_every_place_fits_and_is_labelled(opened):
+    page = opened()
+    page.get_by_text("All settings", exact=False).first.click()
     for place in ("render", "gallery", "gallery/disco/hostile", "mask/disco/hostile/image_0.png", "study"):
-        page = opened(place, width=width)
-        page.emulate_media(color_scheme=scheme)
-        if place == "render":
-            page.get_by_text("All settings", exact=False).first.click()
+        page.evaluate("place => { location.hash = `#/${place}`; }", place)
         page.locator("main :is(h1, textarea)").first.wait_for(state="attached")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+        for width, scheme in ((390, "light"), (1600, "dark")):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, place
         bare = page.evaluate(
             """() => [...document.querySelectorAll("button, input, select, textarea, a, iframe, [role=slider]")]
                 .filter((node) => node.checkVisibility() && !(node.getAttribute("aria-label") ?? "").trim()
