@@ -52,7 +52,7 @@ function askPassword() {
         wrong.textContent = error.status === 401 || error.status === 403 ? "That is not the password." : error.message;
         input.select();
       }
-    } }, h("h1", {}, "disco"), h("label", { for: "password" }, "Password"), input, wrong, h("button", { type: "submit", class: "primary" }, "Come in")));
+    } }, h("h1", {}, "disco"), h("input", { type: "text", autocomplete: "username", value: "disco", hidden: true }), h("label", { for: "password" }, "Password"), input, wrong, h("button", { type: "submit", class: "primary" }, "Come in")));
   document.body.append(dialog);
   dialog.showModal();
 }

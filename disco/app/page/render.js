@@ -38,6 +38,7 @@ export class Render {
     });
     openHelp(this.form);
     on("form", (name) => (name === null ? this.redraw() : this.refresh(name)));
+    on("form", () => this.takes.classList.add("stale"));
     on("outlook", () => this.showOutlook());
     on("idea", (idea) => setPrompts([{ text: idea, weight: "1" }]));
     this.redraw();
@@ -161,12 +162,13 @@ export class Render {
     this.prompts.refresh();
     const elsewhere = Object.entries(form.errors).filter(([name]) => !this.isShown(name));
     this.wrong.textContent = elsewhere.map(([name, error]) => (name && !error.includes(name) ? `${name}: ${error}` : error)).join(" ");
+    this.takes.classList.remove("stale");
     this.takes.textContent = outlook.ok ? [
       outlook.size ? outlook.size.join(" × ") : "", outlook.steps ? plural(outlook.steps, "step") : "",
       outlook.seconds === undefined && hasPrompt() ? "estimating …" : "", outlook.pictures > 1 ? plural(outlook.pictures, outlook.film ? "frame" : "picture") : "", bytes(outlook.memory),
     ].filter(Boolean).join(" · ") : "";
     this.go.textContent = outlook.ok && outlook.seconds ? `Render · ${outlook.seconds < 1 ? "" : "about "}${duration(outlook.seconds)}` : "Render";
-    const missing = missingModels();
+    const missing = outlook.ok ? missingModels() : [];
     put(this.notes,
       missing.length ? h("li", { class: "odd" }, `Not on this machine: ${missing.map((model) => model.name).join(", ")}. `, h("code", {}, `disco models fetch ${missing.map((model) => model.name).join(" ")}`)) : null,
       (outlook.notes ?? []).map((note) => h("li", {}, note)));
