@@ -399,7 +399,6 @@ def test_thousands_are_fetched_as_far_as_one_looks(opened, server):
     expect(tiles).to_have_count(130)
     labels = tiles.evaluate_all("links => links.map((link) => link.getAttribute('aria-label'))")
     assert sorted(labels) == [f"a star {number:03d}" for number in range(130)]
-    shutil.rmtree(server.folder / "many")
 
 
 def test_a_dropped_picture_gives_its_settings(opened, server):

@@ -17,7 +17,8 @@ export const on = (name, call, signal) => bus.addEventListener(name, (event) => 
 
 const quoted = (path) => path.split("/").map(encodeURIComponent).join("/");
 export const fileOf = (path) => `/files/${quoted(path)}`;
-export const thumbOf = (path, side) => `/thumbs/${quoted(path)}?side=${side}`;
+/** A small one of a picture, by its address with its time: /files/PATH?t=... */
+export const thumbOf = (url, side) => `${url.replace(/^\/files\//, "/thumbs/")}&side=${side}`;
 export const reportOf = (path) => `/report/${quoted(path)}/`;
 export const runOf = (path) => `/api/run/${quoted(path)}`;
 

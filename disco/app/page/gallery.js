@@ -26,7 +26,6 @@ export class Gallery {
     on("queue", () => {
       const now = jobs.list.map((job) => `${job.id} ${job.state} ${job.folder} ${job.cells?.[0]}`).join();
       if (now !== over && this.node.isConnected && this.asked !== undefined) this.renew();
-      this.stale = now !== over;
       over = now;
     });
   }

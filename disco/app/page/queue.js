@@ -44,7 +44,7 @@ export class Queue {
     if (!isOver(job)) this.bars.set(job.id, { stand, bar });
     const place = job.kind === "study" ? "study" : "gallery";
     const title = job.title || job.kind;
-    const small = job.kind === "render" && job.state === "finished" ? picture(thumbOf(`${job.folder}/image_0.png`, 96), "", null, { loading: "lazy", class: "job-picture" }) : null;
+    const small = isOver(job) && job.picture ? picture(thumbOf(job.picture, 96), "", null, { loading: "lazy", class: "job-picture" }) : null;
     return h("li", { class: `job ${job.state}`, "data-job": job.id }, small,
       job.state !== "waiting" ? h("a", { class: "job-title", dir: "auto", href: hashOf(place, job.folder), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
       bar, stand,

@@ -3,7 +3,7 @@
 import { on } from "./api.js";
 import { button, chooser, h, iconButton, put, say, segments, toast } from "./dom.js";
 import { about, Field, openHelp, TITLES } from "./fields.js";
-import { asked, form, goBack, hasPrompt, isChanged, missingModels, remembered, reset, set, setPreset, setPrompts, take, textOf } from "./form.js";
+import { asked, form, goBack, hasPrompt, isChanged, missingModels, remembered, reset, set, setPreset, setPrompts, textOf } from "./form.js";
 import { jobs, start } from "./jobs.js";
 import { Prompts } from "./prompts.js";
 import { Stage } from "./stage.js";
@@ -198,12 +198,5 @@ export class Render {
     say("In the queue");
     if (!jobs.list.some((one) => one.state === "running" && one.id !== job.id)) this.stage.follow(job.id);
     else toast("In the queue, behind what is rendered now");
-  }
-
-  /** Settings of a run, a file or a mask, into the form. */
-  async take(settings, options) {
-    const before = remembered();
-    await take(settings, options);
-    return () => goBack(before);
   }
 }

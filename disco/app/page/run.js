@@ -20,8 +20,8 @@ function withPictures(run) {
     const [, picture, percent] = /_(\d+)_at_([\d.]+)\.\w+$/.exec(pathOf(url)) ?? [null, 0, null];
     return { url, picture: Number(picture), percent: percent === null ? null : Number(percent) };
   });
-  const { width, height } = run.settings;
-  return { ...run, pictures, partials, size: width && height ? [width, height] : null };
+  const { width, height } = run.settings; // of an enlargement, those of a tile
+  return { ...run, pictures, partials, size: width && height && run.kind !== "enlargement" ? [width, height] : null };
 }
 
 const seedOf = () => Math.floor(Math.random() * 2 ** 31);
@@ -150,11 +150,12 @@ export class Run {
 
   actions() {
     const { run } = this, one = this.pictureNow(), stopped = ["interrupted", "stopped", "failed"].includes(run.status);
+    const ofTiles = run.kind === "enlargement"; // its settings are those of its tiles
     return h("div", { class: "run-actions" },
       stopped ? button("Go on", () => this.queue({ kind: "resume", picture: run.path }), { class: "primary" }) : null,
-      button("Use these settings", () => this.use(), { class: stopped ? null : "primary" }),
+      ofTiles ? null : button("Use these settings", () => this.use(), { class: stopped ? null : "primary" }),
       one ? [
-        this.menu("Vary this", () => this.variation()),
+        ofTiles ? null : this.menu("Vary this", () => this.variation()),
         this.menu("Enlarge", () => this.enlarging()),
         h("a", { class: "button", href: hashOf("mask", one.path) }, "Mask"),
         button("Start from this", () => startFrom(one.path)),

@@ -83,7 +83,8 @@ export class Stage {
       this.pictureOf = null;
       put(this.frame, h("p", { class: "nothing" }, job.kind === "study" ? "A study renders many pictures: look at them under Study." : isOver(job) ? "No picture" : "The picture will be here"));
     }
-    if (job.kind === "study" || (!isOver(job) && !job.done)) return; // its folder may not be there yet: the steps tell of it
+    if (job.kind === "study" && job.picture) this.showPicture(job, job.picture);
+    if (job.kind === "study" || (!job.picture && !job.done)) return; // its folder may not be there yet: the steps tell of it
     let run;
     try {
       run = await get(runOf(job.folder));
