@@ -11,14 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
-
-from torch import Tensor
 
 from disco.guidance.gradient import root_mean_square
 from disco.pipeline.build import Networks, Pipeline, Position
 from disco.planning.plan import Plan, build_plan
 from disco.samplers.base import Sampled, SamplerState, guided_eps
+from disco.samplers.ddim import ddim_sigma, ddim_to
 from guides.method import Params
 
 #: Levels of the plan to each that is evaluated.
@@ -63,16 +61,10 @@ class Adaptive(Pipeline):
             # The last evaluation is at the cleanest level, and those between keep a level each.
             on = at + pace.stride(last - at, left) if left else at
             a_next = float(self.diffusion.alphas_cumprod[steps[on].index]) if left else 1.0
-            x = self.moved(guided, eps, step, a_next)
+            sigma = ddim_sigma(float(self.diffusion.alphas_cumprod[step.index]), a_next, step.eta)
+            x = ddim_to(a_next, guided, eps, sigma, self.noise(step)())
             at = on
             yield Sampled(x, shown, SamplerState("adaptive"))
-
-    def moved(self, x0: Tensor, eps: Tensor, step: Any, a_next: float) -> Tensor:
-        """DDIM (Song et al. 2021, eq. 12 and 16) from a step's level to one of any distance below."""
-        a = float(self.diffusion.alphas_cumprod[step.index])
-        sigma = step.eta * math.sqrt((1 - a_next) / (1 - a)) * math.sqrt(1 - a / a_next)
-        towards_x = math.sqrt(max(0.0, 1 - a_next - sigma**2))
-        return math.sqrt(a_next) * x0 + towards_x * eps + sigma * self.noise(step)()
 
 
 class Pace:

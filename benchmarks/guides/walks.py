@@ -17,6 +17,7 @@ from disco.models.networks.secondary import load_secondary
 from disco.pipeline.build import Networks, Pipeline
 from disco.planning.plan import Plan
 from disco.samplers.base import Denoised, State, StepContext, guided_eps
+from disco.samplers.ddim import ddim_sigma
 from disco.step import Step
 from guides.method import Params
 
@@ -66,7 +67,7 @@ def dsg_step(guided: float) -> Callable[[StepContext[Any], State], tuple[Tensor,
     def step(at: StepContext[Any], state: State) -> tuple[Tensor, State]:
         diffusion, index = at.diffusion, at.step.index
         a, a_prev = float(diffusion.alphas_cumprod[index]), float(diffusion.alphas_cumprod_prev[index])
-        sigma = at.step.eta * math.sqrt((1 - a_prev) / (1 - a)) * math.sqrt(1 - a / a_prev)
+        sigma = ddim_sigma(a, a_prev, at.step.eta)
         mean = math.sqrt(a_prev) * at.now.x0 + math.sqrt(max(0.0, 1 - a_prev - sigma**2)) * at.now.eps
         noise = at.noise()
         if at.now.gradient is None or not sigma:

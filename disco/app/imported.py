@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from disco.app.one_run import OF_ITS_OWN
+from disco.app.one_run import differing, for_another
 from disco.cli.commands.import_ import as_they_stand, unet_sizes
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_settings
-from disco.settings.config import by_path, defaults, from_dict
+from disco.settings.config import by_path, from_dict
 from disco.settings.importing.imports import import_settings
 from disco.settings.importing.translation import CHANGED, LOST, REFUSED, UNKNOWN
 
@@ -23,14 +23,7 @@ def imported(path: Path, name: str) -> dict[str, Any]:
         values = by_path(from_dict(read_settings(path)))
     except SettingsError:
         return _foreign(path, name)
-    return {"settings": differing(values), "preset": None, "program": "disco", "notes": [], "unknown": []}
-
-
-def differing(values: dict[str, Any]) -> dict[str, Any]:
-    """The settings, by full name, that are not as usual, by bare name."""
-    usual = defaults()
-    changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != usual[full]}
-    return {name: value for name, value in changed.items() if name not in OF_ITS_OWN}
+    return {"settings": for_another(differing(values)), "preset": None, "program": "disco", "notes": [], "unknown": []}
 
 
 def _foreign(path: Path, name: str) -> dict[str, Any]:

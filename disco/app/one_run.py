@@ -41,14 +41,14 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
         raise Refusal(404, f"{name!r} holds no run and no study, or links that lead out of the folder")
     record = _record(file)
     values = _settings(record)
-    changed = {full.rpartition(".")[2]: value for full, value in values.items() if value != defaults().get(full)}
+    changed = differing(values)
     study = file.name == STUDY_FILE
     return {
         "path": name,
         "kind": RECORDS[file.name],
         "status": str(record.get("status") or ("finished" if study else "damaged")),
         "settings": {full.rpartition(".")[2]: value for full, value in values.items()},
-        "changed": {name: value for name, value in changed.items() if name not in OF_ITS_OWN},
+        "changed": for_another(changed),
         "command": shlex.join(record["command"]) if study and _is_words(record.get("command")) else command_of(changed),
         "pictures": _addresses(folder, _finished(place)),
         "films": _addresses(folder, _of(place, FILMS)),
@@ -66,6 +66,17 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
         "error": record.get("error"),
         "report": f"/report/{quote(name)}/" if study else None,
     }
+
+
+def differing(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings, by full name, that are not as usual, by bare name."""
+    usual = defaults()
+    return {full.rpartition(".")[2]: value for full, value in values.items() if value != usual.get(full)}
+
+
+def for_another(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings by bare name, without those that a run has for itself."""
+    return {name: value for name, value in settings.items() if name not in OF_ITS_OWN}
 
 
 def command_of(changed: dict[str, Any]) -> str:

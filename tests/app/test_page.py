@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,17 +24,14 @@ from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
 from disco.settings.schedule import parse
 from support.app import write_run
+from support.browser import launched, needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Request
 if find_spec("playwright") is not None:
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or find_spec("playwright") is None,
-    reason="a browser looks at the page: apt-get install chromium, and pip install playwright",
-)
+pytestmark = needs_chromium
 
 PROMPT = "a red star over the sea"
 HOSTILE = '<img src=x onerror="alert(1)"><b>a star</b>'
@@ -90,10 +86,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import math
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -30,18 +29,13 @@ from disco.study.identity import NOT_IN_KEY
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, page_html, write_page
 from disco.study.read import read_study
 from disco.study.results import Purpose, Study
+from support.browser import launched, needs_chromium
 from support.films import draw_film
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 if find_spec("playwright") is not None:
-    from playwright.sync_api import expect, sync_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None or find_spec("playwright") is None,
-    reason="a browser looks at the page: apt-get install chromium, and pip install playwright",
-)
+    from playwright.sync_api import expect
 
 POWERS, CLAMPS, SEEDS = [0.5, 1, 20], [0.01, 0.05, 0.1, 0.3], [0, 1, 2]
 SPECIAL = {
@@ -53,10 +47,8 @@ SPECIAL = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

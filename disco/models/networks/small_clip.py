@@ -11,7 +11,8 @@ arXiv:2201.03545 (ConvNeXt, in the shape that timm calls test_convnext2).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -176,13 +177,19 @@ class AttentionPool(nn.Module):
             nn.init.normal_(projection.weight, std=channels**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.flatten(2).mT
-        x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positional_embedding.to(x.dtype)
-        q, k, v = (
-            projection(each).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for projection, each in ((self.q_proj, x[:, :1]), (self.k_proj, x), (self.v_proj, x))
-        )
-        return self.c_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))[:, 0]
+        return pooled(self, x, F.scaled_dot_product_attention)
+
+
+def pooled(pool: Any, x: Tensor, attention: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+    """As `AttentionPool`, of ours or open_clip's, with the one query that is answered; by an attention's function."""
+    x = x.flatten(2).mT
+    x = torch.cat([x.mean(1, keepdim=True), x], 1) + pool.positional_embedding.to(x.dtype)
+    q, k, v = (
+        projection(each).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2)
+        for projection, each in ((pool.q_proj, x[:, :1]), (pool.k_proj, x), (pool.v_proj, x))
+    )
+    found: Tensor = pool.c_proj(attention(q, k, v).transpose(1, 2).flatten(2))[:, 0]
+    return found
 
 
 class ModifiedResNet(nn.Module):

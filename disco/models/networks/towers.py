@@ -204,11 +204,4 @@ class FirstPool(nn.Module):
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        pool = self.pool
-        x = x.flatten(2).mT
-        x = torch.cat([x.mean(1, keepdim=True), x], 1) + pool.positional_embedding.to(x.dtype)
-        q, k, v = (
-            projection(each).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2)
-            for projection, each in ((pool.q_proj, x[:, :1]), (pool.k_proj, x), (pool.v_proj, x))
-        )
-        return pool.c_proj(attend(q, k, v).transpose(1, 2).flatten(2))[:, 0]
+        return small_clip.pooled(self.pool, x, attend)
