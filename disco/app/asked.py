@@ -15,7 +15,8 @@ from typing import Any
 from disco.animation.inputs import DEPTH_NETWORKS, DIS, PLANE
 from disco.app.paths import inside, leads_out
 from disco.app.refusal import Refusal
-from disco.models.catalog import CRITICS, SECONDARIES
+from disco.models.catalog import SECONDARIES
+from disco.models.catalog.critics import names_file
 from disco.models.catalog.custom import is_path
 from disco.planning.inputs import ALPHA, is_address
 from disco.planning.prompts import parse_image_prompt
@@ -211,7 +212,7 @@ MODELS: dict[str, Callable[[str], bool]] = {
     "diffusion_model": lambda name: not is_path(name),
     "secondary_model": lambda name: name in {spec.name for spec in SECONDARIES},
     "clip_models": _is_plain,
-    "critics": lambda name: name in {spec.name for spec in CRITICS},
+    "critics": lambda name: not names_file(name),
     "flow_model": lambda name: name == DIS,
 }
 #: All settings that `check_paths` looks at.

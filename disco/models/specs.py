@@ -166,20 +166,51 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True)
+class BlipShape:
+    """What the shapes in a file tell of BLIP's two encoders.
+
+    `side`: of the square picture that it sees. `width`, `layers`: of the picture encoder; `text_width`, `text_layers`:
+    of the text encoder. `words`: how many tokens it knows; `text_length`: how many of them a text may have.
+    """
+
+    side: int
+    width: int
+    layers: int
+    text_width: int
+    text_layers: int
+    words: int
+    text_length: int
+
+
+@dataclass(frozen=True)
 class CriticSpec:
     """What gives a whole picture a number, the higher the better.
 
-    One of three: our own network with `channels` (see `disco.models.networks.critic.EmbeddedCritic`); a linear head in
-    a file, on the embeddings of `perceptor`; or `score`, a function of this process, which has no file. `resolution`:
-    the side of the square that pictures are squeezed to, 0 for as they are.
+    `kind`: "network", our own with `channels` (see `disco.models.networks.critic.EmbeddedCritic`); "function", `score`,
+    of this process, which has no file; "head", a linear one in a file, on the embeddings of `perceptor`; "likeness",
+    how near to the prompts a picture is to `perceptor`, whose weights are all it has; "reward", an ImageReward of the
+    shape `blip` in a file (see `disco.models.networks.image_reward`). `resolution`: the side of the square that
+    pictures are squeezed to, 0 for as they are.
     """
 
     name: str
     weights: WeightsFile
     resolution: int
+    kind: Literal["network", "function", "head", "likeness", "reward"] = "network"
     channels: tuple[int, int] = (0, 0)
     perceptor: str | None = None
     score: Callable[..., Any] | None = None
+    blip: BlipShape | None = None
+
+    @property
+    def has_file(self) -> bool:
+        """Whether its weights are a file, and none of another network's."""
+        return self.kind not in ("function", "likeness")
+
+    @property
+    def reads(self) -> bool:
+        """Whether its score depends on the prompts."""
+        return self.kind in ("likeness", "reward")
 
 
 NetworkSpec = UNetSpec | SecondarySpec | PerceptorSpec | BackboneSpec | CriticSpec

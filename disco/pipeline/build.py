@@ -178,7 +178,12 @@ def terms_of(plan: Plan, networks: Networks, start: Start) -> tuple[Term, ...]:
     if start.previous is not None:
         terms.append(temporal(*start.previous))
     if plan.critics:
-        terms.append(Critics(networks.critics))
+        each = [plan.stages_of(stream.seed) for stream in start.streams]
+        asked = [
+            [[(one.text, one.weight) for one in stage.prompts] for stage in stages]
+            for stages in zip(*each, strict=True)
+        ]
+        terms.append(Critics([critic.told(asked) for critic in networks.critics]))
     return tuple(sorted(terms, key=lambda term: LOSSES.index(term.loss)))
 
 

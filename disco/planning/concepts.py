@@ -83,8 +83,18 @@ def concepts_of(settings: Settings) -> tuple[InputConcept, ...]:
     film = settings.animation
     given = [*expanded_of(settings), *([] if film.animation_mode == "none" else [film.animation_prompts])]
     names = names_in(text for each in given for text in texts_in(each)) if folders else []
-    perceptors = tuple(catalog.perceptor(name).name for name in settings.perceptors.clip_models) if names else ()
+    guidance = settings.guidance
+    perceptors = (
+        perceptors_that_read(settings.perceptors.clip_models, guidance.critics, guidance.critic_scale) if names else ()
+    )
     return tuple(_input(find_concept(name, folders), perceptors) for name in names)
+
+
+def perceptors_that_read(clip_models: Sequence[str], critics: Sequence[str], critic_scale: Any) -> tuple[str, ...]:
+    """The perceptors that read the prompts of a run, by the names of the catalog; those of critics if they may pull."""
+    beneath = [catalog.critic(name) for name in critics] if critic_scale else []
+    names = [*clip_models, *(spec.perceptor for spec in beneath if spec.perceptor and spec.reads)]
+    return tuple(dict.fromkeys(catalog.perceptor(name).name for name in names))
 
 
 def _input(concept: Concept, perceptors: Sequence[str]) -> InputConcept:
@@ -129,8 +139,12 @@ def folders_again(values: Mapping[str, Any], record: Mapping[str, Any], file: Pa
     Raises SettingsError, one line, where a concept is another by now, or gone.
     """
     given = values.get("concepts")
-    perceptors = [catalog.perceptor(name).name for name in values["perceptors.clip_models"]]
-    for name, sha256 in entries_in(record).items():
+    entries = entries_in(record)
+    if not entries:
+        return given
+    critics, scale = values.get("guidance.critics", ()), values.get("guidance.critic_scale", 0)
+    perceptors = perceptors_that_read(values["perceptors.clip_models"], critics, scale)
+    for name, sha256 in entries.items():
         there = _sha256_in(folders_of(given), name, perceptors)
         if there == sha256:
             continue

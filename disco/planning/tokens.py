@@ -90,13 +90,39 @@ def check_tokens(
 def check_texts(
     settings: Settings, prompts: Sequence[Sequence[Stage]], concepts: Sequence[InputConcept], notes: list[str]
 ) -> None:
-    """Hold every text of every picture against every perceptor's tokenizer. prompts, concepts: as of a plan."""
+    """Hold every text of every picture against the tokenizer of all that read it. prompts, concepts: as of a plan."""
     from disco.models.embedded_files import EMBEDDED_FOLDER, VOCABULARY
 
     tokenizers = tokenizers_of(settings.perceptors.clip_models, concepts)
     name, _ = given_prompts(settings)
+    if settings.guidance.critic_scale:
+        tokenizers |= tokenizers_of_critics(settings, prompts, concepts)
     vocabulary = str(EMBEDDED_FOLDER / VOCABULARY)
     notes += check_tokens(prompts_in(prompts), tokenizers, settings.truncate_prompts, name, vocabulary)
+
+
+def tokenizers_of_critics(
+    settings: Settings, prompts: Sequence[Sequence[Stage]], concepts: Sequence[InputConcept]
+) -> dict[str, Tokenizer]:
+    """What reads the prompts for critics. Raises SettingsError for one that cannot read them."""
+    from disco.models import catalog
+
+    found: dict[str, Tokenizer] = {}
+    for spec in filter(lambda spec: spec.reads, map(catalog.critic, settings.guidance.critics)):
+        if not all(stage.prompts for stages in prompts for stage in stages):
+            raise SettingsError(f"critics names {spec.name!r}, which reads prompts, and there are none; give one")
+        if spec.perceptor is not None:
+            found |= tokenizers_of([spec.perceptor], concepts)
+            continue
+        if concepts:
+            raise SettingsError(
+                f"critics names {spec.name!r}, which reads no concepts, and the prompts name <{concepts[0].given}>; "
+                "take that critic out, or the concept"
+            )
+        from disco.models.networks.image_reward import reward_tokenizer  # loads torch, as its file did
+
+        found[spec.name] = reward_tokenizer(spec)
+    return found
 
 
 def prompts_in(prompts: Sequence[Sequence[Stage]]) -> list[Prompt]:

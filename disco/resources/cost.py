@@ -64,7 +64,7 @@ def fake_network(spec: catalog.NetworkSpec, precision: str, device_type: str = "
         elif isinstance(spec, catalog.SecondarySpec):
             network = build_secondary(spec)
         elif isinstance(spec, catalog.CriticSpec):
-            network = nn.Identity() if spec.perceptor else build_critic(spec)
+            network = nn.Identity() if spec.kind == "head" else build_critic(spec)
     with mode:
         network = Lpips() if isinstance(spec, catalog.BackboneSpec) else network.to_empty(device="cpu")
     if precision != "float32" and device_type == "cuda" and isinstance(spec, catalog.PerceptorSpec):

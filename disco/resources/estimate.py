@@ -21,11 +21,12 @@ from disco.arrangement import Arrangement
 from disco.diffusion.streams import ImageStreams
 from disco.guidance.gradient import looks
 from disco.guidance.perceptor import Perceptor
-from disco.guidance.terms.critic import Critic
+from disco.guidance.terms.critic import Critic, ReadingCritic
 from disco.kernels import backend
 from disco.losses import CLIP, LOSSES, TEMPORAL, Loss
 from disco.models import catalog
-from disco.models.networks.critic import build_critic, scored_by_head
+from disco.models.networks.critic import build_critic, heard_by, scored_by_head, scored_by_texts
+from disco.models.networks.image_reward import unread
 from disco.models.networks.lpips import BACKBONE
 from disco.pipeline.build import Networks, build
 from disco.pipeline.start import Start, mask_of
@@ -278,8 +279,14 @@ class SimulatedPipeline:
             return Critic(name, spec.resolution, without_contents(spec.score))
         if spec.perceptor is None:
             with torch.device("meta"):
-                return Critic(name, spec.resolution, build_critic(spec).requires_grad_(False))
+                network = build_critic(spec).requires_grad_(False).eval()
+            if spec.kind == "reward":
+                return ReadingCritic(name, spec.resolution, network, unread)
+            return Critic(name, spec.resolution, network)
         beneath = self._perceptor(spec.perceptor)
+        if spec.kind == "likeness":
+            read = partial(heard_by, beneath.target)
+            return ReadingCritic(name, spec.resolution, partial(scored_by_texts, beneath.embed), read)
         width = torch.empty(catalog.perceptor(spec.perceptor).embed_dim, device="meta")
         return Critic(name, spec.resolution, partial(scored_by_head, beneath.embed, width, width[0]))
 

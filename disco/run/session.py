@@ -12,11 +12,12 @@ from torch import nn
 
 from disco.arrangement import Arrangement
 from disco.guidance.perceptor import Perceptor
-from disco.guidance.terms.critic import Critic
+from disco.guidance.terms.critic import Critic, ReadingCritic
 from disco.models import catalog
 from disco.models.networks.circular import circular
 from disco.models.networks.clip import LoadedPerceptor, load_perceptor
-from disco.models.networks.critic import load_critic, load_head, scored_by_head
+from disco.models.networks.critic import heard_by, load_critic, load_head, scored_by_head, scored_by_texts
+from disco.models.networks.image_reward import ImageReward
 from disco.models.networks.lpips import BACKBONE, load_lpips
 from disco.models.networks.secondary import load_secondary
 from disco.models.networks.unet import UNet, load_unet
@@ -117,19 +118,24 @@ class Session:
         return Perceptor(loaded.spec.name, loaded.resolution, loaded.mean, loaded.std, look, read)
 
     def _critic(self, name: str, plan: Plan, device: torch.device, arrangement: Arrangement, mode: str) -> Critic:
-        """A critic; ours is so small that it computes in float32 wherever it is."""
+        """A critic; one with a network of its own computes in float32 wherever it is, for it sees a picture a step."""
         spec = catalog.critic(name)
         if spec.score is not None:
             own = spec.score.to(device) if isinstance(spec.score, nn.Module) else spec.score
             return Critic(name, spec.resolution, own)
         if spec.perceptor is not None:
-            weight, bias = load_head(spec)
             beneath = self._perceptor(spec.perceptor, plan, device, arrangement, mode)
+            if spec.kind == "likeness":
+                read = partial(heard_by, beneath.target)
+                return ReadingCritic(name, spec.resolution, partial(scored_by_texts, beneath.embed), read)
+            weight, bias = load_head(spec)
             return Critic(
                 name, spec.resolution, partial(scored_by_head, beneath.embed, weight.to(device), bias.to(device))
             )
         network = self.loaders.critic(spec, device)
         self._keep(spec.name, arrangement.dtype, network)
+        if isinstance(network, ImageReward):
+            return ReadingCritic(name, spec.resolution, network, network.hear)
         return Critic(name, spec.resolution, network)
 
     def _wrapped(self, network: W, wrap: tuple[int, ...]) -> W:

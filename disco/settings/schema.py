@@ -148,8 +148,8 @@ class GuidanceConfig:
         "pull towards what critics give a high score: weight of the sum of their scores", timed=True, before=0
     )
     critics: tuple[str, ...] = _setting(
-        "who scores the whole picture: embedded_critic, or files of a linear head on a CLIP's embeddings such as "
-        "LAION's aesthetic predictors, [CLIP:]PATH",
+        "who scores the whole picture: embedded_critic; a CLIP's name, for its likeness to the prompts; [CLIP:]PATH of "
+        "a linear head on a CLIP's embeddings, such as LAION's aesthetic predictors; PATH of an ImageReward",
         before=["embedded_critic"],
     )
     critic_weights: dict[str, Timed] = _setting(

@@ -85,7 +85,7 @@ def windows(both: Tensor, side: int, rng: torch.Generator) -> Tensor:
 
 def trained(options: Options) -> EmbeddedCritic:
     """The averaged critic of a folder of runs, frozen; FileNotFoundError when it was not trained yet."""
-    model = build_critic(CRITICS[0])
+    model = EmbeddedCritic(CRITICS[0].resolution, CRITICS[0].channels)
     model.load_state_dict(loop.averaged(options.runs / NAME))
     return model.eval().requires_grad_(False).to(options.device)
 

@@ -118,9 +118,9 @@ def backbone(name: str) -> BackboneSpec:
 
 
 def critic(name: str) -> CriticSpec:
-    """The critic of that name: ours, one that this process has registered, or a head in the file at [PERCEPTOR:]PATH.
+    """The critic of that name: ours, one that this process has registered, a CLIP, or in the file at [PERCEPTOR:]PATH.
 
-    Raises `disco.errors.SettingsError` with the nearest names when there is none, and for a file that holds no head.
+    Raises `disco.errors.SettingsError` with the nearest names when there is none, and for a file that holds none.
     """
     return find_critic(name, perceptor)
 
@@ -128,17 +128,19 @@ def critic(name: str) -> CriticSpec:
 def networks_of(model: ModelConfig, perceptors: Sequence[str], critics: Sequence[str] = ()) -> list[NetworkSpec]:
     """What a run with these settings draws and is guided by, perceptors and critics given by name; each once.
 
-    Functions that were registered as critics have no files and are not among them.
+    Functions that were registered as critics have no files and are not among them; of a CLIP that is a critic it is
+    the perceptor that is.
     """
     second = [secondary(model.secondary_model)] if model.use_secondary_model else []
-    judging = [spec for spec in map(critic, critics) if spec.score is None]
-    beneath = [perceptor(spec.perceptor) for spec in judging if spec.perceptor]
+    found = [critic(name) for name in critics]
+    judging = [spec for spec in found if spec.has_file]
+    beneath = [perceptor(spec.perceptor) for spec in found if spec.perceptor]
     return list(dict.fromkeys([unet(model.diffusion_model), *second, *map(perceptor, perceptors), *judging, *beneath]))
 
 
 def all_shipped(model: ModelConfig, perceptors: Sequence[str], critics: Sequence[str] = ()) -> bool:
     """Whether a run with these settings draws and is guided by networks that come with the package, which are small."""
-    known = not any(critic(name).score for name in critics)
+    known = all(critic(name).kind != "function" for name in critics)
     return known and all(spec.weights.shipped for spec in networks_of(model, perceptors, critics))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,12 @@ class EmbeddedCritic(nn.Module):
         return self.parts(pictures).clamp(max=1).mean(1)
 
 
-def build_critic(spec: CriticSpec) -> EmbeddedCritic:
+def build_critic(spec: CriticSpec) -> nn.Module:
+    """The network of a critic that has one of its own, untrained."""
+    if spec.kind == "reward":
+        from disco.models.networks.image_reward import build_image_reward  # loads transformers
+
+        return build_image_reward(spec)
     return EmbeddedCritic(spec.resolution, spec.channels)
 
 
@@ -83,11 +88,30 @@ def scored_by_head(embed: Callable[[Tensor], Tensor], weight: Tensor, bias: Tens
     return nn.functional.normalize(embed(pictures), dim=-1) @ weight + bias
 
 
-def load_critic(spec: CriticSpec, device: str | torch.device) -> EmbeddedCritic:
-    """Our own with its weights, float32, in eval mode, without gradients to its parameters.
+def scored_by_texts(embed: Callable[[Tensor], Tensor], pictures: Tensor, heard: Tensor) -> Tensor:
+    """How near pictures [B, 3, r, r] in 0..1 are to texts, as `heard_by` has them: cosines [B, T], -1 to 1."""
+    seen = nn.functional.normalize(embed(pictures), dim=-1)
+    return torch.einsum("bd,btd->bt", seen, heard)
+
+
+def heard_by(read: Callable[[Sequence[str]], Tensor], texts: Sequence[Sequence[str]]) -> Tensor:
+    """The embeddings of the texts of each picture, T each, brought to length 1: [B, T, d].
+
+    read: texts -> their embeddings [T, d].
+    """
+    heard = {own: nn.functional.normalize(read(own), dim=-1) for own in dict.fromkeys(map(tuple, texts))}
+    return torch.stack([heard[tuple(own)] for own in texts])
+
+
+def load_critic(spec: CriticSpec, device: str | torch.device) -> nn.Module:
+    """A critic's own network with its weights, float32, in eval mode, without gradients to its parameters.
 
     Raises `disco.errors.SettingsError` when the weights are missing or not the ones of the catalog.
     """
+    if spec.kind == "reward":
+        from disco.models.networks.image_reward import load_image_reward
+
+        return load_image_reward(spec, device)
     with Undrawn():
         network = build_critic(spec)
     path = weights_path(spec)

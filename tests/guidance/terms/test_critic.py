@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import disco
 from disco.guidance.terms.base import Seen
-from disco.guidance.terms.critic import Critic, Critics
+from disco.guidance.terms.critic import Critic, Critics, ReadingCritic
 from disco.models import catalog
 from disco.models.networks.critic import build_critic
 from disco.planning.plan import build_plan
@@ -84,6 +84,23 @@ def test_the_gradient_is_that_of_finite_differences(resolution: int) -> None:
         way = torch.randn(x.shape, generator=generator, dtype=torch.float64)
         up, down = (sum(term.pull(Seen(x + h * way, x), step).losses.values()) for h in (1e-5, -1e-5))
         assert ((up - down) / 2e-5).sum().item() == pytest.approx((gradient * way).sum().item(), rel=1e-5)
+
+
+def test_pictures_of_a_batch_are_each_asked_for_their_own() -> None:
+    """A reader that hears a text's length, and wants so much red."""
+    reader = ReadingCritic(
+        *("lengths", 0, lambda x, heard: x[:, 0].mean((1, 2))[:, None] * heard),
+        lambda texts: torch.tensor([[float(len(text)) for text in own] for own in texts]),
+    )
+    stages = [[[("ab", 1.0), ("c", 1.0)], [("abcd", 1.0), ("ef", 1.0)]], [[("a", -2.0)], [("abc", -2.0)]]]
+    told = reader.told(stages)
+    red = (seen().x0[:, 0].mean((1, 2)) + 1) / 2
+    torch.testing.assert_close(told.of(seen().x0), red * torch.tensor([1.5, 3.0]))
+    torch.testing.assert_close(told.of(seen().x0, 1), red * torch.tensor([-1.0, -3.0]))
+    second = dataclasses.replace(step_of(10, 1), stage=1)
+    losses, gradient = Critics([told]).pull(seen(), second)
+    torch.testing.assert_close(losses["critic/lengths"], red * torch.tensor([10.0, 30.0]))
+    assert gradient is not None and gradient[1, 0].mean() == pytest.approx(3 * gradient[0, 0].mean().item())
 
 
 # In a run

@@ -90,6 +90,8 @@ def test_what_a_head_is(shapes: dict[str, tuple[int, ...]], width: int | None) -
         ("embedded_judge:{}/128.pth", "which only judges"),
         ("{}/other.pth", "is no head that is known"),
         ("{}/code.pth", "cannot be read as weights"),
+        ("embedded_judge", "which only judges"),
+        ("ViT-B-33:openai", "open_clip has no perceptor 'ViT-B-33:openai'"),
     ],
 )
 def test_what_cannot_guide_is_refused(name: str, said: str, tmp_path: Path) -> None:
@@ -134,6 +136,47 @@ def test_fetching_for_settings_brings_what_a_head_stands_on(tmp_path: Path) -> N
     given = {"critics": (str(tmp_path / "laion.pth"),), "clip_models": ("embedded_vit",)}
     assert needed(settings_with(**given, critic_scale="[1]*500+[0]*500")) == ["embedded", "embedded_vit", "ViT-L/14"]
     assert needed(settings_with(**given)) == ["embedded", "embedded_vit"]
+
+
+@pytest.mark.parametrize(
+    ("name", "perceptor"),
+    [
+        ("embedded_vit", "embedded_vit"),
+        ("ViT-B/32", "ViT-B/32"),
+        ("ViTB32", "ViT-B/32"),
+        ("ViT-B-32:openai", "ViT-B/32"),
+        ("ViT-B-16-SigLIP:webli", "ViT-B-16-SigLIP:webli"),
+    ],
+)
+def test_a_clip_is_a_critic_by_any_of_its_names(name: str, perceptor: str) -> None:
+    spec = catalog.critic(name)
+    assert (spec.kind, spec.perceptor, spec.name) == ("likeness", perceptor, name) and spec.reads
+    assert catalog.networks_of(plan().settings.model, (), [name])[1:] == [catalog.perceptor(perceptor)]
+
+
+def test_a_clip_scores_by_its_likeness_to_the_prompts() -> None:
+    """The mean, by weight, of cosines of the whole picture and each text, of its stage and of the picture's own."""
+    asked = {0: ["a red star:3", "the sea:-1"], 0.5: "a boat"}
+    found = plan(prompt=None, prompts=asked, critics=("embedded_vit",), critic_scale=1, width=32, height=32)
+    networks = SESSION.networks(found, torch.device("cpu"), Arrangement("float32"))
+    (critic,), eye = networks.critics, networks.perceptors[0]
+    told = critic.told([[[(one.text, one.weight) for one in stage.prompts]] * 2 for stage in found.stages])
+    pictures = torch.rand(2, 3, eye.resolution, eye.resolution, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        cosine = torch.nn.functional.cosine_similarity
+        seen, heard = eye.embed(pictures), eye.target(["a red star", "the sea", "a boat"])
+        star, sea, boat = (cosine(seen, text[None]) for text in heard)
+        torch.testing.assert_close(told.of(2 * pictures - 1, 0), 0.75 * star - 0.25 * sea, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(told.of(2 * pictures - 1, 1), boat, rtol=1e-4, atol=1e-5)
+
+
+def test_a_clip_that_is_a_critic_holds_the_prompts_against_its_words() -> None:
+    given = {"clip_models": ("ViT-B-32:openai",), "critics": ("embedded_vit",)}
+    assert plan(prompt="a xylophone", **given).critics == ()
+    with pytest.raises(SettingsError, match="embedded_vit never learned: xylophone"):
+        plan(prompt="a xylophone", critic_scale=1, **given)
+    with pytest.raises(SettingsError, match="critics names 'embedded_vit', which reads prompts, and there are none"):
+        plan(prompt=None, image_prompts=("conf/study/boat.png",), critic_scale=1, critics=("embedded_vit",))
 
 
 def test_the_embedded_critic_scores_by_the_mean_of_its_parts() -> None:
