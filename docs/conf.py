@@ -16,7 +16,7 @@ project = "disco"
 html_title = "disco"
 author = copyright = "the disco authors"
 extensions = ["myst_parser"]
-exclude_patterns = ["generated", "notes"]  # pieces of pages
+exclude_patterns = ["generated"]  # pieces of pages
 
 html_theme = "furo"
 html_show_copyright = False

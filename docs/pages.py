@@ -20,52 +20,13 @@ from strips import COMMON, STRIPS
 from strips import FOLDER as STRIPS_FOLDER
 
 from disco.models import catalog
+from disco.settings.about import in_yaml, note_of, original_of, takes
 from disco.settings.config import Spec, by_path, groups, load, settings_table, specs
 
 ROOT = Path(__file__).parents[1]
 
 #: The measurements of a processor (`python benchmarks/record.py --write`), the newest first; one may lack benchmarks.
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*-cpu.json"), reverse=True)
-
-#: Settings that Disco Diffusion 5.7 has under the same name; their values are those of `preset=disco57`.
-SHARED = frozenset(
-    "image_prompts n_batches batch_name diffusion_model use_secondary_model randomize_class clip_denoised cut_overview "
-    "cut_innercut cut_ic_pow cut_icgray_p cutn_batches skip_augs clip_guidance_scale tv_scale range_scale sat_scale "
-    "clamp_grad clamp_max fuzzy_prompt rand_mag diffusion_sampling_mode steps skip_steps eta use_horizontal_symmetry "
-    "use_vertical_symmetry transformation_percent init_image init_scale perlin_init perlin_mode display_rate "
-    "intermediate_saves angle zoom translation_x translation_y translation_z rotation_3d_x rotation_3d_y rotation_3d_z "
-    "fov frames_scale frames_skip_steps turbo_mode turbo_steps turbo_preroll extract_nth_frame blend vr_mode "
-    "vr_eye_angle vr_ipd "
-    "video_init_seed_continuity video_init_flow_warp video_init_flow_blend video_init_check_consistency".split()
-)
-
-#: More of single settings than the schema says, a file each, written by hand.
-NOTES_FOLDER = Path(__file__).with_name("notes")
-
-#: What the original has where neither its name nor its default is ours.
-ORIGINALS = {
-    "prompt": "`text_prompts`, texts by the frame of an animation",
-    "prompts": "`text_prompts`, texts by the frame of an animation",
-    "seed": "`set_seed`, by default `random_seed`",
-    "n_batches": "`50`",
-    "batch_name": "`TimeToDisco`",
-    "batch_size": "always `1`",
-    "width": "the first number of `width_height`, `1280`",
-    "height": "the second number of `width_height`, `768`",
-    "clip_models": "a switch a model; on are `ViTB32`, `ViTB16` and `RN50`",
-    "checkpointing": "`use_checkpoint`, by default `true`",
-    "init_loss": "always `lpips`",
-    "animation_mode": "`None`, `2D`, `3D` or `Video Input`",
-    "max_frames": "`10000`",
-    "interp_spline": "`Linear`, `Quadratic` or `Cubic`",
-    "depth": "MiDaS and AdaBins, by `midas_weight`",
-    "padding_mode": "`border` in 3D; in 2D the picture wraps around",
-    "sampling_mode": "`bicubic` in 3D, bilinear in 2D",
-    "seed_behavior": "always `iter`",
-    "animation_prompts": "`text_prompts`, by frame",
-    "video_init_path": "`init.mp4`",
-    "video_init_blend_mode": "`optical flow`",
-}
 
 
 def write(folder: Path) -> None:
@@ -104,17 +65,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # Settings
 
 
-def in_yaml(value: object) -> str:
-    """A value as it would be typed; empty for none."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, list):
-        return f"`[{', '.join(map(str, value))}]`"
-    return f"`{value}`"
-
-
 def settings_in_markdown() -> str:
     """A table a group: name with a link to its page, default, meaning."""
     parts, rows = [], list(settings_table())
@@ -151,7 +101,7 @@ def setting_in_markdown(spec: Spec, default: Any, original: str) -> str:
     """What a setting does, takes and defaults to, what the original has, and what its values make of a picture."""
     facts = [
         ("default", in_yaml(default) or "nothing"),
-        ("takes", allowed(spec)),
+        ("takes", takes(spec)),
         ("Disco Diffusion 5.7", original),
         (
             "in full",
@@ -161,12 +111,11 @@ def setting_in_markdown(spec: Spec, default: Any, original: str) -> str:
     studies = [f"`disco study={name}`" for name in studies_of(spec.name)]
     if studies:
         facts.append(("[studies](../studies.md)", ", ".join(studies)))
-    note = NOTES_FOLDER / f"{spec.name}.md"
     parts = [
         APART,
         f"# {spec.name}\n",
         f"{sentence(spec.help)}\n",
-        note.read_text(encoding="utf-8") if note.exists() else "",
+        note_of(spec.name),
         table(("", ""), facts),
         strip_in_markdown(spec.name),
     ]
@@ -189,25 +138,6 @@ def axes_of_studies() -> dict[str, list[str]]:
 
 def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
-
-
-def allowed(spec: Spec) -> str:
-    """What the setting takes, its range among it."""
-    if not spec.timed:
-        return "what is said above" if spec.type is Any else spec.allowed
-    kind = "true or false" if (spec.integer, spec.low, spec.high) == (True, 0, 1) else "a number"
-    if kind == "a number" and spec.integer:
-        kind = "an integer"
-    if kind != "true or false" and spec.low is not None:
-        kind += f" from {spec.low:g} to {spec.high:g}" if spec.high is not None else f" of at least {spec.low:g}"
-    return f"{kind}, or a [schedule](../settings.md#schedules) of such values"
-
-
-def original_of(spec: Spec, value: Any) -> str:
-    """The original's default, or its name for the setting, or that it has none such."""
-    if spec.name in ORIGINALS:
-        return ORIGINALS[spec.name]
-    return (in_yaml(value) or "nothing") if spec.name in SHARED else "has no such setting"
 
 
 def strip_in_markdown(name: str) -> str:

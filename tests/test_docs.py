@@ -18,6 +18,7 @@ from PIL import Image
 
 from disco.models import catalog
 from disco.planning.plan import build_plan
+from disco.settings.about import ORIGINALS, SHARED, in_yaml
 from disco.settings.config import from_dict, groups, load, settings_table, specs, to_dict
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def test_every_setting_has_a_page_with_what_the_schema_says():
     assert list(written) == [f"{name}.md" for name in specs()]
     for _, name, default, help in settings_table():
         page = written[f"{name}.md"]
-        assert help[1:] in page and pages.in_yaml(default) in page
+        assert help[1:] in page and in_yaml(default) in page
         assert all(str(choice) in page for choice in specs()[name].choices)
 
 
@@ -49,7 +50,7 @@ def test_the_table_of_settings_has_all_of_them_by_group():
 
 
 def test_what_is_said_of_the_original_is_said_of_settings():
-    assert (pages.SHARED | set(pages.ORIGINALS)) - set(specs()) == set()
+    assert (SHARED | set(ORIGINALS)) - set(specs()) == set()
 
 
 def test_the_table_of_models_is_the_catalog():
@@ -69,7 +70,7 @@ def test_a_bar_in_a_cell_makes_no_column():
 
 
 def test_every_note_is_on_the_page_of_its_setting():
-    notes = {path.name: path.read_text(encoding="utf-8") for path in pages.NOTES_FOLDER.iterdir()}
+    notes = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "disco" / "settings" / "notes").iterdir()}
     written = pages.setting_pages()
     assert notes and [name for name, note in notes.items() if note not in written[name]] == []
 

@@ -11,6 +11,7 @@ from disco.models import catalog
 from disco.models.catalog.custom import custom_names
 from disco.models.files import store
 from disco.models.specs import NetworkSpec
+from disco.settings.about import NOT_THERE, note_of, original_of, takes
 from disco.settings.config import METRIC_NAMES, Spec, by_path, group_options, groups, load, specs
 from disco.version import version
 
@@ -63,14 +64,16 @@ def presets() -> list[str]:
 
 def setting(spec: Spec, default: Any, original: Any) -> dict[str, Any]:
     """One setting. kind: "number", "integer", "switch", "choice", "text", "list", "mapping", "schedule", "path" or
-    "any".
+    "any". takes, original, note: what it takes, what Disco Diffusion had (None: no such setting), and more of what it
+    does ("": no more is said), in Markdown.
     """
+    had = original_of(spec, original)
     return {
         "name": spec.name,
         "group": spec.group or "run",
         "help": spec.help,
         "kind": kind_of(spec),
-        "allowed": spec.allowed,
+        "takes": takes(spec),
         "low": spec.low,
         "high": spec.high,
         "choices": list(spec.choices),
@@ -78,7 +81,8 @@ def setting(spec: Spec, default: Any, original: Any) -> dict[str, Any]:
         "whole": spec.integer or spec.type is int,
         "keyframes": spec.keyframes,
         "default": default,
-        "original": original,
+        "original": None if had == NOT_THERE else had,
+        "note": note_of(spec.name),
     }
 
 

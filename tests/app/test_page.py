@@ -256,6 +256,34 @@ def test_a_killed_server_goes_on_with_its_queue(opened, server):
     assert [job.state for job in Queue(server.folder).jobs()[-2:]] == ["finished", "finished"]
 
 
+def test_a_setting_is_explained_in_full_without_a_network(opened):
+    page = opened()
+    field = page.locator('[data-setting="clip_guidance_scale"]').first
+    setting(page, "clip_guidance_scale").focus()
+    field.get_by_text("More on").press("Enter")
+    expect(field.locator(".prose")).to_contain_text("the whole gradient: once it is reached")
+    expect(field.locator("dl")).to_contain_text("guidance.clip_guidance_scale")
+    field.get_by_role("link", name="clamp_max").press("Enter")  # as one page refers to another
+    expect(setting(page, "clamp_max")).to_be_focused()
+    page.evaluate("location.hash = '#/render?setting=diffusion_sampling_mode'")
+    page.evaluate("location.hash = '#/render?setting=timestep_spacing'")  # in the fold of all settings
+    spacing = page.locator('.every [data-setting="timestep_spacing"]')
+    expect(spacing.get_by_role("combobox")).to_be_focused()
+    spacing.get_by_text("More on").click()
+    expect(spacing.locator("table tbody tr")).to_have_count(3)
+    wrong = page.evaluate(
+        """async () => {
+            const { bare, prose } = await import("/page/prose.js");
+            const { groups } = await (await fetch("/api/schema")).json();
+            const said = (note) => prose(note).map((node) => node?.textContent ?? "").join(" ").replace(/\\s+/g, "");
+            const plain = (note) => bare(note).replace(/^[|-]+$|^- /gm, "").replace(/[\\s|]+/g, "");
+            return groups.flatMap((group) => group.settings).map(({ note }) => note)
+                .filter((note) => said(note) !== plain(note));
+        }"""
+    )
+    assert wrong == []  # nothing of any page is lost
+
+
 # Curves
 
 
@@ -326,8 +354,8 @@ def test_defaults_as_text_are_read_as_they_were(opened):
         """async () => {
             const { read, write } = await import("/page/flow.js");
             const { groups } = await (await fetch("/api/schema?preset=disco57")).json();
-            const values = groups.flatMap((group) => group.settings).flatMap(({ kind, default: one, original }) =>
-                ["text", "path", "choice"].includes(kind) ? [] : [one, original]);
+            const values = groups.flatMap((group) => group.settings).flatMap(({ kind, default: one }) =>
+                ["text", "path", "choice"].includes(kind) ? [] : [one]);
             const more = [["a b", "c,d", "1", "null", 'say "x"', ": ", ""], { a: [1, { b: null }], "c d": "[1]*2" }];
             return [...values, ...more].filter((value) => JSON.stringify(read(write(value))) !== JSON.stringify(value));
         }"""

@@ -5,6 +5,7 @@ import { Curve } from "./curve.js";
 import { button, h, icon, iconButton, icons, picture, put, toast } from "./dom.js";
 import { read, write } from "./flow.js";
 import { currentValue, defaultText, form, isChanged, reset, set, textOf } from "./form.js";
+import { bare, facts, prose } from "./prose.js";
 import { hashOf } from "./routes.js";
 import { digits } from "./schedule.js";
 
@@ -27,7 +28,7 @@ export function about(setting) {
     setting.help,
     isTimedSwitch(setting) || setting.choices.length ? "" : range,
     setting.timed ? "may change over the run" : setting.keyframes ? "may change from frame to frame" : "",
-    original !== null && original !== undefined ? `Disco Diffusion: ${write(original)}` : "",
+    original !== null ? `Disco Diffusion: ${bare(original)}` : "",
   ].filter(Boolean).join(" · ");
 }
 
@@ -52,12 +53,26 @@ export class Field {
       this.control.node,
       this.below,
       this.error,
-      h("p", { class: "help", id: `${this.id}-help` }, about(setting)));
+      h("p", { class: "help", id: `${this.id}-help` }, about(setting)),
+      this.more());
     this.refresh();
   }
 
+  /** The setting's page in the documentation, as a fold; it is written when somebody opens it. */
+  more() {
+    const { name, group, note, takes, original } = this.setting;
+    const fold = h("details", { class: "more" }, h("summary", {}, "More on ", h("code", {}, name)));
+    fold.addEventListener("toggle", () => fold.open && fold.children.length === 1 && fold.append(h("div", { class: "prose" }, prose(note), facts([
+      ["Default", defaultText(name) || "none"],
+      ["Takes", bare(takes)],
+      ["Disco Diffusion 5.7", original === null ? "has no such setting" : bare(original)],
+      ["In full", group === "run" ? name : `${group}.${name}`],
+    ]))));
+    return fold;
+  }
+
   focus() {
-    this.node.querySelector("input, select, textarea, button")?.focus();
+    [...this.node.querySelectorAll("input, select, textarea, summary")].find((node) => node.checkVisibility())?.focus();
   }
 
   controlOf() {

@@ -6,6 +6,7 @@ import { about, Field, openHelp, TITLES } from "./fields.js";
 import { asked, form, goBack, hasPrompt, isChanged, missingModels, remembered, reset, set, setPreset, setPrompts, textOf } from "./form.js";
 import { jobs, start } from "./jobs.js";
 import { Prompts } from "./prompts.js";
+import { hashOf } from "./routes.js";
 import { Stage } from "./stage.js";
 import { takeFiles } from "./taking.js";
 import { bytes, duration, plural } from "./words.js";
@@ -135,6 +136,34 @@ export class Render {
       nothing.hidden = any;
       nothing.textContent = this.onlyChanged && !words.length ? "Everything is as the preset has it." : "No setting has these words.";
     }
+  }
+
+  /** Come here: to a setting, where the address names one. */
+  show({ query }) {
+    const { setting } = query;
+    if (!form.settings[setting]) return;
+    history.replaceState(null, "", hashOf("render")); // the same link leads there again
+    this.reveal(setting);
+  }
+
+  /** The field of a setting, in the fold of all where it stands nowhere else. */
+  reveal(name) {
+    const field = () => this.fields.get(name)?.find((one) => this.fold.open || !this.fold.contains(one.node));
+    if (!field()) {
+      this.fold.open = true;
+      if (!this.every.childElementCount) this.drawAll();
+    }
+    if (field()?.node.closest("[hidden]")) {
+      this.search.value = "";
+      this.fold.querySelector('.segments input[value="all"]').click();
+      this.filter();
+    }
+    const found = field();
+    requestAnimationFrame(() => { // once the fold has scrolled to its head
+      if (!found) return this.prompts.node.querySelector("textarea").focus();
+      found.focus();
+      found.node.scrollIntoView({ block: "center" });
+    });
   }
 
   refresh(name) {

@@ -6,6 +6,7 @@ import { write } from "./flow.js";
 import { take } from "./form.js";
 import { jobs, start } from "./jobs.js";
 import { Losses } from "./losses.js";
+import { facts } from "./prose.js";
 import { go, hashOf } from "./routes.js";
 import { startFrom } from "./taking.js";
 import { duration, short } from "./words.js";
@@ -230,7 +231,7 @@ export class Run {
   details() {
     const { run } = this;
     const changed = Object.entries(run.changed ?? {}).filter(([name]) => !["prompt", "prompts"].includes(name));
-    const pairs = (entries) => h("dl", {}, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, write(value) || "none"))));
+    const pairs = (entries) => facts(entries.map(([name, value]) => [name, write(value) || "none"]));
     const metrics = Object.entries(run.metrics[Math.max(0, this.chosen)] ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
     return [
       h("section", {}, h("h2", {}, "Settings that differ"), changed.length ? pairs(changed) : h("p", { class: "note" }, "All but the prompt are as usual."),
