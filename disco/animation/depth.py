@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,8 @@ from disco.models.files.weights import first_names
 from disco.resources.cost import bytes_of
 from disco.resources.ledger import BLOCK, Ledger, Work
 from disco.resources.torch_private import FakeTensorMode
+from disco.run.session import SESSION, Guest, Session
+from disco.units import format_bytes
 
 #: Of the range that a frame's own values span, how much a frame takes; the rest is the frame before's.
 PULL = 0.1
@@ -51,6 +52,9 @@ FLAT = 1e-6
 #: What its activations take on the CPU, of what is counted: 1.50 at 64 x 64 and 1.56 at 1280 x 768 pixels, measured of
 #: the small network by the process's peak.
 SLACK = 1.6
+
+#: What a session calls it.
+GUEST = "depth"
 
 #: How pictures are prepared where a folder does not say: as Depth Anything publishes it.
 USUAL_PREPROCESSOR: dict[str, Any] = {
@@ -84,9 +88,49 @@ class DepthAnything:
         return F.interpolate(found, sides, mode="bicubic", align_corners=False)[0, 0]
 
 
-@lru_cache(maxsize=1)
-def load_depth(given: str, sha256: str, device: torch.device) -> DepthAnything:
-    """The network of a name or a folder. sha256: of its content, by which another in the same place is told.
+class DepthOnCall:
+    """A network of depth that gives its memory to the frames where both do not fit, and is loaded again when called.
+
+    takes: bytes that it needs at work, on the device of the film. room: those that there are.
+
+    Raises `SettingsError` as `load_depth` does, and for a network that would not fit alone.
+    """
+
+    def __init__(self, given: str, device: torch.device, takes: int, room: int, session: Session = SESSION) -> None:
+        if takes > room:
+            raise SettingsError(
+                f"depth={given!r} takes {format_bytes(takes)} by itself, of {format_bytes(room)} that there are; raise "
+                "memory_limit, or take a smaller network, or depth=plane"
+            )
+        self.given, self.device = given, device
+        self.takes, self.room, self.session = takes, room, session
+        self.network: DepthAnything | None = None
+        self.loads = 0
+        self.here()
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        return self.here()(picture)
+
+    def here(self) -> DepthAnything:
+        """The network, loaded if it is not, and with the room that it works in."""
+        session = self.session
+        with session.loading:
+            before = session.guests.get(GUEST)
+            if before is not None and before.leave != self.leave:  # of an earlier film
+                before.leave()
+            session.make_room_for_guest(self.takes, self.room)
+            if self.network is None:
+                self.network, self.loads = load_depth(self.given, self.device), self.loads + 1
+            session.guests[GUEST] = Guest(bytes_of(self.network.network), self.leave)
+            return self.network
+
+    def leave(self) -> None:
+        """Let go of the network."""
+        self.network = None
+
+
+def load_depth(given: str, device: torch.device) -> DepthAnything:
+    """The network of a name or a folder.
 
     Raises `SettingsError` for files that cannot be read, or hold something else.
     """

@@ -141,7 +141,7 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
     """What makes the frames of a film of one another."""
     film = settings.animation
     if video is None:
-        return CameraLoop(film, camera_of(settings, plan.height, plan.width), depths_of(settings, folder))
+        return CameraLoop(film, camera_of(settings, plan.height, plan.width), depths_of(settings, plan, folder))
     pictures = pictures_of(video, plan.width, plan.height, settings.init.init_fit)
     if film.flow_model == DIS:
         return VideoLoop(film, Following(film, pictures, folder / FLOWS))
@@ -151,16 +151,18 @@ def loop_of(settings: Settings, video: Video | None, plan: Plan, folder: Path) -
     return VideoLoop(film, Following(film, pictures, folder / FLOWS, load_raft(film.flow_model, sha256), sha256))
 
 
-def depths_of(settings: Settings, folder: Path) -> Depths | None:
+def depths_of(settings: Settings, plan: Plan, folder: Path) -> Depths | None:
     """What finds the depths of a film's frames, if a network does. Raises `SettingsError` for one that is none."""
     film = settings.animation
     if not has_depth_network(film):
         return None
-    from disco.animation.depth import Depths, load_depth
+    from disco.animation.depth import DepthOnCall, Depths, depth_cost
     from disco.resources.device import choose_device
+    from disco.resources.watch import memory_budget
 
-    sha256 = depth_network_content(film.depth)
-    network = load_depth(film.depth, sha256, choose_device(settings.machine.device))
+    sha256, device = depth_network_content(film.depth), choose_device(settings.machine.device)
+    takes, _ = depth_cost(film.depth, plan.width, plan.height, device.type)
+    network = DepthOnCall(film.depth, device, takes, memory_budget(plan, device))
     return Depths(network, folder / DEPTHS, film.fov, sha256)
 
 

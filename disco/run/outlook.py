@@ -57,13 +57,28 @@ def costs_of(plan: Plan, try_some: bool = True) -> Costs:
 def cost_lines(plan: Plan, steps: int, seconds: float = 0.0, memory: int = 0) -> list[str]:
     """What so many steps of a plan take, for a reader; or why that is not known here.
 
-    seconds, memory: what comes on top of the steps, in seconds of the whole and in bytes.
+    seconds, memory: what comes on top of the steps, in seconds of the whole and in bytes, which go where both do not
+    fit (see `disco.run.session.Session.make_room`).
     """
     try:
         costs = costs_of(plan)
-        return costs._replace(loading=costs.loading + seconds, peak=costs.peak + memory).lines(steps)
     except SettingsError as error:
         return [not_known(error)]
+    peak, told = beside(costs.peak, memory, plan)
+    lines = costs._replace(loading=costs.loading + seconds, peak=peak).lines(steps)
+    return [*lines[:-1], lines[-1] + told]
+
+
+def beside(peak: int, memory: int, plan: Plan) -> tuple[int, str]:
+    """The most bytes of runs and of what works between them, and what is to be said of that."""
+    from disco.resources.device import choose_device
+    from disco.resources.estimate import MARGIN
+    from disco.resources.watch import memory_budget
+
+    room = memory_budget(plan, choose_device(plan.settings.machine.device))
+    if not memory or peak * MARGIN + memory <= room:
+        return peak + memory, ""
+    return max(peak, memory), f"; not both at once, of {format_bytes(room)}, so each leaves for the other"
 
 
 def not_known(error: SettingsError) -> str:

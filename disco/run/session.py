@@ -47,11 +47,22 @@ class Loaders(NamedTuple):
     critic: Callable[..., nn.Module] = load_critic
 
 
+class Guest(NamedTuple):
+    """A network that works between runs, as the one that sees depth does. size: bytes of its weights.
+
+    leave: lets go of it; who needs it again loads it again.
+    """
+
+    size: int
+    leave: Callable[[], object]
+
+
 class Session:
     """Networks that are loaded once, and are the same again for every run that asks for them.
 
-    loaders: each with a cache. sizes: bytes of what is kept, by name and dtype. loading: to be held while networks
-    are loaded or let go of, so that of runs beside one another the second finds what the first has loaded.
+    loaders: each with a cache. sizes: bytes of what is kept, by name and dtype. guests: what is loaded beside it, by
+    name. loading: to be held while networks are loaded or let go of, so that of runs beside one another the second
+    finds what the first has loaded.
     """
 
     def __init__(self, loaders: Loaders | None = None) -> None:
@@ -64,6 +75,7 @@ class Session:
             lru_cache(4)(given.critic),
         )
         self.sizes: dict[tuple[str, torch.dtype], int] = {}
+        self.guests: dict[str, Guest] = {}
         self.loading = Lock()
         self._circular: Any = lru_cache(4)(circular)
 
@@ -93,15 +105,38 @@ class Session:
     def make_room(self, plan: Plan, arrangement: Arrangement, estimate: Estimate | None, device: torch.device) -> None:
         """Let go of the networks of earlier runs, where those that this run does not use would not fit beside it.
 
-        The cells of a study are rendered in one process, and may each have networks of their own.
+        Guests go first. The cells of a study are rendered in one process, and may each have networks of their own.
         """
+        if estimate is None:
+            return
         mine = {(spec.name, arrangement.dtype) for spec in specs_of(plan)}
         others = sum(size for network, size in self.sizes.items() if network not in mine)
-        if estimate is not None and needed(estimate) + others > memory_budget(plan, device):
+        left = memory_budget(plan, device) - needed(estimate) - others
+        if sum(guest.size for guest in self.guests.values()) > left:
+            self.dismiss()
+        if left < 0:
             self.clear()
+
+    def make_room_for_guest(self, takes: int, room: int) -> None:
+        """Let go of the networks of runs where a guest would not fit beside them.
+
+        takes: bytes that it needs while it works. room: those that there are.
+        """
+        if sum(self.sizes.values()) + takes > room:
+            self._let_go()
+
+    def dismiss(self) -> None:
+        """Let go of all guests."""
+        while self.guests:
+            self.guests.popitem()[1].leave()
 
     def clear(self) -> None:
         """Let go of all networks."""
+        self.dismiss()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of the networks of runs."""
         for loader in (*self.loaders, self._circular):
             loader.cache_clear()  # type: ignore[union-attr]
         forget_compiled()

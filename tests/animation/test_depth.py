@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from torch import Tensor
 from disco import SettingsError, animate
 from disco.animation.api import resume_film
 from disco.animation.camera import Origin, plane
-from disco.animation.depth import HIGH, LOW, PULL, Depths, depth_cost, load_depth, steadied
+from disco.animation.depth import GUEST, HIGH, LOW, PULL, DepthOnCall, Depths, depth_cost, load_depth, steadied
 from disco.animation.frames import frames_of
 from disco.animation.inputs import depth_network_content, depth_network_files, files_of
 from disco.animation.loops import CameraLoop
@@ -27,8 +29,13 @@ from disco.animation.outlook import depth_outlook
 from disco.animation.sampling import pixels
 from disco.animation.warps import Camera, camera_of, depth_of_nearness
 from disco.planning.plan import build_plan
+from disco.resources.arrange import arrange
+from disco.resources.cost import bytes_of
+from disco.resources.estimate import needed
 from disco.resources.speed import Speed
 from disco.run.jobs import Job
+from disco.run.outlook import beside
+from disco.run.session import SESSION, Session
 from disco.units import format_bytes
 from support.draws import normal
 from support.plans import settings_with
@@ -185,7 +192,7 @@ def test_it_is_transformers_own(tiny, tmp_path):
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
     picture = drawn(1).resize((60, 44))
-    ours = load_depth(str(tiny), depth_network_content(str(tiny)), torch.device("cpu"))(picture)
+    ours = load_depth(str(tiny), torch.device("cpu"))(picture)
     prepare, network = AutoImageProcessor.from_pretrained(tiny), AutoModelForDepthEstimation.from_pretrained(tiny)
     with torch.no_grad():
         said = network(**prepare(picture, return_tensors="pt"))
@@ -223,6 +230,50 @@ def test_a_film_goes_on_to_the_same_bits(tiny, tmp_path):
     assert [(entry["setting"], entry["sha256"]) for entry in said] == [("depth", depth_network_content(str(tiny)))]
 
 
+def test_it_leaves_when_it_is_asked_and_says_the_same_when_it_is_back(tiny):
+    session, cpu = Session(), torch.device("cpu")
+    takes, _ = depth_cost(str(tiny), 24, 20)
+    depth = DepthOnCall(str(tiny), cpu, takes, 2 * takes, session)
+    first, again = depth(drawn(0)), depth(drawn(0))
+    assert depth.loads == 1 and torch.equal(first, again)
+    loaded = weakref.ref(depth.here().network)
+    session.sizes["a frame's", torch.float32] = takes
+    depth.here()
+    assert session.sizes  # both fit
+    session.sizes["a frame's", torch.float32] = takes + 1
+    depth.here()
+    assert not session.sizes and session.guests[GUEST].size == bytes_of(depth.here().network)
+    session.dismiss()
+    gc.collect()
+    assert loaded() is None and depth.loads == 1
+    assert torch.equal(depth(drawn(0)), first) and depth.loads == 2
+    other = DepthOnCall(str(tiny), cpu, takes, takes, session)  # of the next film
+    assert depth.network is None and session.guests[GUEST].leave == other.leave
+    with pytest.raises(SettingsError, match=f"takes {format_bytes(takes)} by itself, of 1MiB that there are; raise"):
+        DepthOnCall(str(tiny), cpu, takes, takes - 1, session)
+
+
+def test_a_film_short_of_memory_sets_it_aside_for_its_frames(tiny, tmp_path):
+    """The same bits as with room for both."""
+    small: dict[str, Any] = dict(steps=4, width=32, height=32, cut_overview=1, cut_innercut=1)
+    film = dict(animation="3d", depth=str(tiny), translation_z=20, frames_skip_steps=2, metrics=False, max_frames=2)
+    eyes, ours = ["embedded_vit"], bytes_of(load_depth(str(tiny), torch.device("cpu")).network)
+    frame = build_plan(settings_with(**small, clip_models=tuple(eyes), memory_limit="2GiB", perlin_init=True))
+    estimate = arrange(frame, torch.device("cpu"))[1]
+    assert estimate is not None
+    frames = []
+    short = f"{(needed(estimate) + ours / 2) / 1024:.3f}KiB"
+    for name, limit, stays in (("short", short, False), ("enough", "auto", True)):
+        found = animate("a red star", folder=tmp_path / name, memory_limit=limit, clip_models=eyes, **small, **film)
+        frames.append([path.read_bytes() for path in found.frames])
+        assert bool(SESSION.guests) is stays
+    assert frames[0] == frames[1]
+    plan = replace(frame, settings=settings_with(**small, memory_limit="100MiB"))
+    assert beside(80 * 2**20, 8 * 2**20, plan) == (88 * 2**20, "")
+    peak, told = beside(80 * 2**20, 9 * 2**20, plan)
+    assert peak == 80 * 2**20 and told == "; not both at once, of 100MiB, so each leaves for the other"
+
+
 def copy_of(folder: Path, place: Path, **changed: bytes) -> Path:
     place.mkdir(parents=True)
     for file in folder.iterdir():
@@ -237,7 +288,7 @@ def test_what_cannot_be_loaded_is_one_line(tiny, tmp_path):
     odd = copy_of(tiny, tmp_path / "odd", config=json.dumps(config | {"neck_hidden_sizes": "many"}).encode())
     for folder in (torn, wider, odd):
         with pytest.raises(SettingsError, match="holds no network of depth that can be loaded: ") as error:
-            load_depth(str(folder), depth_network_content(str(folder)), torch.device("cpu"))
+            load_depth(str(folder), torch.device("cpu"))
         assert "\n" not in str(error.value)
 
 

@@ -17,8 +17,9 @@ from disco.arrangement import Arrangement
 from disco.models import catalog
 from disco.planning.plan import build_plan
 from disco.resources.arrange import arrange
+from disco.resources.estimate import Estimate
 from disco.run.api import render
-from disco.run.session import Loaders, Session
+from disco.run.session import Guest, Loaders, Session
 from disco.settings.config import load
 from disco.settings.overrides import from_python
 from support.toy_runs import TINY, pixels, settings_of
@@ -52,6 +53,26 @@ def test_networks_of_earlier_runs_are_let_go_of_where_they_take_the_room():
     gc.collect()
     assert not session.sizes and tiled() is None
     assert session.networks(first, cpu, arrangement).unet is not kept
+
+
+def test_a_guest_leaves_before_the_networks_of_runs_and_they_for_it_where_both_do_not_fit():
+    plan = build_plan(settings_of(clip_models=["embedded_vit8"], memory_limit="300MiB"))
+    arrangement, cpu, session = Arrangement("float32"), torch.device("cpu"), Session()
+    estimate = Estimate({"all": 200 * 2**20})  # 230 MiB with the margin
+    left = []
+    session.sizes["another", torch.float32] = 30 * 2**20
+    for size, stays in ((39, True), (41, False)):
+        session.guests["depth"] = Guest(size * 2**20, lambda: left.append("depth"))
+        session.make_room(plan, arrangement, estimate, cpu)
+        assert (left == []) is stays and session.sizes
+    assert not session.guests
+    session.make_room_for_guest(270 * 2**20, 300 * 2**20)
+    assert session.sizes
+    session.make_room_for_guest(271 * 2**20, 300 * 2**20)
+    assert not session.sizes
+    session.guests["depth"] = Guest(1, lambda: left.append("with all"))
+    session.clear()
+    assert left == ["depth", "with all"] and not session.guests
 
 
 def test_tiling_leaks_from_no_run_into_another():
