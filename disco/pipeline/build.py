@@ -154,7 +154,10 @@ def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Cons
     compat = plan.settings.compat == "disco57"
     constraints: list[Constraint] = [Resampling(diffusion, start.streams), Symmetry(finish=None if compat else finish)]
     if start.known is not None and start.mask is not None:
-        constraints.append(Kept(start.known, start.mask.free, start.mask.paste, finish, diffusion, start.streams))
+        levels = plan.steps[0].index + 1
+        constraints.append(
+            Kept(start.known, start.mask.free, start.mask.paste, finish, levels, diffusion, start.streams)
+        )
     return tuple(constraints)
 
 

@@ -69,18 +69,20 @@ class Kept:
     """A part of the pictures stays what it is (the known region of RePaint, Lugmayr et al. 2022, arXiv:2201.09865).
 
     Before every step the known picture, noised to the step's level, is laid over x there. A pixel that is free by
-    halves stays for half of the run, as Levin & Fried (2023, arXiv:2306.00950) have it: mixed with the known one, its
-    noise would be too weak for its level, and come out smooth.
+    halves stays for half of the way to a clean picture, as Levin & Fried (2023, arXiv:2306.00950) have it: mixed with
+    the known one, its noise would be too weak for its level, and come out smooth.
 
     known: [1 or B, 3, H, W] in [-1, 1]. free: how free each pixel is, [1, 1, H, W]: 0 stays, 1 is drawn anew. paste:
     where the known picture's own levels are the picture's at the end, bool [1, 1, H, W], whatever was free; None for
-    nowhere. finish: the number of the run's last step. streams: the random numbers of each picture.
+    nowhere. finish: the number of the run's last step. levels: how many there are from the run's first step to a clean
+    picture, wherever the run ends. streams: the random numbers of each picture.
     """
 
     known: Tensor
     free: Tensor
     paste: Tensor | None
     finish: int
+    levels: int
     diffusion: Diffusion
     streams: Sequence[ImageStreams]
 
@@ -97,4 +99,4 @@ class Kept:
 
     def stays(self, step: Step) -> Tensor:
         """Where the known picture is laid at a step: bool [1, 1, H, W]."""
-        return self.free < 1 - step.share
+        return self.free < 1 - (self.levels - 1 - step.index) / self.levels

@@ -104,10 +104,11 @@ def walked(steps: list[Step], resamples: int, jump: int, notes: list[str]) -> li
     """The steps in the order in which the run takes them, some of them several times.
 
     Lugmayr et al. (2022, arXiv:2201.09865): wherever the number of levels left is a multiple of `jump`, and so many are
-    above, x is noised back up by as many levels, `resamples - 1` times. A step that is taken several times is shown and
-    saved at its last.
+    above, x is noised back up by as many levels, `resamples - 1` times. Levels count as left down to a clean picture,
+    so that a run which ends before is the beginning of one that does not. A step that is taken several times is shown
+    and saved at its last.
     """
-    order = way_of(len(steps), resamples, jump)
+    order = way_of(len(steps), resamples, jump, steps[-1].index)
     if resamples > 1:
         notes.append(
             f"resamples={resamples} takes {len(order)} steps instead of {len(steps)}"
@@ -128,17 +129,20 @@ def walked(steps: list[Step], resamples: int, jump: int, notes: list[str]) -> li
     ]
 
 
-def way_of(count: int, resamples: int, jump: int) -> list[tuple[int, int, int]]:
-    """The order of so many steps: the place of each, how often it was taken before, and the levels jumped up to it."""
-    left = dict.fromkeys(range(0, count - jump, jump), resamples - 1)
+def way_of(count: int, resamples: int, jump: int, after: int = 0) -> list[tuple[int, int, int]]:
+    """The order of so many steps: the place of each, how often it was taken before, and the levels jumped up to it.
+
+    after: how many levels are left when all are done.
+    """
+    left = dict.fromkeys(range(0, count + after - jump, jump), resamples - 1)
     order, visits = [], [0] * count
     place = up = 0
     while place < count:
         order.append((place, visits[place], up))
         visits[place] += 1
         place, up = place + 1, 0
-        if left.get(count - place, 0):
-            left[count - place] -= 1
+        if left.get(count + after - place, 0):
+            left[count + after - place] -= 1
             place, up = place - jump, jump
     return order
 

@@ -22,7 +22,7 @@ LARGE = (1, 3, 200, 200)
 
 def kept(free: torch.Tensor, seeds: tuple[int, ...] = (0,), paste: torch.Tensor | None = None) -> Kept:
     known = torch.full((1, 3, *free.shape[-2:]), 0.6)
-    return Kept(known, free, paste, STEPS[-1].number, DIFFUSION, [ImageStreams(seed) for seed in seeds])
+    return Kept(known, free, paste, STEPS[-1].number, 10, DIFFUSION, [ImageStreams(seed) for seed in seeds])
 
 
 def test_the_known_part_has_the_noise_of_the_level_and_the_rest_is_untouched():
@@ -66,7 +66,7 @@ def test_a_pixel_that_is_free_by_halves_stays_for_half_of_the_run():
 def test_pasted_pixels_are_the_levels_of_the_init_rounded_or_cut_off():
     levels = torch.arange(256.0)
     known = (levels / 127.5 - 1).expand(1, 3, 1, 256)
-    keeps = Kept(known, torch.ones(1, 1, 1, 256), torch.ones(1, 1, 1, 256, dtype=torch.bool), 7, DIFFUSION, ())
+    keeps = Kept(known, torch.ones(1, 1, 1, 256), torch.ones(1, 1, 1, 256, dtype=torch.bool), 7, 10, DIFFUSION, ())
     last, before = replace(STEPS[0], number=7), replace(STEPS[0], number=6)
     x0 = torch.zeros(1, 3, 1, 256)
     scaled = (keeps.after(x0, last).clamp(-1, 1) + 1) * 127.5

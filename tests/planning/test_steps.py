@@ -186,6 +186,13 @@ def test_steps_are_taken_again_in_repaint_s_order(count: int, resamples: int, ju
         assert visit == sum(earlier == place for earlier, _, _ in order[:n])
 
 
+@pytest.mark.parametrize("after", [1, 2, 3, 7])
+def test_what_ends_before_a_clean_picture_is_the_beginning_of_what_does_not(after: int) -> None:
+    whole = way_of(12, 3, 3)
+    part = way_of(12 - after, 3, 3, after)
+    assert part == whole[: len(part)] and max(place for place, _, _ in part) == 11 - after
+
+
 def test_repeated_steps_are_the_same_steps_and_are_told() -> None:
     given = dict(
         steps=8, intermediate_saves=[3], display_rate=1, prompts={"0%": ["a red star"], "50%": ["a blue boat"]}

@@ -123,6 +123,10 @@ def test_going_back_mends_the_picture_and_is_on_record(tmp_path: Path) -> None:
     assert overflow[1] < 0.1 < overflow[0]
 
 
+#: To draw anew on the right, through a soft edge.
+MASK = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[None], 32, 0)
+PICTURE = np.stack([MASK, MASK.T, 255 - MASK], 2)
+
 #: What a run has to remember: each sampler's state, two pictures, a film.
 RUNS: dict[str, dict[str, Any]] = {
     "ddim": {"eta": 0.8},
@@ -131,6 +135,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "secondary": {"use_secondary_model": True},
     "batch": {"batch_size": 2},
     "film": {"video": "gif"},
+    "resampled": {"resamples": 2, "resample_jump": 3},
+    "masked": {"resamples": 2, "resample_jump": 3, "init_image": PICTURE, "mask": MASK, "strength": 0.9},
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from disco.errors import SettingsError
 from disco.planning.plan import build_plan
@@ -87,10 +89,20 @@ AS_PLANNED = ("share", "stage", "save_partial", "show_progress")
     percent=st.integers(20, 90),
     switch=st.sampled_from([0, 0.1, 0.37, 0.5, 1]),
     starts=st.sets(st.integers(1, 99), max_size=3),
+    resamples=st.integers(1, 3),
+    jump=st.integers(1, 12),
 )
-@example(steps=50, skipped=0, at_the_end=0, percent=40, switch=0.2, starts={1, 2, 40})
+@example(steps=50, skipped=0, at_the_end=0, percent=40, switch=0.2, starts={1, 2, 40}, resamples=1, jump=1)
+@example(steps=10, skipped=0, at_the_end=0, percent=50, switch=0, starts=set(), resamples=3, jump=5)
 def test_what_stops_early_is_the_beginning_of_the_full_run(
-    steps: int, skipped: Any, at_the_end: Any, percent: int, switch: float, starts: set[int]
+    steps: int,
+    skipped: Any,
+    at_the_end: Any,
+    percent: int,
+    switch: float,
+    starts: set[int],
+    resamples: int,
+    jump: int,
 ) -> None:
     prompts = {"0": "a red star", **{f"{start}.0%": f"a blue boat:{start}" for start in starts}}
     full = of(
@@ -106,21 +118,54 @@ def test_what_stops_early_is_the_beginning_of_the_full_run(
         use_horizontal_symmetry=True,
         transformation_percent=(0.1,),
         intermediate_saves=1,
+        resamples=resamples,
+        resample_jump=jump,
     )
     whole = build_plan(full)
-    kept = len(whole.steps) * percent // 100
+    kept = len({step.index for step in whole.steps}) * percent // 100
     if kept == 0:
         with pytest.raises(SettingsError, match="but a draft has at least 1"):
             draft_of(full, stop_at=f"{percent}%")
         return
     draft = draft_of(full, stop_at=f"{percent}%")
     part = build_plan(with_paths(full, draft))
-    assert len(part.steps) == kept
+    assert len({step.index for step in part.steps}) == kept
+    assert len(part.steps) <= len(whole.steps)
     for mine, theirs in zip(part.steps, whole.steps, strict=False):
         assert part.stages[mine.stage].prompts == whole.stages[theirs.stage].prompts
         values, others = asdict(mine), asdict(theirs)
         assert all(values[name] == others[name] for name in values if name not in AS_PLANNED)
     assert by_path(full) == by_path(with_paths(full, draft)) | full_of(draft, full)
+
+
+SMALL = dict(cut_overview=1, cut_innercut=1, seed=3, width=32, height=32, clip_models=("embedded_vit",))
+
+
+@pytest.mark.parametrize("again", [{}, {"resamples": 2, "resample_jump": 1}], ids=str)
+@pytest.mark.parametrize("sampler", ["ddim", pytest.param("plms", marks=pytest.mark.slow)])
+def test_a_draft_of_an_edited_picture_is_the_beginning_of_it(
+    again: dict[str, Any], sampler: str, tmp_path: Path
+) -> None:
+    """Under a mask with a wide soft edge, of which more comes free from step to step."""
+    given = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    ramp = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[None], 32, 0)
+    for name, pixels in (("init", given), ("mask", ramp)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    paths = {"init_image": str(tmp_path / "init.png"), "mask": str(tmp_path / "mask.png")}
+    full = of(steps=8, strength=0.75, diffusion_sampling_mode=sampler, **again, **SMALL, **paths)
+    told: list[dict[int, np.ndarray]] = []
+    for each in (full, with_paths(full, draft_of(full, stop_at="50%"))):
+        seen: dict[int, np.ndarray] = {}
+        told.append(seen)
+        render_settings(
+            each, quiet=True, on_step=lambda event, seen=seen: seen.update({event.step.number: event.x0.numpy()})
+        )
+    whole, part = told
+    assert len(part) == (5 if again else 3) < len(whole)
+    # The last one of a run has the known levels to the bit, pasted.
+    assert all(np.array_equal(part[number], whole[number]) for number in list(part)[:-1])
+    free = ramp > 0
+    assert np.array_equal(part[max(part)][0][:, free], whole[max(part)][0][:, free])
 
 
 def test_a_draft_that_stops_early_is_what_the_full_run_predicts_there() -> None:
