@@ -21,11 +21,10 @@ from disco.animation.places import SHEET
 from disco.app.paths import OWN, address_of
 from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
-from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, STUDY_FILE
 from disco.run.jobs import JOBS_FILE, PICTURE
 from disco.settings.config import groups
 from disco.study.read_cell import PICTURE_FILE
-from disco.study.results import STUDY_FILE
 
 #: What tells a folder's kind, the first of these that it holds.
 RECORDS = {STUDY_FILE: "study", FILM_RECORD: "film", JOBS_FILE: "enlargement", RUN_RECORD: "run"}

@@ -15,12 +15,11 @@ from disco.app.progress import losses_of
 from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
 from disco.errors import SettingsError
-from disco.run.folder.reading import read_record
+from disco.run.folder.reading import STUDY_FILE, read_record
 from disco.settings.config import by_path, defaults, from_dict
 from disco.settings.convert import regrouped
 from disco.settings.overrides import quoted
 from disco.study.read_cell import PICTURE_FILE
-from disco.study.results import STUDY_FILE
 
 #: The suffixes of pictures and of films.
 PICTURES, FILMS = (".png", ".jpg", ".jpeg", ".gif", ".webp"), (".mp4", ".mov", ".webm")

@@ -29,6 +29,7 @@ from disco.run.folder.files import plain, write_json
 from disco.run.folder.pictures import is_whole
 from disco.run.folder.reading import read_record
 from disco.run.folder.run_folder import LOCK, clear_run
+from disco.run.notes import kind_of
 from disco.run.progress import Progress
 from disco.settings.config import MachineConfig, Settings, from_dict
 
@@ -93,9 +94,8 @@ class Sequence:
 
     def _render(self, folder: Path, job: Job) -> None:
         def tell(note: str) -> None:
-            what = note.partition(", after ")[0]  # what the guard finds in several runs is told of the first
-            if what not in self.said:
-                self.said.add(what)
+            if (kind := kind_of(note)) not in self.said:  # what the guard finds in several runs is told of the first
+                self.said.add(kind)
                 self.on_note(note)
 
         def show(event: StepEvent) -> None:

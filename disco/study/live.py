@@ -16,9 +16,8 @@ from pathlib import Path
 from filelock import Timeout
 
 from disco.errors import SettingsError
-from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, STUDY_FILE
 from disco.study.locks import lock_of
-from disco.study.results import STUDY_FILE
 
 #: Seconds from one writing to the next, at least; and how much of the time may go into it.
 EVERY = 3.0

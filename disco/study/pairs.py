@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from disco.errors import SettingsError
+from disco.run.folder.reading import STUDY_FILE
 from disco.study.identity import identity
 from disco.study.measure import with_distances
 from disco.study.read import read_study
-from disco.study.results import STUDY_FILE, Axis, Cell, Study
+from disco.study.results import Axis, Cell, Study
 from disco.study.study_file import read_declaration
 
 PAIRS_FILE = "pairs.png"

@@ -16,12 +16,12 @@ from typing import Any
 
 from disco.errors import SettingsError
 from disco.planning.recorded import hashes_in, pictures_in, with_content
-from disco.run.folder.reading import RECORD_LIMIT, record_file
+from disco.run.folder.reading import RECORD_LIMIT, STUDY_FILE, record_file
 from disco.settings.config import specs
 from disco.settings.paths import expanded
 from disco.study.identity import NOT_IN_KEY, identity, known_by, present_name
 from disco.study.read_cell import read_cell
-from disco.study.results import STUDY_FILE, Axis, Cell, Purpose, Study, Value
+from disco.study.results import Axis, Cell, Purpose, Study, Value
 
 #: How deep below the folder run folders are looked for; runs/disco/TIME_OF_STUDY/NUMBER is three.
 DEPTH = 3

@@ -17,7 +17,7 @@ from disco.run.folder.reading import STATUSES
 #: What a cell can be: as run.json says; "missing" where there is no run folder; "damaged" where run.json is unreadable.
 CELL_STATUSES = (*STATUSES, "missing", "damaged")
 
-STUDY_FILE, RESULTS_FILE, PAGE_FILE = "study.json", "results.csv", "index.html"
+RESULTS_FILE, PAGE_FILE = "results.csv", "index.html"
 
 Value = Any  # what JSON can say
 

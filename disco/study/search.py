@@ -25,7 +25,7 @@ from disco.animation.frames import is_film
 from disco.errors import SettingsError
 from disco.planning.recorded import hashes_of
 from disco.planning.values import metrics_of
-from disco.run.folder.reading import read_record, record_file
+from disco.run.folder.reading import STUDY_FILE, read_record, record_file
 from disco.settings.config import FILM_METRICS
 from disco.settings.names import name_in
 from disco.settings.overrides import is_sweep
@@ -33,7 +33,7 @@ from disco.study.cells import Job, is_done, job_of
 from disco.study.composer import Composer
 from disco.study.declare import Sweep, planned, sweep_of, sweeper_of
 from disco.study.locks import FOREVER, WORK, held, lock_of
-from disco.study.results import RESULTS_FILE, STUDY_FILE, Axis
+from disco.study.results import RESULTS_FILE, Axis
 from disco.study.study_file import write_declaration
 from disco.study.sweeper import launch
 from disco.study.sweeps import bounds_of, check_axes, check_number_of_cells, choices_of, ends_of, parsed

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from disco.errors import SettingsError
 from disco.planning.recorded import hashes_in
 from disco.run.folder.files import replace_file
-from disco.run.folder.reading import read_record, record_file
+from disco.run.folder.reading import STUDY_FILE, read_record, record_file
 from disco.study.cells import Job, kind_of_input
 from disco.study.declare import Sweep
 from disco.study.identity import identity, present_name
-from disco.study.results import STUDY_FILE
 from disco.version import version
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from PIL import Image
 from disco.errors import RenderError, SettingsError
 from disco.planning.inputs import named
 from disco.run.jobs import Job, is_done, opened, read_jobs
+from disco.run.notes import Note
 from support.toy_runs import TINY, settings_of
 
 WHAT = {"of": "tests"}
@@ -118,3 +119,19 @@ def test_what_is_wrong_with_several_runs_is_told_once(tmp_path):
     assert [note for note in notes if "(exploding, after " in note] == notes[-1:]
     records = [json.loads((tmp_path / f"job_{number}" / "run.json").read_text()) for number in range(2)]
     assert all(record["guard"][0]["fault"] == "exploding" for record in records)
+
+
+def test_notes_of_one_kind_are_told_of_the_first_run(tmp_path):
+    """Whatever their words are; notes of no kind are told by their words."""
+    told, said = [], iter([Note("noise, after 3", "noise"), Note("noise, after 5", "noise"), "noise, after 3", "other"])
+
+    def says(folder, settings, pictures, *, quiet, on_note, on_step):
+        on_note(next(said))
+        raise SettingsError("enough")
+
+    with opened(tmp_path, "test", WHAT, 8, quiet=True, on_note=told.append) as found:
+        asked = replace(found, render_run=says)
+        for _ in range(4):
+            with pytest.raises(SettingsError):
+                asked.render(job())
+    assert told == ["noise, after 3", "noise, after 3", "other"]

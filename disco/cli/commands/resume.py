@@ -21,11 +21,10 @@ import sys
 from pathlib import Path
 
 from disco.errors import RenderError, SettingsError
-from disco.run.folder.reading import FILM_RECORD
+from disco.run.folder.reading import FILM_RECORD, STUDY_FILE
 from disco.run.jobs import read_jobs
 from disco.settings.overrides import ASSIGNMENT, from_arguments
 from disco.settings.paths import expanded
-from disco.study.results import STUDY_FILE
 
 ANYWAY = "--anyway"
 

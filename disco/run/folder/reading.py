@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
@@ -15,14 +15,13 @@ from disco.run.folder.pictures import png_text
 from disco.settings.config import regrouped
 from disco.settings.paths import expanded
 
-if TYPE_CHECKING:
-    pass
-
-
 STATUSES = ("running", "finished", "interrupted", "failed")
 
 #: Where the record of a run lies in its folder, and of a film.
 RUN_RECORD, FILM_RECORD = "run.json", "animation.json"
+
+#: What a folder holds whose run folders are the cells of a study.
+STUDY_FILE = "study.json"
 
 #: The largest run.json that is read back, in bytes; a thousand schedules of a thousand entries stay below it.
 RECORD_LIMIT = 16 * 2**20

@@ -17,6 +17,7 @@ from disco.pipeline.build import Position
 from disco.planning.plan import Plan
 from disco.run.guards.causes import Scene, eased
 from disco.run.guards.table import FAULTS, Fault
+from disco.run.notes import Note
 
 #: About how many times a run is looked at.
 LOOKS = 25
@@ -195,7 +196,7 @@ def findings_in(lines: Iterable[Mapping[str, Any]]) -> list[Finding]:
 
 def notes_on(findings: Sequence[Finding]) -> list[str]:
     """What the user should know of a run's findings: how it went back, and of each fault which pictures have it."""
-    notes = [told(finding) for finding in findings if finding.did == WENT_BACK]
+    notes: list[str] = [told(finding) for finding in findings if finding.did == WENT_BACK]
     rest = [finding for finding in findings if finding.did != WENT_BACK]
     for fault in dict.fromkeys(finding.fault for finding in rest):
         first, *others = [finding for finding in rest if finding.fault == fault]
@@ -206,13 +207,13 @@ def notes_on(findings: Sequence[Finding]) -> list[str]:
     return notes
 
 
-def told(finding: Finding) -> str:
+def told(finding: Finding) -> Note:
     """A finding as a note: fault, cause and remedy, and what going back did about it."""
     if finding.did != WENT_BACK:
-        return finding.said
+        return Note(finding.said, finding.fault)
     lowered = ", ".join(f"{name} of at most {most:.3g}" for name, most in finding.eased.items())
     where = f"to where {finding.back_to} steps were done" if finding.back_to else "to the beginning"
-    return f"{finding.said}; guard=back goes {where}, and on with {lowered}"
+    return Note(f"{finding.said}; guard=back goes {where}, and on with {lowered}", finding.fault)
 
 
 def _rank(fault: str) -> int:

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-#: What a folder holds whose run folders are the cells of a study.
-STUDY_FILE = "study.json"
+from disco.run.folder.reading import STUDY_FILE
 
 #: What of a step's line is no schedule value.
 NO_SCHEDULE = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from disco.run.tracking.base import STUDY_FILE, Tracked, named, scalars, values_of
-from disco.study import results
+from disco.run.folder.reading import STUDY_FILE
+from disco.run.tracking.base import Tracked, named, scalars, values_of
 
 RUN = Tracked(Path("runs/disco/a_run"), {}, "2026-01-02T03:04:05+0000", 1, "mine")
 
@@ -45,7 +45,6 @@ def test_the_values_of_a_picture_s_step() -> None:
 
 
 def test_the_cells_of_a_study_share_its_name_and_its_stores(tmp_path: Path) -> None:
-    assert STUDY_FILE == results.STUDY_FILE
     cell = replace(RUN, folder=tmp_path / "cell")
     assert (cell.group, cell.store("aim")) == ("mine", tmp_path / "cell" / "aim")
     (tmp_path / STUDY_FILE).touch()
