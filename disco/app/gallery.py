@@ -136,7 +136,7 @@ class Gallery:
             path=path,
             kind=kind,
             status=str(said.get("status") or ("finished" if kind == "study" else "damaged")),
-            prompt=prompt_of(settings) or str(said.get("description") or said.get("name") or ""),
+            prompt=_words_of(said) if kind == "study" else prompt_of(settings),
             when=stamp / 1e9,
             size=(width, height) if isinstance(width, int) and isinstance(height, int) else None,
             pictures=pictures,
@@ -206,6 +206,15 @@ def _pictures(place: Path, kind: str, cells: Any) -> tuple[int, str | None]:
     others = sorted(name for name in names if name.endswith(".png") and not name.startswith("."))
     shown = [*finished, *(name for name in ("progress.png",) if name in names), *others]
     return len(finished) or (1 if kind == "enlargement" and others else 0), shown[0] if shown else None
+
+
+def _words_of(study: Mapping[str, Any]) -> str:
+    """What a study is known by: its prompt, as it was typed, and what it is."""
+    command = study.get("command")
+    words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
+    typed = [word.removeprefix("prompt=") for word in words if word.startswith("prompt=")]
+    after = words[words.index("--") + 1 :] if "--" in words else []
+    return " · ".join([*typed[:1], *after[:1], str(study.get("description") or study.get("name") or "")]).strip(" ·")
 
 
 def prompt_of(settings: Mapping[str, Any]) -> str:

@@ -22,7 +22,8 @@ from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_record, read_
 from disco.run.jobs import JOBS_FILE, read_jobs
 from disco.settings.config import from_dict, with_values
 from disco.settings.overrides import quoted
-from disco.study.drafts import seeds_of
+from disco.study.drafts import USUAL, check_seeds, in_ranges, seeds_of
+from disco.study.read import read_study
 
 #: The longest title, of the prompt's beginning.
 TITLE = 80
@@ -78,8 +79,9 @@ def _scan(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
     seeds = said.get("seeds")
     count = len(seeds_of(seeds if isinstance(seeds, str) else ""))
     place = f"{runs[0].output.batch_name}/scan-{_now()}-{number}"
-    kept = [word for word in asked.words if word.partition("=")[0] not in ("seed", "n_batches", "batch_size", "steps")]
-    words = ["scan", *kept, f"seeds={seeds}"]
+    kept = [word for word in asked.words if word.partition("=")[0] not in ("seed", "n_batches", "batch_size")]
+    # To a scan, steps alone are those of a draft; with stop_at, of the full run that it is the beginning of.
+    words = ["scan", *kept, f"seeds={seeds}", f"stop_at={USUAL}"]
     return {
         "kind": "scan",
         "title": f"{_title(runs[0].prompt, runs[0].prompts)} · seeds {seeds}",
@@ -88,6 +90,32 @@ def _scan(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
         "steps": 0,
         "cells": count,
         "shown": shlex.join(["disco", *words]),
+    }
+
+
+def _promote(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
+    name, seeds = str(said.get("picture")), said.get("seeds")
+    place = below(folder, name)
+    scan = read_study(place)
+    if not scan.purpose.full or leads_out(place, folder):
+        raise Refusal(422, f"{name!r} holds no drafts that could be rendered in full")
+    chosen = seeds_of(seeds if isinstance(seeds, str) else "")
+    drafts = [value for axis in scan.axes if axis.setting == "seed" for value in axis.values]
+    check_seeds(chosen, drafts)
+    record = next((cell.folder / RUN_RECORD for cell in scan.cells if cell.record), None)
+    if record is None:
+        raise Refusal(422, f"{name!r} holds no draft yet")
+    check_recorded(record, folder)
+    prompt = scan.held.get("prompt"), scan.held.get("prompts")
+    words = [in_ranges(chosen)]
+    return {
+        "kind": "promote",
+        "title": f"{_title(*prompt)} · {'seed' if len(chosen) == 1 else 'seeds'} {in_ranges(chosen)} in full",
+        "words": ["promote", str(place), *words],
+        "folder": place.relative_to(folder.resolve()).as_posix(),
+        "steps": 0,
+        "cells": len(chosen),
+        "shown": shlex.join(["disco", "promote", name, *words]),
     }
 
 
@@ -158,7 +186,10 @@ def check_recorded(file: Path, folder: Path, changed: Mapping[str, Any] | None =
             raise Refusal(422, f"it took {str(name)[:80]} from outside of the app's folder; go on in a terminal")
 
 
-KINDS = {"render": _render, "film": _render, "study": _study, "scan": _scan, "enlarge": _enlarge, "resume": _resume}
+KINDS = {
+    **{"render": _render, "film": _render, "study": _study, "scan": _scan, "promote": _promote},
+    **{"enlarge": _enlarge, "resume": _resume},
+}
 
 
 def _here(name: str, folder: Path, place: str) -> str:

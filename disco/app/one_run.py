@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from disco.app.cells import cells_of, draft_in, is_scan, promoted_in, study_of
 from disco.app.gallery import RECORDS, by_full_name
 from disco.app.paths import address_of, below, leads_out
 from disco.app.progress import losses_of
@@ -61,7 +62,11 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
         "seconds": record.get("seconds"),
         "version": record.get("version"),
         "axes": record.get("axes") or [],
-        "cells": [cell.get("folder") for cell in record.get("cells") or () if isinstance(cell, dict)],
+        "cells": cells_of(folder, name) if study else [],
+        "scan": study and is_scan(record),
+        "promoted": promoted_in(folder, name) if study and is_scan(record) else [],
+        "study": study_of(folder, name),
+        "draft": None if study else draft_in(folder, name),
         "error": record.get("error"),
         "report": f"/report/{quote(name)}/" if study else None,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from disco.animation.places import JOBS, SHEET
+from disco.app.cells import promoted_in
 from disco.app.paths import address_of
 from disco.app.queue import FINISHED, RUNNING, WAITING, Job
 from disco.app.records import read_json
@@ -60,8 +61,11 @@ class Progress:
         return self._ended[job.id, job.ended]
 
     def place_of(self, job: Job) -> Path:
-        """Where a job renders: an enlargement in the one folder of its own."""
+        """Where a job renders: an enlargement in the one folder of its own, full pictures of drafts in their scan's."""
         place = self.folder / job.folder
+        if job.kind == "promote" and job.state != WAITING:
+            studies = promoted_in(self.folder, job.folder)
+            return max((self.folder / each for each in studies), key=_touched, default=place / "promoted")
         if job.kind == "enlarge":
             return next((child for child in subfolders(place)), place)
         return place
@@ -158,8 +162,14 @@ def mean(values: Any) -> float | None:
 
 
 def _changed(run: Path) -> int:
+    """When a run's record was written."""
+    return _touched(run / RUN_RECORD)
+
+
+def _touched(place: Path) -> int:
+    """When a file, or what lies in a folder, changed last; 0 where it is not there."""
     try:
-        return (run / RUN_RECORD).stat().st_mtime_ns
+        return place.stat().st_mtime_ns
     except OSError:
         return 0
 

@@ -30,9 +30,10 @@ MOST, KEPT = 2000, 200
 class Job:
     """What is to be rendered, or was.
 
-    id: six digits. kind: "render", "film", "study", "scan", "enlarge" or "resume". words: of the command line, without
-    `disco`. folder: what it renders into, seen from the app's. cells: of how many runs it consists, 0 = it is one.
-    steps: those of one run, 0 = not known. shown: the command line for people. place: its rank among those that wait.
+    id: six digits. kind: "render", "film", "study", "scan", "promote", "enlarge" or "resume". words: of the command
+    line, without `disco`. folder: what it renders into, seen from the app's. cells: of how many runs it consists, 0 =
+    it is one. steps: those of one run, 0 = not known. shown: the command line for people. place: its rank among those
+    that wait.
     error: why it failed. created, started, ended: seconds since 1970.
     """
 

@@ -172,7 +172,8 @@ def test_a_run_says_its_settings_and_the_line_that_gives_them(folder):
 
 def test_a_study_says_its_axes_and_its_page(folder):
     found = run_in(folder, "disco/study")
-    assert found["kind"] == "study" and found["report"] == "/report/disco/study/" and found["cells"] == ["aa", "bb"]
+    assert found["kind"] == "study" and found["report"] == "/report/disco/study/"
+    assert [cell["path"] for cell in found["cells"]] == ["disco/study/aa", "disco/study/bb"] and not found["scan"]
     assert found["command"] == "disco -m x" and found["axes"]
     assert run_in(folder, "disco/study/aa")["kind"] == "run"
 

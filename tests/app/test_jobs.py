@@ -9,6 +9,7 @@ import pytest
 from disco.app import jobs
 from disco.app.jobs import TITLE
 from disco.app.refusal import Refusal
+from disco.cli.commands import scan
 from disco.cli.line import read_line
 from disco.cli.render import folder_in, typed_in
 from disco.run.folder.files import write_json
@@ -50,6 +51,13 @@ def test_a_study_goes_where_its_job_says(tmp_path):
     assert folder_in(config, "sweep") == tmp_path / job["folder"] and multirun and axes == ["seed=0,1"]
     assert job["folder"].startswith("my pictures/study-") and (job["cells"], job["steps"]) == (2, 4)
     assert "hydra" not in job["shown"]
+
+
+def test_drafts_are_of_the_steps_that_the_full_picture_has(tmp_path):
+    job = job_of({"kind": "scan", "settings": {**SETTINGS, "steps": 8, "n_batches": 3}, "seeds": "0-3"}, tmp_path)
+    asked, line = scan.read_words(job["words"][1:])
+    assert (asked.seeds, asked.steps, asked.stop_at) == ((0, 1, 2, 3), 8, "25%")
+    assert not [word for word in line.words if word.startswith(("n_batches", "seed="))]
 
 
 def test_batches_are_steps_too_and_pictures_of_one_batch_are_not(tmp_path):

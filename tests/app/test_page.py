@@ -499,6 +499,28 @@ def test_a_study_of_four_cells(opened, server):
     expect(page.frame_locator("iframe").locator("[data-tile] img")).to_have_count(4)
 
 
+def test_drafts_are_looked_through_and_one_is_rendered_in_full(opened, server):
+    page = opened()
+    fill(page, steps=4)
+    render(page)
+    stage(page).get_by_role("link", name="Open").click()
+    page.locator(".menu").filter(has_text="Drafts").locator("summary").click()
+    page.get_by_label("How many seeds").fill("3")
+    page.get_by_label("From seed").fill("5")
+    page.get_by_role("button", name="Render drafts").click()
+    page.get_by_role("button", name="Look").click()
+    boxes = page.locator(".cells").get_by_role("checkbox")
+    expect(boxes).to_have_count(3)
+    page.get_by_label("seed 6", exact=True).check()
+    page.get_by_role("button", name="Render 1 in full").click()
+    expect(page.locator(".cells").get_by_role("link", name="in full", exact=True)).to_be_visible()
+    page.locator(".cells").get_by_role("link", name="in full", exact=True).click()
+    expect(page.locator(".run-facts .note").first).to_contain_text("seed 6")
+    (picture,) = server.folder.glob("disco/scan-*/promoted/*/image_0.png")
+    said = json.loads((picture.parent / "run.json").read_text())["settings"]
+    assert (said["seed"], said["sampler"]["steps"], said["sampler"]["skip_end_steps"]) == (6, 4, 0)
+
+
 # Manners
 
 

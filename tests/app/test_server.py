@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from disco.app.guard import MOST
 from disco.app.server import is_stale
-from disco.run.folder.files import replace_file
+from disco.run.folder.files import replace_file, write_json
 from disco.settings.config import by_path, load, specs, to_dict
+from disco.settings.overrides import from_python
 from support.app import ADDRESS, Here, Nobody, client_of, raw, write_run
 
 
@@ -143,13 +144,56 @@ def test_a_study_a_scan_and_an_enlargement_are_queued_with_their_number_of_parts
         return json.loads((tmp_path / ".disco" / "queue" / f"{answer.json()['id']}.json").read_text())["cells"]
 
     assert cells(kind="study", settings=PROMPT, axes={"seed": "0,1", "eta": "0,0.5"}) == 4
-    assert cells(kind="scan", settings=PROMPT, seeds="0-7") == 8
+    assert cells(kind="scan", settings={**PROMPT, "steps": 8}, seeds="0-7") == 8
     assert cells(kind="enlarge", settings=PROMPT, picture="disco/run/plain.png", by=2) == 9
     film = {**PROMPT, "animation_mode": "2d", "max_frames": 3}
     assert cells(kind="render", settings=film) == 3
     for bad in ({"by": 100}, {"by": "2; rm"}, {"picture": "../x.png"}, {"settings": {"init_image": "/etc/passwd"}}):
         said = {"kind": "enlarge", "settings": PROMPT, "picture": "disco/run/plain.png", "by": 2} | bad
         assert client.post("/api/jobs", json=said).status_code in (403, 404, 422), bad
+
+
+def write_scan(folder: Path, *seeds: int, **changed: Any) -> Path:
+    """A scan as `disco scan` leaves it, its drafts stopped after one of 4 steps."""
+    prompt = {"prompt": "a red star", "metrics": False, **changed}
+    for seed in seeds:
+        settings = to_dict(load(from_python({**prompt, "seed": seed, "steps": 4, "skip_end_steps": 3})))
+        write_run(folder / f"cell-{seed}", settings=settings, seeds=[seed])
+    cells = [{"key": f"cell-{seed}", "folder": f"cell-{seed}", "values": [seed], "overrides": []} for seed in seeds]
+    declared = {"name": "scan", "command": ["disco", "scan", "prompt=a red star"], "cells": cells}
+    axes = [{"setting": "seed", "values": seeds}]
+    write_json(folder / "study.json", {**declared, "axes": axes, "full": {"sampler.skip_end_steps": 0}})
+    return folder
+
+
+def test_drafts_are_shown_and_rendered_in_full(tmp_path):
+    scan = write_scan(tmp_path / "disco" / "scan", 3, 5)
+    write_run(scan / "promoted" / "a")
+    cells = [{"key": "a", "folder": "a", "values": [5]}, {"key": "b", "folder": "../../../x", "values": [3]}]
+    write_json(scan / "promoted" / "study.json", {"cells": cells, "axes": [{"setting": "seed", "values": [5, 3]}]})
+    client = client_of(tmp_path)
+    said = client.get("/api/run/disco/scan").json()
+    assert said["scan"] and said["promoted"] == ["disco/scan/promoted"]
+    assert [(cell["path"], cell["values"], cell["full"]) for cell in said["cells"]] == [
+        ("disco/scan/cell-3", "seed 3", None),
+        ("disco/scan/cell-5", "seed 5", "disco/scan/promoted/a"),
+    ]
+    assert all(client.get(cell["picture"]).status_code == 200 for cell in said["cells"])
+    draft = client.get("/api/run/disco/scan/cell-3").json()
+    assert draft["draft"] == {"seed": 3, "full": {"skip_end_steps": 0}} and draft["study"] == "disco/scan"
+    assert client.get("/api/run/disco/scan/promoted").json()["study"] == "disco/scan"
+    assert client.get("/api/runs").json()["runs"][0]["prompt"] == "a red star · scan"
+
+    answer = client.post("/api/jobs", json={"kind": "promote", "picture": "disco/scan", "seeds": "5,3"})
+    assert answer.status_code == 201, answer.text
+    job = json.loads((tmp_path / ".disco" / "queue" / f"{answer.json()['id']}.json").read_text())
+    assert job["words"] == ["promote", str(scan), "3,5"] and job["cells"] == 2
+    for bad in ({"seeds": "4"}, {"seeds": "5 folder=/tmp"}, {"seeds": None}, {"picture": "disco"}, {"picture": ".."}):
+        said = {"kind": "promote", "picture": "disco/scan", "seeds": "5"} | bad
+        assert client.post("/api/jobs", json=said).status_code in (403, 404, 422), bad
+    write_scan(tmp_path / "sent", 1, image_prompts=["/etc/passwd"])
+    answer = client.post("/api/jobs", json={"kind": "promote", "picture": "sent", "seeds": "1"})
+    assert (answer.status_code, answer.json()["setting"]) == (422, "image_prompts")
 
 
 def test_what_a_picture_asks_for_leads_nowhere_else(tmp_path):

@@ -2,6 +2,7 @@
 
 import { emit, on, post } from "./api.js";
 import { toast } from "./dom.js";
+import { hashOf } from "./routes.js";
 import { duration, plural } from "./words.js";
 
 export const jobs = { list: [], known: false };
@@ -21,6 +22,10 @@ export const running = () => jobs.list.filter((job) => job.state === "running");
 export const waiting = () => jobs.list.filter((job) => job.state === "waiting");
 export const isOver = (job) => !["running", "waiting"].includes(job.state);
 
+/** Jobs of many pictures, which have a page of their own. */
+export const isStudy = (job) => ["study", "scan", "promote"].includes(job.kind);
+export const addressOf = (job) => hashOf(isStudy(job) ? "study" : "gallery", job.folder);
+
 /** How far a job is, from 0 to 1. */
 export function shareOf(job) {
   if (job.cells && job.cells[1] > 1) return job.cells[0] / job.cells[1];
@@ -34,7 +39,7 @@ export function standOf(job) {
     return before ? `waiting for ${plural(before, "job")}` : "waiting";
   }
   if (job.state !== "running") return job.state;
-  const stand = job.cells && job.cells[1] > 1 ? `${job.cells[0]} of ${plural(job.cells[1], "picture")}`
+  const stand = job.cells && (job.cells[1] > 1 || isStudy(job)) ? `${job.cells[0]} of ${plural(job.cells[1], "picture")}`
     : job.done ? `step ${job.done} of ${job.steps}` : "loading the models";
   return [stand, job.seconds_left ? `${duration(job.seconds_left)} left` : ""].filter(Boolean).join(", ");
 }

@@ -2,8 +2,7 @@
 
 import { on, thumbOf } from "./api.js";
 import { $, button, h, iconButton, keepingFocus, picture, put } from "./dom.js";
-import { isOver, jobs, running, shareOf, standOf, tell, waiting } from "./jobs.js";
-import { hashOf } from "./routes.js";
+import { addressOf, isOver, jobs, running, shareOf, standOf, tell, waiting } from "./jobs.js";
 import { ago, plural } from "./words.js";
 
 const OVER = 8; // finished jobs that are kept in sight
@@ -42,11 +41,10 @@ export class Queue {
     const stand = h("span", { class: "job-stand" }, isOver(job) ? [h("span", { class: `state ${job.state}` }, job.state), ` ${ago(job.created)}`] : standOf(job));
     const bar = job.state === "running" ? h("progress", { max: 1, value: shareOf(job), "aria-label": `Progress of ${job.title}` }) : null;
     if (!isOver(job)) this.bars.set(job.id, { stand, bar });
-    const place = job.kind === "study" ? "study" : "gallery";
     const title = job.title || job.kind;
     const small = isOver(job) && job.picture ? picture(thumbOf(job.picture, 96), "", null, { loading: "lazy", class: "job-picture" }) : null;
     return h("li", { class: `job ${job.state}`, "data-job": job.id }, small,
-      job.state !== "waiting" ? h("a", { class: "job-title", dir: "auto", href: hashOf(place, job.folder), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
+      job.state !== "waiting" ? h("a", { class: "job-title", dir: "auto", href: addressOf(job), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
       bar, stand,
       job.error ? h("p", { class: "error" }, job.error) : null,
       h("div", { class: "job-actions" }, this.actions(job)));

@@ -4,7 +4,7 @@ import { get, on, runOf } from "./api.js";
 import { button, commandLine, h, iconButton, picture, put, segments, toast } from "./dom.js";
 import { write } from "./flow.js";
 import { take } from "./form.js";
-import { jobs, start } from "./jobs.js";
+import { addressOf, isStudy, jobs, start } from "./jobs.js";
 import { Losses } from "./losses.js";
 import { facts } from "./prose.js";
 import { go, hashOf } from "./routes.js";
@@ -25,6 +25,7 @@ function withPictures(run) {
   return { ...run, pictures, partials, size: width && height && run.kind !== "enlargement" ? [width, height] : null };
 }
 
+const MOST_DRAFTS = 256;
 const seedOf = () => Math.floor(Math.random() * 2 ** 31);
 
 export class Run {
@@ -154,14 +155,17 @@ export class Run {
     const ofTiles = run.kind === "enlargement"; // its settings are those of its tiles
     return h("div", { class: "run-actions" },
       stopped ? button("Go on", () => this.queue({ kind: "resume", picture: run.path }), { class: "primary" }) : null,
-      ofTiles ? null : button("Use these settings", () => this.use(), { class: stopped ? null : "primary" }),
+      run.draft !== null ? button("Render in full", () => this.queue({ kind: "promote", picture: run.study, seeds: String(run.draft.seed) }), { class: "primary" }) : null,
+      ofTiles ? null : button("Use these settings", () => this.use(), { class: stopped || run.draft !== null ? null : "primary" }),
       one ? [
         ofTiles ? null : this.menu("Vary this", () => this.variation()),
+        run.kind === "run" && run.draft === null ? this.menu("Drafts", () => this.drafting()) : null,
         this.menu("Enlarge", () => this.enlarging()),
         h("a", { class: "button", href: hashOf("mask", one.path) }, "Mask"),
         button("Start from this", () => startFrom(one.path)),
         h("a", { class: "button", href: one.url, download: one.path.split("/").at(-1) }, "Save"),
       ] : null,
+      run.study ? h("a", { class: "button", href: hashOf("study", run.study) }, run.draft === null ? "Its study" : "All drafts") : null,
       run.report ? h("a", { class: "button", href: run.report, target: "_blank", rel: "noopener" }, "Its page") : null);
   }
 
@@ -200,20 +204,41 @@ export class Run {
     }
   }
 
+  drafting() {
+    const count = h("input", { type: "number", min: 2, max: MOST_DRAFTS, value: 16, "aria-label": "How many seeds" });
+    const first = h("input", { type: "number", min: 0, max: 2 ** 31, value: (this.pictureNow()?.seed ?? 0) + 1, "aria-label": "From seed" });
+    const costs = h("p", { class: "note" });
+    const tell = () => {
+      const { seconds } = this.run, pictures = Math.max(1, this.run.pictures.length);
+      costs.textContent = seconds ? `About ${duration((seconds / pictures) * 0.25 * Number(count.value))}, as this picture took.` : "";
+    };
+    count.addEventListener("input", tell);
+    tell();
+    return h("div", { class: "menu-box" },
+      h("p", { class: "note" }, "Cheap drafts of other seeds, which stop after a quarter of the steps: enough to see where things will be. Those that you like can then be rendered in full."),
+      h("label", { class: "inline" }, h("span", {}, "How many"), count),
+      h("label", { class: "inline" }, h("span", {}, "From seed"), first), costs,
+      button("Render drafts", () => this.draft(Number(first.value) || 0, Math.min(MOST_DRAFTS, Math.max(2, Number(count.value) || 2))), { class: "primary" }));
+  }
+
+  async draft(first, count) {
+    await this.queue({ kind: "scan", ...this.settings(), seeds: `${first}-${first + count - 1}` });
+  }
+
   enlarging() {
     const [width, height] = this.run.size ?? [];
     return h("div", { class: "menu-box" }, h("p", { class: "note" }, "Rendered again tile by tile, so that it gains detail."),
       [2, 4].map((by) => button(`× ${by}${width ? `, ${width * by} × ${height * by}` : ""}`, () => this.queue({ kind: "enlarge", picture: this.pictureNow().path, by }))));
   }
 
-  /** What a job needs to render this again. */
+  /** What a job needs to render this again; of a draft, in full. */
   settings() {
-    return { preset: null, settings: { ...this.run.changed } };
+    return { preset: null, settings: { ...this.run.changed, ...this.run.draft?.full } };
   }
 
   async queue(job) {
     const made = await start(job);
-    if (made) toast("In the queue");
+    if (made) toast("In the queue", { actions: isStudy(made) ? [["Look", () => (location.hash = addressOf(made))]] : [] });
     for (const fold of this.node.querySelectorAll(".menu[open]")) fold.open = false;
     return made;
   }

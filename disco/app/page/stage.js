@@ -2,9 +2,8 @@
 
 import { emit, get, on, runOf } from "./api.js";
 import { button, h, icon, icons, picture, put, say } from "./dom.js";
-import { isOver, jobOf, jobs, running, shareOf, standOf, tell } from "./jobs.js";
+import { addressOf, isOver, isStudy, jobOf, jobs, running, shareOf, standOf, tell } from "./jobs.js";
 import { Losses } from "./losses.js";
-import { hashOf } from "./routes.js";
 
 const IDEAS = ["a white lighthouse by the sea at dusk", "a red star over the sea", "a blue fish", "a green tree in the forest"];
 
@@ -36,7 +35,7 @@ export class Stage {
   }
 
   job() {
-    return jobOf(this.id) ?? running()[0] ?? jobs.list.filter((job) => isOver(job) && job.kind !== "study").at(-1) ?? jobs.list[0];
+    return jobOf(this.id) ?? running()[0] ?? jobs.list.filter((job) => isOver(job) && !isStudy(job)).at(-1) ?? jobs.list[0];
   }
 
   refresh() {
@@ -81,10 +80,10 @@ export class Stage {
   async load(job) {
     if (this.pictureOf !== job.id) {
       this.pictureOf = null;
-      put(this.frame, h("p", { class: "nothing" }, job.kind === "study" ? "A study renders many pictures: look at them under Study." : isOver(job) ? "No picture" : "The picture will be here"));
+      put(this.frame, h("p", { class: "nothing" }, isStudy(job) ? "A study renders many pictures: look at them under Study." : isOver(job) ? "No picture" : "The picture will be here"));
     }
-    if (job.kind === "study" && job.picture) this.showPicture(job, job.picture);
-    if (job.kind === "study" || (!job.picture && !job.done)) return; // its folder may not be there yet: the steps tell of it
+    if (isStudy(job) && job.picture) this.showPicture(job, job.picture);
+    if (isStudy(job) || (!job.picture && !job.done)) return; // its folder may not be there yet: the steps tell of it
     let run;
     try {
       run = await get(runOf(job.folder));
@@ -120,11 +119,10 @@ export class Stage {
 
   drawActions(job) {
     const act = (what) => () => tell(job.id, what);
-    const place = job.kind === "study" ? "study" : "gallery";
     put(this.actions,
       job.state === "running" ? h("button", { type: "button", onclick: act("stop") }, icon(icons.stop), "Stop") : null,
       job.state === "stopped" ? h("button", { type: "button", class: "primary", onclick: act("go_on") }, icon(icons.go), "Go on") : null,
       job.state === "failed" ? h("button", { type: "button", onclick: act("again") }, icon(icons.again), "Try again") : null,
-      isOver(job) || (job.kind === "study" && job.state === "running") ? h("a", { class: "button", href: hashOf(place, job.folder) }, job.kind === "study" ? "Look at the study" : "Open") : null);
+      isOver(job) || (isStudy(job) && job.state === "running") ? h("a", { class: "button", href: addressOf(job) }, isStudy(job) ? "Look at the study" : "Open") : null);
   }
 }

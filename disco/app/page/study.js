@@ -3,7 +3,8 @@
 import { get, on, post, reportOf } from "./api.js";
 import { button, debounced, h, iconButton, put, say, toast } from "./dom.js";
 import { asked, form, hasPrompt, promptSettings, textOf } from "./form.js";
-import { isOver, jobs, running, shareOf, standOf, start, tell } from "./jobs.js";
+import { Cells } from "./cells.js";
+import { isOver, isStudy, jobs, running, shareOf, standOf, start, tell } from "./jobs.js";
 import { go, hashOf } from "./routes.js";
 import { ago, duration, plural } from "./words.js";
 
@@ -21,6 +22,7 @@ export class Study {
     this.others = h("div", { class: "others" });
     this.live = h("div", { class: "study-live" });
     this.look = h("div", { class: "study-look" });
+    this.cells = new Cells();
     const names = h("datalist", { id: "setting-names" });
     put(names, form.schema.groups.flatMap((group) => group.settings).map((setting) => h("option", { value: setting.name }, setting.help.slice(0, 80))));
     this.form = h("form", { class: "form study-form", "aria-label": "A study", novalidate: true, onsubmit: (event) => {
@@ -29,7 +31,7 @@ export class Study {
     } }, h("h1", {}, "Study"), h("p", { class: "note" }, "Every combination of the values below is rendered once, all else as it is in the render form."),
       this.base, names, this.rows, button("Add an axis", () => this.change([...this.axes, { name: "", text: "" }], this.axes.length), { class: "quiet" }),
       this.wrong, h("div", { class: "bottom-row" }, this.go, this.takes), this.others);
-    this.node = h("div", { class: "place study-place" }, this.form, h("section", { class: "study-page", "aria-label": "The study's page" }, this.live, this.look));
+    this.node = h("div", { class: "place study-place" }, this.form, h("section", { class: "study-page", "aria-label": "The study's page" }, this.live, this.cells.node, this.look));
     this.ask = debounced(300, () => this.outlook());
     on("form", () => this.node.isConnected && this.refresh());
     on("queue", () => this.follow());
@@ -47,6 +49,7 @@ export class Study {
 
   show({ path }) {
     const other = path !== this.path;
+    this.node.classList.toggle("opened", Boolean(path));
     this.path = path;
     this.refresh();
     this.list();
@@ -149,7 +152,7 @@ export class Study {
   // The page beside it
 
   job() {
-    return jobs.list.find((job) => job.kind === "study" && job.folder && job.folder === this.path);
+    return jobs.list.findLast((job) => isStudy(job) && job.folder && job.folder === this.path);
   }
 
   follow() {
@@ -159,6 +162,9 @@ export class Study {
     const job = this.job(), key = job ? `${job.id} ${job.state} ${job.cells?.[0]}` : "";
     if (key !== this.stand && this.node.isConnected) this.renewPage(job && isOver(job));
     this.stand = key;
+    const inner = jobs.list.filter((one) => this.path && one.folder?.startsWith(`${this.path}/`)).map((one) => `${one.id} ${one.state} ${one.cells?.[0]}`).join();
+    if (inner !== this.inner && this.node.isConnected) this.cells.show(this.path); // drafts are rendered in full
+    this.inner = inner;
     if (this.node.isConnected) this.list();
   }
 
@@ -180,6 +186,7 @@ export class Study {
   showPage() {
     clearTimeout(this.timer);
     this.loaded = Date.now();
+    this.cells.show(this.hasPage() ? this.path : "");
     if (!this.path) return put(this.look, h("p", { class: "nothing" }, "Start a study, or choose one of those that there are: its page is shown here."));
     const bar = h("div", { class: "study-bar" }, h("span", { dir: "auto" }, this.path), h("a", { href: reportOf(this.path), target: "_blank", rel: "noopener" }, "Open on its own"));
     if (!this.hasPage()) return put(this.look, bar, h("p", { class: "nothing" }, "The page comes with the first picture."));
