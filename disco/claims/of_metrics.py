@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import stats
 
-from disco.claims.questions import LEAST, Question, at_least, named, one_of, values_between, where_given
-from disco.claims.units import Array, Selector, Units
+from disco.claims.questions import LEAST, Exact, Question, at_least, named, one_of, values_between, where_given
+from disco.claims.units import WORK, Array, Selector, Units
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Same:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A metric of runs, seconds or memory, in one cell is so many times that in another."""
+    """A metric of runs, seconds, memory or work, in one cell is so many times that in another; work is counted."""
 
     kind: ClassVar[str] = "ratio"
     metric: str
@@ -163,8 +163,13 @@ class Ratio:
         ends = [f"at least {self.low:g}"] * (self.low > 0) + [f"at most {self.high:g}"] * math.isfinite(self.high)
         return f"{self.metric} with {named(self.of)} is {' and '.join(ends)} times that with {named(self.to)}"
 
-    def ask(self, units: Units) -> Iterator[Question]:
-        apart = np.log(units.metric(self.metric, self.of) / units.metric(self.metric, self.to))
+    def ask(self, units: Units) -> Iterator[Question | Exact]:
+        ratios = units.metric(self.metric, self.of) / units.metric(self.metric, self.to)
+        if self.metric == WORK:
+            found = float(ratios.mean())
+            yield Exact(self.low <= found <= self.high, f"{found:.2f} times")
+            return
+        apart = np.log(ratios)
         low, high = (math.log(self.low) if self.low > 0 else -math.inf), math.log(self.high)
         yield Question(apart, 0.0, f"log {self.metric}", low, high, low, high)
 

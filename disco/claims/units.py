@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from disco.claims.work import decided_by, work_of
 from disco.critics import metrics
 from disco.errors import SettingsError
 from disco.planning.images import open_image
 from disco.planning.prompts import split_weight
+from disco.run.folder.reading import RUN_RECORD, read_record
 from disco.study.identity import identity
 from disco.study.results import Cell, CellPicture, Study
 
@@ -29,8 +31,10 @@ Selector = Mapping[str, Any]
 
 #: The axes that make units, and are never selected by.
 PROMPT, SEED = ("prompt", "prompts"), "seed"
+#: Counted, so that it has no error.
+WORK = "work"
 #: Told of a whole run instead of a picture.
-OF_RUNS = ("seconds", "memory")
+OF_RUNS = ("seconds", "memory", WORK)
 #: How far a picture is from its run's init; and the judge's likeness to what its prompt is to be without.
 INIT_DISTANCE, NEGATED = "init_distance", "negated"
 #: Told of the left half of a picture, where an init may be flat.
@@ -49,6 +53,7 @@ class Units:
     variants: Sequence[str] = ()
     _images: dict[Path, Image.Image] = field(default_factory=dict)
     _spreads: dict[str, float] = field(default_factory=dict)
+    _works: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -137,14 +142,16 @@ class Units:
     def metric(self, name: str, where: Selector) -> Array:
         """A metric's table.
 
-        name: as in results.csv; seconds (of the steps after the first); memory; init_distance; negated; and left_
-        before one of a single picture, for its left half.
+        name: as in results.csv; seconds (of the steps after the first); memory; work (`disco.claims.work.work_of`);
+        init_distance; negated; and left_ before one of a single picture, for its left half.
         """
         return self.table(where, lambda cell, picture: self._metric(name, cell, picture))
 
     def _metric(self, name: str, cell: Cell, picture: CellPicture) -> float:
         if name == "seconds":
             return _step_seconds(cell.folder)
+        if name == WORK:
+            return self._work(cell)
         found: Any = cell.memory if name == "memory" else picture.metrics.get(name)
         if name == INIT_DISTANCE:
             found = self._init_distance(cell, picture)
@@ -157,6 +164,13 @@ class Units:
         if not isinstance(found, int | float):
             raise SettingsError(f"{cell.key} has no {name}; give it in metrics, or name a metric that pictures have")
         return float(found)
+
+    def _work(self, cell: Cell) -> float:
+        settings = read_record(cell.folder / RUN_RECORD)["settings"]
+        known = decided_by(settings)
+        if known not in self._works:
+            self._works[known] = work_of(settings)
+        return self._works[known]
 
     def _init_distance(self, cell: Cell, picture: CellPicture) -> float:
         """How far a picture is from the init of its run."""

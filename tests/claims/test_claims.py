@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from disco.claims.claim import claim_of, claims, read_claim
 from disco.claims.computed import COMPUTED
 from disco.claims.evaluate import evaluate, record_of
 from disco.claims.table import in_lines, page_of, write_table
+from disco.claims.units import bare
 from disco.cli.main import main
 from disco.errors import SettingsError
-from disco.settings.config import compose
+from disco.settings.config import compose, load, to_dict
+from disco.settings.overrides import from_python
 from disco.study.declare import sweeper_of
 
 from .conftest import study_of
@@ -36,6 +38,13 @@ def values_of(text):
     if not isinstance(text, str):
         return text
     return [OmegaConf.create([each.partition("=")[2]])[0] for each in choices_of(parsed(f"seed={text}"))]
+
+
+@cache
+def record_with(name, value):
+    """The record of a run with a value of an axis."""
+    usual = {"prompt": "a red star", "cutout_family": "random", "clip_models": ["embedded_vit"]}
+    return json.dumps({"settings": to_dict(load(from_python(usual | {name: value})))})
 
 
 def rng(where, salt):
@@ -78,6 +87,8 @@ def test_a_claims_predictions_can_be_asked_of_its_study(number, tmp_path):
         cell.folder.mkdir(exist_ok=True)
         (cell.folder / "steps.jsonl").write_text('{"seconds": 5}\n{"seconds": 0.5}\n')
         cell.settings["init.init_image"] = str(cell.folder / "image_0.png")
+        if "work" in {getattr(each, "metric", "") for each in claim.predictions}:
+            (cell.folder / "run.json").write_text(record_with(bare(study.axes[0].setting), cell.values[0]))
     (outcome,) = evaluate([claim], {number: study})
     assert outcome.verdict != "missing", outcome.note
     assert len(outcome.answers) >= len(claim.predictions) and outcome.pictures == len(study.cells)
