@@ -107,6 +107,11 @@ def check_learned_for(concept: Concept, perceptor: str) -> None:
     """Raise SettingsError unless the concept was learned for the perceptor, and for the weights that are here."""
     again = f"disco concept learn {concept.name} FOLDER 'clip_models=[{perceptor}]'"
     known = concept.perceptors.get(perceptor)
+    if known is None and catalog.perceptor(perceptor).hub_tokenizer is not None:
+        raise SettingsError(
+            f"{perceptor} reads prompts by a tokenizer of the hub, which takes no concepts, and the prompts name "
+            f"<{concept.name}>; leave it out of clip_models and critics"
+        )
     if known is None:
         raise SettingsError(
             f"<{concept.name}> was learned for {', '.join(concept.perceptors)}, not for {perceptor}: {again}, with the "

@@ -28,7 +28,7 @@ from disco.settings.names import name_in
 from disco.settings.overrides import from_arguments, full_name, quoted
 from disco.study.cells import Job, hex_digits, job_of
 from disco.study.composer import Composer
-from disco.study.identity import hashed_name, identity, known_by
+from disco.study.identity import BY_CONTENT, hashed_name, identity, known_by
 from disco.study.results import Axis, Purpose
 from disco.study.sweeps import (
     check_axes,
@@ -201,6 +201,8 @@ def folder_of(config: DictConfig, settings: Sequence[str], inputs: Hashes) -> Pa
     settings: the names of its axes. inputs: the pictures that its cells take in. The digits after the name stand for
     all that is not an axis.
     """
+    varied = {name for name in BY_CONTENT if name in settings}  # what lies there belongs to the values of an axis
+    inputs = {given: sha256 for given, sha256 in inputs.items() if given[0] not in varied}
     known = known_by(by_path(without_hydra(config)), inputs)
     held = {hashed_name(name): value for name, value in known.items() if name not in settings}
     digits = hex_digits([held, sorted(map(hashed_name, settings))], 6)

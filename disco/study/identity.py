@@ -24,6 +24,9 @@ NOT_IN_KEY = (
     "concepts",
 )
 
+#: Of these the ones that can be an axis all the same: values that lead to other contents make other cells.
+BY_CONTENT = ("concepts",)
+
 
 def identity(value: Value) -> str:
     """A text that is equal for equal values, lists and mappings included; 1 and 1.0 are equal, 1 and true are not."""

@@ -15,11 +15,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.planning.concepts import entries_in
 from disco.planning.recorded import hashes_in, pictures_in, with_content
 from disco.run.folder.reading import RECORD_LIMIT, STUDY_FILE, record_file
 from disco.settings.config import specs
 from disco.settings.paths import expanded
-from disco.study.identity import NOT_IN_KEY, identity, known_by, present_name
+from disco.study.identity import BY_CONTENT, NOT_IN_KEY, identity, known_by, present_name
 from disco.study.read_cell import read_cell
 from disco.study.results import Axis, Cell, Purpose, Study, Value
 
@@ -151,7 +152,7 @@ def _inferred(folder: Path, notes: list[str]) -> Study:
     if again:
         notes.append(f"the same settings as another run, left out: {_shortened(again)}")
     shown = _told_apart(list(cells.values()))
-    axes = tuple(_differing(shown))
+    axes = tuple(_differing(shown, _varied_concepts(cells.values())))
     return Study(
         folder=folder,
         name=folder.resolve().name,
@@ -221,14 +222,27 @@ def _told_apart(cells: Sequence[Cell]) -> list[dict[str, Value]]:
     ]
 
 
-def _differing(runs: Sequence[Mapping[str, Value]]) -> Iterator[Axis]:
-    """The settings that differ among runs, in the order of the schema: numbers ascending, others as they come."""
+def _varied_concepts(cells: Iterable[Cell]) -> bool:
+    """Whether concepts of one name are several."""
+    contents: dict[str, set[str]] = {}
+    for cell in cells:
+        for name, sha256 in entries_in(cell.record).items():
+            contents.setdefault(name, set()).add(sha256)
+    return any(len(found) > 1 for found in contents.values())
+
+
+def _differing(runs: Sequence[Mapping[str, Value]], concepts: bool = False) -> Iterator[Axis]:
+    """The settings that differ among runs, in the order of the schema: numbers ascending, others as they come.
+
+    concepts: whether those of one name are several, so that it matters where they lie.
+    """
+    aside = [name for name in NOT_IN_KEY if not (concepts and name in BY_CONTENT)]
     in_order = [spec.path for spec in specs().values()]
     unknown = sorted({name for settings in runs for name in settings}.difference(in_order))
     for name in [*in_order, *unknown]:
         # A setting that an older version did not have yet differs only if those that have it differ.
         values = {identity(settings[name]): settings[name] for settings in runs if name in settings}
-        if len(values) > 1 and name not in NOT_IN_KEY:
+        if len(values) > 1 and name not in aside:
             if any(name not in settings for settings in runs):
                 values.setdefault(identity(None), None)
             yield Axis(name, tuple(sorted(values.values(), key=_rank)))

@@ -32,6 +32,7 @@ from disco.settings.overrides import is_sweep
 from disco.study.cells import Job, is_done, job_of
 from disco.study.composer import Composer
 from disco.study.declare import Sweep, planned, sweep_of, sweeper_of
+from disco.study.identity import BY_CONTENT
 from disco.study.locks import FOREVER, WORK, held, lock_of
 from disco.study.results import RESULTS_FILE, Axis
 from disco.study.study_file import write_declaration
@@ -116,6 +117,9 @@ def declare_search(config: DictConfig, overrides: Sequence[str], config_name: st
     """
     sweeps = [override for override in map(parsed, overrides) if override.is_sweep_override()]
     check_axes([name_in(override) for override in overrides], sweeps)
+    for name in BY_CONTENT:
+        if any(name_in(override.get_key_element()) == name for override in sweeps):
+            raise SettingsError(f"{name} is an axis of a grid and of no search; give one value")
     seeds = [override for override in sweeps if name_in(override.get_key_element()) == "seed"]
     if seeds and not seeds[0].is_discrete_sweep():
         raise SettingsError(

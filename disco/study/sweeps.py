@@ -23,7 +23,7 @@ from disco.planning.expansion import folders_of, given_prompts, spread_prompts
 from disco.settings.config import Settings, group_options, specs
 from disco.settings.names import is_value, name_in
 from disco.settings.overrides import quoted
-from disco.study.identity import NOT_IN_KEY
+from disco.study.identity import BY_CONTENT, NOT_IN_KEY
 
 #: The settings that hold prompts.
 PROMPTS = ("prompt", "prompts")
@@ -153,7 +153,7 @@ def check_axes(names: Sequence[str], sweeps: Sequence[Override]) -> None:
     """Refuse what is no axis, is given twice, or has no values. names: what all overrides are for."""
     for override in sweeps:
         name, leaf = name_in(override.get_key_element()), leaf_of(override)
-        if name in NOT_IN_KEY:
+        if name in NOT_IN_KEY and name not in BY_CONTENT:
             raise SettingsError(f"{leaf} says where runs go and how they are watched, and is no axis; give one value")
         if names.count(name) > 1:
             raise SettingsError(f"{leaf} is an axis and given once more; put all its values into one")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from disco.errors import SettingsError
-from disco.planning.concepts import concepts_of, entries_in, folders_again
+from disco.models.concepts import find_concept
+from disco.planning.concepts import check_learned_for, concepts_of, entries_in, folders_again
 from disco.planning.plan import build_plan
 from disco.planning.recorded import by_content, found_again, hashes_of, with_content
 from disco.settings.config import by_path, load
@@ -82,6 +83,29 @@ def test_a_perceptor_that_it_was_not_learned_for_is_told_with_what_to_do(folder)
     assert "<shell> was learned for embedded_resnet, embedded_vit, not for embedded_vit8" in said
     assert "disco concept learn shell FOLDER 'clip_models=[embedded_vit8]'" in said
     assert build_plan(settings(clip_models=list(GUIDES[:2]))).concepts
+
+
+def test_a_perceptor_whose_tokenizer_is_the_hubs_is_told_to_take_none(folder):
+    """Not that the concept be learned for it, which would be refused too."""
+    write_concept(folder, "shell", vectors_for(GUIDES[:1]))
+    with pytest.raises(SettingsError) as error:
+        check_learned_for(find_concept("shell", [folder]), "ViT-B-16-SigLIP:webli")
+    said = str(error.value)
+    assert said.startswith("ViT-B-16-SigLIP:webli reads prompts by a tokenizer of the hub, which takes no concepts")
+    assert "<shell>; leave it out of clip_models" in said and "concept learn" not in said
+
+
+def test_a_critic_that_reads_prompts_reads_their_concepts(folder):
+    write_concept(folder, "shell", vectors_for(GUIDES[:2]))
+    given = {"clip_models": [GUIDES[0]], "critics": [GUIDES[1]]}
+    (plain,), (pulling,) = (concepts_of(settings(critic_scale=scale, **given)) for scale in (0, 5))
+    assert (plain.perceptors, pulling.perceptors) == (GUIDES[:1], GUIDES[:2])
+    assert pulling.sha256 != plain.sha256
+    values = by_path(settings(critic_scale=5, concepts=str(folder), **given))
+    record = {"inputs": [pulling.record(True)]}
+    assert folders_again(values, record, folder / "run.json") == str(folder)
+    with pytest.raises(SettingsError, match="not for embedded_vit8"):
+        concepts_of(settings(critic_scale=5, clip_models=[GUIDES[0]], critics=["embedded_vit8"]))
 
 
 def test_other_weights_are_told(folder):

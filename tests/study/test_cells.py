@@ -134,6 +134,36 @@ def test_cells_are_of_their_concepts_content_wherever_that_lies(tmp_path):
         check_inputs(a.jobs[0])
 
 
+def test_concepts_of_several_folders_are_an_axis(tmp_path):
+    """Their contents tell the cells apart, and nothing else of the study: more of them join it."""
+    for place, seed in (("a", 0), ("b", 1), ("c", 2), ("like_a", 0)):
+        write_concept(tmp_path / place, "shell", vectors_for(["embedded_vit"], seed=seed))
+
+    def study(*places: str) -> Sweep:
+        values = ",".join(str(tmp_path / place) for place in places)
+        return sweep_of("a <shell>", "clip_models=[embedded_vit]", f"concepts={values}", "seed=0,1")
+
+    two, three = study("a", "b"), study("a", "b", "c")
+    assert [axis.setting for axis in two.axes] == ["concepts", "seed"] and two.folder == three.folder
+    keys = [job.key for job in three.jobs]
+    assert len(set(keys)) == 6 and keys[:4] == [job.key for job in two.jobs]
+    single = sweep_of("a <shell>", "clip_models=[embedded_vit]", f"concepts={tmp_path / 'a'}", "seed=0,1")
+    assert [job.key for job in single.jobs] == keys[:2]
+    with pytest.raises(SettingsError, match="two cells are the same: concepts="):
+        study("a", "like_a")
+    for job in three.jobs:
+        check_inputs(job)
+
+
+def test_prompts_with_concepts_are_an_axis(tmp_path):
+    for name, seed in (("shell", 0), ("knot", 1)):
+        write_concept(tmp_path / "a", name, vectors_for(["embedded_vit"], seed=seed))
+    sweep = sweep_of('prompt="a <shell>","a <knot>"', "clip_models=[embedded_vit]", f"concepts={tmp_path / 'a'}")
+    assert [axis.values for axis in sweep.axes] == [("a <shell>", "a <knot>")]
+    assert len({job.key for job in sweep.jobs}) == 2
+    assert [[given for _, given in job.inputs] for job in sweep.jobs] == [["shell"], ["knot"]]
+
+
 def test_wildcards_that_changed_are_told(tmp_path):
     (tmp_path / "wildcards").mkdir()
     (tmp_path / "wildcards" / "colours.txt").write_text("red\n")

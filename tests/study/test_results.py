@@ -339,3 +339,16 @@ def test_the_table_has_what_was_drawn_for_each_picture(tmp_path):
     with open(write_results(read_study(tmp_path)), encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table))
     assert [row["expanded_prompt"] for row in rows] == ["赤い星, نجمة", "a fox", "a cat", "a cat", ""]
+
+
+def test_runs_of_concepts_of_one_name_differ_by_where_these_lie(tmp_path):
+    """Without study.json; where a concept is one and the same, its folder makes no axis."""
+    for number, (place, sha256) in enumerate((("a", "1" * 64), ("b", "2" * 64), ("c", "1" * 64))):
+        inputs = [{"setting": "concepts", "given": "shell", "sha256": sha256}]
+        given = {"prompt": "a <shell>", "concepts": place, "seed": number if place == "c" else 0}
+        run(tmp_path / "all" / place, more={"inputs": inputs}, **given)
+        if place != "b":
+            run(tmp_path / "same" / place, more={"inputs": inputs}, **given)
+    found = read_study(tmp_path / "all")
+    assert Axis("concepts", ("a", "b", "c")) in found.axes and len(found.cells) == 3
+    assert [axis.setting for axis in read_study(tmp_path / "same").axes] == ["seed"]

@@ -195,6 +195,7 @@ def test_two_trials_of_one_cell(rendered, capsys):
         (["sampler=ddim,plmz"], "sampler is 'plmz'"),
         (["seed=0,1"], "a search takes at least one axis"),
         (["clamp_max=interval(0,1)", "seed=interval(0,10)"], "seed is no axis of a search"),
+        (["clamp_max=interval(0,1)", "concepts=a,b"], "concepts is an axis of a grid and of no search; give one value"),
         (["clampmax=interval(0,1)"], "there is no setting 'clampmax'"),
     ],
 )
