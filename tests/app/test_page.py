@@ -9,17 +9,20 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from disco.app.queue import Queue
+from disco.app.queue import RUNNING, Queue
 from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
 from disco.settings.schedule import parse
@@ -39,6 +42,20 @@ HOSTILE = '<img src=x onerror="alert(1)"><b>a star</b>'
 PATIENCE = 120_000
 #: What a run costs least with: a cut a step, and one perceptor.
 CHEAP = {"cut_overview": 1, "cut_innercut": 0, "clip_models": ["embedded_resnet"], "metrics": False}
+
+#: Where the page asks what a run would be.
+OUTLOOK = "**/api/outlook"
+#: The module that renders.
+WORKER = "disco.app.worker"
+#: What a browser keeps of a page forgotten, and another place to be at when it is loaded next.
+AS_NEW = "address => { localStorage.clear(); sessionStorage.clear(); history.replaceState(null, '', address); }"
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE / 1000
+    while not true():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.01)
 
 
 class Server:
@@ -72,6 +89,21 @@ class Server:
         """The newest job."""
         return json.loads(max((self.folder / ".disco" / "queue").glob("0*.json")).read_text())
 
+    @contextmanager
+    def held(self) -> Iterator[str]:
+        """The job that is rendered, by its number, meanwhile as it stands after some steps, however long that is."""
+        until(self._drawn)
+        assert self.process is not None
+        (worker,) = (each for each in psutil.Process(self.process.pid).children() if WORKER in each.cmdline())
+        worker.suspend()
+        yield self.job()["id"]
+        worker.resume()
+
+    def _drawn(self) -> bool:
+        """Whether there is a picture so far of the job that is rendered."""
+        running = [job for job in Queue(self.folder).jobs() if job.state == RUNNING]
+        return any((self.folder / job.folder / "progress.png").exists() for job in running)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
@@ -90,22 +122,42 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """Open the page at a place; at the end nothing may have been complained of, or fetched from elsewhere."""
-    pages, complaints, fetched = [], [], []
+@pytest.fixture(scope="module")
+def kept(browser: Browser) -> Page:
+    """The tab of every test: another is a process of the browser's, which takes longer than what most tests do."""
+    return browser.new_page()
 
-    def open_page(place: str = "", width: int = 1200, height: int = 800, costs: bool = False) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": height})
+
+@pytest.fixture
+def opened(browser: Browser, kept: Page, server: Server) -> Iterator[Callable[..., Page]]:
+    """Open the page at a place; at the end nothing may have been complained of, or fetched from elsewhere.
+
+    Nothing of earlier tests is in it. Pages are open side by side: all but the first of a test are tabs of their own.
+    """
+    pages, complaints, fetched = [], [], []
+    heard = {
+        "console": lambda said: complaints.append(f"{said.type}: {said.text} {said.location}"),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "dialog": lambda dialog: complaints.append(f"dialog: {dialog.message}"),
+        "request": lambda request: fetched.append(request.url),
+    }
+
+    def open_page(place: str = "", width: int = 1200, height: int = 800) -> Page:
+        page = browser.new_page() if pages else kept
         pages.append(page)
-        if not costs:  # to try some steps of every form takes longer than all the rest
-            page.route("**/api/outlook", lambda route: route.continue_(post_data=without_costs(route.request)))
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="light")
+        # To try some steps of every form takes longer than all the rest.
+        page.route(OUTLOOK, lambda route: route.continue_(post_data=without_costs(route.request)))
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda said: complaints.append(f"{said.type}: {said.text} {said.location}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(f"{server.address}#/{place}")
+        for name, hear in heard.items():
+            page.on(name, hear)
+        address = f"{server.address}#/{place}"
+        if page.url.startswith(server.address):
+            page.evaluate(AS_NEW, address)
+            page.reload()
+        else:
+            page.goto(address)
         page.wait_for_selector("html[data-ready]", state="attached")
         return page
 
@@ -114,7 +166,11 @@ def opened(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     for page in pages:
         if re.search(r"\b(undefined|NaN|\[object)", page.locator("body").inner_text()):
             complaints.append("a value that is none is shown")
+    for page in pages[1:]:
         page.close()
+    kept.unroute_all(behavior="ignoreErrors")
+    for name, hear in heard.items():
+        kept.remove_listener(name, hear)
     # What is refused, and that a server was killed, is told by the browser, too.
     assert [line for line in complaints if not re.search(r"net::ERR_|status of 422", line)] == []
     assert [url for url in fetched if not url.startswith((server.address, "data:", "blob:"))] == []
@@ -171,14 +227,16 @@ def drop(page: Page, name: str, data: bytes) -> None:
 
 
 def test_from_typing_to_the_picture(opened, server):
-    page = opened(costs=True)
+    page = opened()
     expect(page.get_by_text("Nothing has been rendered here yet")).to_be_visible()
+    fill(page, "a boat")
     setting(page, "Steps").fill("4")
     setting(page, "cut_overview").fill("[2]*500+[1]*500")
     setting(page, "cut_innercut").fill("0")
     page.get_by_role("textbox", name="Prompt", exact=True).fill(f"{PROMPT}:2")
     page.get_by_role("button", name="Add a prompt").click()
     page.get_by_role("textbox", name="Prompt 2", exact=True).fill("a boat")
+    page.unroute(OUTLOOK)  # what it costs is asked once
     page.get_by_label("Weight of prompt 2").fill("-0.5")
     expect(page.get_by_label("Weight of prompt 1")).to_have_value("2")  # as disco takes what was typed
     expect(page.locator(".takes")).to_contain_text("64 × 64 · 4 steps")
@@ -220,36 +278,39 @@ def test_a_bad_setting_is_told_at_its_field(opened):
 
 def test_stop_and_go_on_in_two_tabs_and_after_a_reload(opened, server):
     page, other = opened(), opened()
-    fill(page, steps=60)
+    fill(page, steps=16, display_rate=3)
     render(page)
-    page.reload()
-    for each in (page, other):
-        expect(stage(each).locator(".stand")).to_contain_text(re.compile(r"step \d+ of 60"))
-        expect(stage(each).get_by_role("img", name=PROMPT)).to_be_visible()
-    expect(setting(page, "Steps")).to_have_value("60")  # the form is kept
-    stage(other).get_by_role("button", name="Stop").click()
+    with server.held() as job:
+        page.reload()
+        for each in (page, other):
+            expect(stage(each).locator(".stand")).to_contain_text(re.compile(r"step \d+ of 16"))
+            expect(stage(each).get_by_role("img", name=PROMPT)).to_be_visible()
+        expect(setting(page, "Steps")).to_have_value("16")  # the form is kept
+        stage(other).get_by_role("button", name="Stop").click()
+        until(lambda: Queue(server.folder).is_to_stop(job))
     for each in (page, other):
         expect(stage(each).get_by_role("button", name="Go on")).to_be_visible()
     assert record(server)["status"] == "interrupted"
     stage(page).get_by_role("button", name="Go on").click()
     for each in (page, other):
-        expect(each.locator(f'.job[data-job="{server.job()["id"]}"]')).to_have_class("job finished")
+        expect(each.locator(f'.job[data-job="{job}"]')).to_have_class("job finished")
         expect(stage(each).get_by_role("link", name="Open")).to_be_visible()
     assert record(server)["status"] == "finished"
     lines = (server.folder / server.job()["folder"] / "steps.jsonl").read_text().splitlines()
-    assert [json.loads(line)["number"] for line in lines] == list(range(60))
+    assert [json.loads(line)["number"] for line in lines] == list(range(16))
 
 
 def test_a_killed_server_goes_on_with_its_queue(opened, server):
     page = opened()
-    fill(page, steps=24)
+    fill(page, steps=16, display_rate=3)
     render(page)
-    expect(stage(page).locator(".stand")).to_contain_text("step")
-    fill(page, "a blue fish", steps=2)
-    render(page)
-    expect(page.locator(".job").filter(has_text="waiting")).to_contain_text("a blue fish")
-    server.end(signal.SIGKILL)
-    expect(page.locator("#offline")).to_be_visible()
+    with server.held():
+        expect(stage(page).locator(".stand")).to_contain_text("step")
+        fill(page, "a blue fish", steps=2)
+        render(page)
+        expect(page.locator(".job").filter(has_text="waiting")).to_contain_text("a blue fish")
+        server.end(signal.SIGKILL)
+        expect(page.locator("#offline")).to_be_visible()
     server.start()
     expect(page.locator("#offline")).to_be_hidden()
     expect(page.locator(".job.finished").filter(has_text="a blue fish")).to_be_visible()
@@ -439,6 +500,8 @@ def test_a_dropped_picture_gives_its_settings(opened, server):
     expect(setting(page, "cut_overview")).to_have_value("[2]*500+[1]*500")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value("")
+    # What a run of the published models would be takes seconds to find out, and is not asked here.
+    page.route(OUTLOOK, lambda route: route.fulfill(json={"ok": False, "errors": [], "notes": []}))
     drop(
         page,
         "TimeToDisco_settings.txt",
