@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from disco.claims.work import decided_by, work_of
+from disco.claims.work import work_of
 from disco.critics import metrics
 from disco.errors import SettingsError
 from disco.planning.images import open_image
@@ -53,7 +53,6 @@ class Units:
     variants: Sequence[str] = ()
     _images: dict[Path, Image.Image] = field(default_factory=dict)
     _spreads: dict[str, float] = field(default_factory=dict)
-    _works: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def axes(self) -> dict[str, tuple[Any, ...]]:
@@ -151,7 +150,7 @@ class Units:
         if name == "seconds":
             return _step_seconds(cell.folder)
         if name == WORK:
-            return self._work(cell)
+            return work_of(read_record(cell.folder / RUN_RECORD)["settings"])
         found: Any = cell.memory if name == "memory" else picture.metrics.get(name)
         if name == INIT_DISTANCE:
             found = self._init_distance(cell, picture)
@@ -164,13 +163,6 @@ class Units:
         if not isinstance(found, int | float):
             raise SettingsError(f"{cell.key} has no {name}; give it in metrics, or name a metric that pictures have")
         return float(found)
-
-    def _work(self, cell: Cell) -> float:
-        settings = read_record(cell.folder / RUN_RECORD)["settings"]
-        known = decided_by(settings)
-        if known not in self._works:
-            self._works[known] = work_of(settings)
-        return self._works[known]
 
     def _init_distance(self, cell: Cell, picture: CellPicture) -> float:
         """How far a picture is from the init of its run."""

@@ -23,15 +23,15 @@ from disco.animation.camera import Origin, plane
 from disco.animation.depth import GUEST, HIGH, LOW, PULL, DepthOnCall, Depths, depth_cost, load_depth, steadied
 from disco.animation.frames import frames_of
 from disco.animation.inputs import depth_network_content, depth_network_files, files_of
-from disco.animation.loops import CameraLoop
+from disco.animation.loops import CameraLoop, depths_of
 from disco.animation.motion import Motion3D
 from disco.animation.outlook import depth_outlook
 from disco.animation.sampling import pixels
 from disco.animation.warps import Camera, camera_of, depth_of_nearness
+from disco.arrangement import Arrangement
 from disco.planning.plan import build_plan
-from disco.resources.arrange import arrange
 from disco.resources.cost import bytes_of
-from disco.resources.estimate import needed
+from disco.resources.estimate import MARGIN, Estimate
 from disco.resources.speed import Speed
 from disco.run.jobs import Job
 from disco.run.outlook import beside
@@ -254,23 +254,19 @@ def test_it_leaves_when_it_is_asked_and_says_the_same_when_it_is_back(tiny):
 
 
 def test_a_film_short_of_memory_sets_it_aside_for_its_frames(tiny, tmp_path):
-    """The same bits as with room for both."""
-    small: dict[str, Any] = dict(steps=4, width=32, height=32, cut_overview=1, cut_innercut=1)
-    film = dict(animation="3d", depth=str(tiny), translation_z=20, frames_skip_steps=2, metrics=False, max_frames=2)
-    eyes, ours = ["embedded_vit"], bytes_of(load_depth(str(tiny), torch.device("cpu")).network)
-    frame = build_plan(settings_with(**small, clip_models=tuple(eyes), memory_limit="2GiB", perlin_init=True))
-    estimate = arrange(frame, torch.device("cpu"))[1]
-    assert estimate is not None
-    frames = []
-    short = f"{(needed(estimate) + ours / 2) / 1024:.3f}KiB"
-    for name, limit, stays in (("short", short, False), ("enough", "auto", True)):
-        found = animate("a red star", folder=tmp_path / name, memory_limit=limit, clip_models=eyes, **small, **film)
-        frames.append([path.read_bytes() for path in found.frames])
-        assert bool(SESSION.guests) is stays
-    assert frames[0] == frames[1]
-    plan = replace(frame, settings=settings_with(**small, memory_limit="100MiB"))
-    assert beside(80 * 2**20, 8 * 2**20, plan) == (88 * 2**20, "")
-    peak, told = beside(80 * 2**20, 9 * 2**20, plan)
+    """Its frames are runs, and each makes room for itself."""
+    film = settings_with(animation_mode="3d", depth=str(tiny), width=32, height=32, memory_limit="100MiB")
+    frame = build_plan(settings_with(width=32, height=32, memory_limit="100MiB"))
+    depths = depths_of(film, frame, tmp_path)
+    assert depths is not None and isinstance(network := depths.estimate, DepthOnCall)
+    assert (network.takes, network.room) == (depth_cost(str(tiny), 32, 32)[0], 100 * 2**20)
+    cpu, ours = torch.device("cpu"), SESSION.guests[GUEST].size
+    for spare, stays in ((ours, True), (ours - 1, False)):
+        estimate = Estimate({"all": round((100 * 2**20 - spare) / MARGIN - 1)})
+        SESSION.make_room(frame, Arrangement("float32"), estimate, cpu)
+        assert (network.network is not None) is stays is (GUEST in SESSION.guests)
+    assert beside(80 * 2**20, 8 * 2**20, frame) == (88 * 2**20, "")
+    peak, told = beside(80 * 2**20, 9 * 2**20, frame)
     assert peak == 80 * 2**20 and told == "; not both at once, of 100MiB, so each leaves for the other"
 
 

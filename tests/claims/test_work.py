@@ -11,7 +11,7 @@ import pytest
 from disco.claims.of_metrics import Ratio
 from disco.claims.questions import Exact
 from disco.claims.units import Units
-from disco.claims.work import decided_by, work_of
+from disco.claims.work import work_of
 from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
 
@@ -28,19 +28,11 @@ def test_the_work_of_steps_adds_up() -> None:
     guided, unguided = (work_of(settings(clamp_max=most)) for most in (0.05, 0))
     assert work_of(settings(clamp_max="[0.05]*750+[0]*250")) == pytest.approx(0.75 * guided + 0.25 * unguided, rel=1e-6)
     assert guided > 2 * unguided > 0  # the way back through the diffusion model alone is as far as the way there
-    assert work_of(settings(steps=40, clamp_max=0)) == pytest.approx(2 * unguided, rel=1e-6)
 
 
 def test_the_work_of_cuts_is_in_proportion() -> None:
-    few, some, many = (work_of(settings(cutn=count)) for count in (4, 8, 16))
-    assert many - some == pytest.approx(2 * (some - few), rel=1e-3) and many > some > few
-    mixed = work_of(settings(cutn="[4]*500+[16]*500"))
-    assert mixed == pytest.approx((few + many) / 2, rel=1e-3)
-
-
-def test_only_what_decides_it_tells_runs_apart() -> None:
-    assert decided_by(settings()) == decided_by(settings(seed=3, prompt="a boat", threads=2))
-    assert decided_by(settings()) != decided_by(settings(steps=21))
+    few, many = (work_of(settings(cutn=count)) for count in (4, 16))
+    assert work_of(settings(cutn="[4]*500+[16]*500")) == pytest.approx((few + many) / 2, rel=1e-3) and few < many
 
 
 def test_a_ratio_of_work_is_exact(tmp_path: Path) -> None:

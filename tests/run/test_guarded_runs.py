@@ -135,7 +135,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "secondary": {"use_secondary_model": True},
     "batch": {"batch_size": 2},
     "film": {"video": "gif"},
-    "resampled": {"resamples": 2, "resample_jump": 3},
     "masked": {"resamples": 2, "resample_jump": 3, "init_image": PICTURE, "mask": MASK, "strength": 0.9},
 }
 
