@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from disco.animation.places import SHEET
 from disco.app.paths import address_of, below
 from disco.app.records import read_json
 from disco.app.refusal import Refusal
@@ -91,7 +93,7 @@ def _by_seed(folder: Path, name: str) -> dict[Any, str]:
 
 def _picture(folder: Path, name: str) -> str | None:
     """The address of a run's picture; None where it has none, or what is called so lies elsewhere."""
-    try:
-        return address_of("files", folder.resolve(), below(folder, f"{name}/{PICTURE}"))
-    except Refusal:
-        return None
+    for file in (PICTURE, SHEET):
+        with suppress(Refusal):
+            return address_of("files", folder.resolve(), below(folder, f"{name}/{file}"))
+    return None

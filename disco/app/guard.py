@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 import time
@@ -16,7 +17,7 @@ from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -46,8 +47,9 @@ HEADERS = {
 }
 #: What is answered without a password: the page that asks for it.
 OPEN = ("/", "/login", "/favicon.ico")
-#: Where studies' pages lie, which the page shows in a frame that is shut off from it, as if of another site.
-REPORTS = "/report/"
+#: Where studies' pages lie. They are shut off from the site, as if of another, and no cookie comes with what they ask
+#: for: the address of a study, and so of all within, holds a key of its own.
+KEYED = re.compile(r"(?P<study>/report/.+?/)key=(?P<key>[0-9a-f]{64})/(?P<inner>.*)", re.DOTALL)
 
 
 class Password:
@@ -57,10 +59,6 @@ class Password:
         self._password = password
         self._token = secrets.token_urlsafe(32)
         self._wrong: deque[float] = deque(maxlen=TRIES)
-
-    @property
-    def is_asked(self) -> bool:
-        return self._password is not None
 
     def check(self, given: str, now: float | None = None) -> str:
         """The cookie for whoever gives the password. Raises Refusal for a wrong one, and for too many tries."""
@@ -73,12 +71,14 @@ class Password:
         self._wrong.clear()
         return self._token
 
-    def ticket(self, path: str) -> str:
-        """What opens one path, within its address, where a browser sends no cookie: in a page that is shut off."""
-        return hmac.new(self._token.encode(), path.encode(), "sha256").hexdigest()
+    def key_of(self, study: str) -> str:
+        """What opens a study's page and what lies in its folder. study: where, /report/NAME/."""
+        return hmac.new(self._token.encode(), study.encode(), "sha256").hexdigest()
 
-    def opens(self, path: str, ticket: str) -> bool:
-        return path.startswith(REPORTS) and hmac.compare_digest(ticket.encode(), self.ticket(path).encode())
+    def opens(self, path: str) -> bool:
+        """Whether an address within a study's holds its key."""
+        found = KEYED.fullmatch(path)
+        return found is not None and hmac.compare_digest(found["key"], self.key_of(found["study"]))
 
     def knows(self, cookies: str) -> bool:
         """Whether a request's cookies hold what `check` gave."""
@@ -113,23 +113,22 @@ class Guard:
             await send(message)
 
         try:
-            ticket = QueryParams(scope["query_string"]).get("key", "")
-            self.check(scope["method"], scope["path"], Headers(scope=scope), ticket)
+            self.check(scope["method"], scope["path"], Headers(scope=scope))
             await self.app(scope, counted, answer)
         except Refusal as refusal:
             await answer_of(refusal)(scope, receive, answer)
 
-    def check(self, method: str, path: str, headers: Headers, ticket: str = "") -> None:
-        """Raises Refusal for a request that is not to be answered. ticket: what its address says that opens it."""
+    def check(self, method: str, path: str, headers: Headers) -> None:
+        """Raises Refusal for a request that is not to be answered."""
         host = headers.get("host", "")
         if not self._is_ours(host):
             raise Refusal(403, f"this server is not called {host[:80]!r}; name it with host=")
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        keyed, origin = self.password.opens(path), headers.get("origin")
+        if origin is not None and not keyed and urlsplit(origin).netloc.lower() != host.lower():
             raise Refusal(403, "this comes from another site")
         site = headers.get("sec-fetch-site", "none")
         entered = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
-        if site not in ("none", "same-origin") and not entered and not path.startswith(REPORTS):
+        if site not in ("none", "same-origin") and not entered and not keyed:
             raise Refusal(403, "this comes from another site")
         if method not in ("GET", "HEAD", "POST"):
             raise Refusal(405, f"{method} is nothing that this server does")
@@ -139,7 +138,7 @@ class Guard:
             length = headers.get("content-length", "0")
             if not length.isdecimal() or int(length) > MOST:
                 raise too_large()
-        is_open = path in OPEN or path.startswith("/page/") or self.password.opens(path, ticket)
+        is_open = path in OPEN or path.startswith("/page/") or keyed
         if not (is_open or self.password.knows(headers.get("cookie", ""))):
             raise Refusal(401, "this server asks for a password")
 

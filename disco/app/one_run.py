@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+from disco.animation.places import FRAMES
 from disco.app.cells import cells_of, draft_in, is_scan, promoted_in, study_of
 from disco.app.gallery import RECORDS, by_full_name
 from disco.app.paths import address_of, below, leads_out
@@ -22,10 +23,14 @@ from disco.settings.convert import regrouped
 from disco.settings.overrides import quoted
 from disco.study.read_cell import PICTURE_FILE
 
+T = TypeVar("T")
+
 #: The suffixes of pictures and of films.
 PICTURES, FILMS = (".png", ".jpg", ".jpeg", ".gif", ".webp"), (".mp4", ".mov", ".webm")
 #: What a run has for itself: with other prompts, what was drawn for these ones would still stand.
 OF_ITS_OWN = ("folder", "expanded_prompts")
+#: Frames of a film that the page shows at most: of more, some are left out evenly.
+SHOWN = 48
 #: Lines of steps that the page draws at most: of more, some are left out evenly.
 DRAWN = 400
 
@@ -51,6 +56,7 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
         "changed": for_another(changed),
         "command": shlex.join(record["command"]) if study and _is_words(record.get("command")) else command_of(changed),
         "pictures": _addresses(folder, _finished(place)),
+        "frames": _addresses(folder, _thinned(sorted(_listed(place / FRAMES, PICTURES)), SHOWN)),
         "films": _addresses(folder, _of(place, FILMS)),
         "partials": _addresses(folder, _of(place / "partials", PICTURES)),
         "drafts": _addresses(folder, [each for each in [place / "progress.png"] if each.is_file()]),
@@ -103,9 +109,14 @@ def losses_in(file: Path) -> dict[str, Any]:
         lines = file.read_bytes().splitlines()
     except OSError:
         lines = []
-    steps = [step for line in lines[:: max(1, len(lines) // DRAWN)] if (step := _step(line)) is not None]
+    steps = [step for line in _thinned(lines, DRAWN) if (step := _step(line)) is not None]
     names = list(dict.fromkeys(name for _, losses in steps for name in losses))
     return {"names": names, "rows": [[number, *map(losses.get, names)] for number, losses in steps]}
+
+
+def _thinned(given: Sequence[T], most: int) -> Sequence[T]:
+    """About so many of a sequence, evenly; all where there are no more."""
+    return given[:: max(1, len(given) // most)]
 
 
 def _step(line: bytes) -> tuple[int, dict[str, float | None]] | None:
@@ -155,7 +166,7 @@ def _listed(place: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
                 yield path
 
 
-def _addresses(folder: Path, places: list[Path]) -> list[str]:
+def _addresses(folder: Path, places: Sequence[Path]) -> list[str]:
     return [address for place in places if (address := address_of("files", folder.resolve(), place)) is not None]
 
 

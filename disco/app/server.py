@@ -26,7 +26,7 @@ from starlette.routing import Route
 from disco.app.asking import Asker, Costs, Helper
 from disco.app.crew import Crew
 from disco.app.gallery import Gallery
-from disco.app.guard import COOKIE, Guard, Password, answer_of
+from disco.app.guard import COOKIE, KEYED, Guard, Password, answer_of
 from disco.app.one_run import FILMS, PICTURES, run_in
 from disco.app.paths import OWN, below, leads_out
 from disco.app.progress import Progress
@@ -54,6 +54,8 @@ REPORT_POLICY = (
     "default-src 'none'; img-src data:; media-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "frame-ancestors 'self'; sandbox allow-scripts"
 )
+#: Its films are asked for from where the page is shut off: to a browser, that is another site.
+REPORT_HEADERS = {"content-security-policy": REPORT_POLICY, "cross-origin-resource-policy": "cross-origin"}
 
 
 class Server:
@@ -212,20 +214,22 @@ class Server:
 
     async def report(self, request: Request) -> Response:
         """A study's page, written where there is none, or an older one than its newest cell."""
-        if self.password.is_asked and "key" not in request.query_params:
-            path = request.scope["path"]  # with which the page can load itself again, although no cookie goes with that
-            return RedirectResponse(f"{quote(path)}?key={self.password.ticket(path)}")
-        place = await run_in_threadpool(below, self.folder, request.path_params["name"])
-        inner = place.name if place.is_file() else PAGE_FILE
-        study = place.parent if place.is_file() else place
+        path = request.scope["path"]
+        keyed = KEYED.fullmatch(path)
+        name = (keyed["study"] if keyed else path).removeprefix("/report/")
+        study = await run_in_threadpool(below, self.folder, name)
         if await run_in_threadpool(leads_out, study, self.folder):
             raise Refusal(403, "this study has links that lead out of the folder")
-        if inner == PAGE_FILE and await run_in_threadpool(is_stale, study):
+        if keyed is None or not self.password.opens(path):  # or one that a server before had
+            where = f"/report/{name.rstrip('/')}/"
+            return RedirectResponse(f"{quote(where)}key={self.password.key_of(where)}/")
+        inner = keyed["inner"]
+        if not inner and await run_in_threadpool(is_stale, study):
             await self.pricer.ask("report", str(study))
-        page = study / inner
-        if not (inner == PAGE_FILE or page.suffix.lower() in FILMS) or not page.is_file():
+        page = await run_in_threadpool(below, study, inner or PAGE_FILE)
+        if (inner and page.suffix.lower() not in FILMS) or not page.is_file():
             raise Refusal(404, "there is no such page")
-        return FileResponse(page, headers={"content-security-policy": REPORT_POLICY})
+        return FileResponse(page, headers=REPORT_HEADERS)
 
     # What a page hands over
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disco.app.gallery import Gallery, prompt_of
-from disco.app.one_run import DRAWN, losses_in, run_in
+from disco.app.one_run import DRAWN, SHOWN, losses_in, run_in
 from disco.app.records import read_json
 from disco.app.refusal import Refusal
 from disco.cli.line import read_line
@@ -176,6 +176,17 @@ def test_a_study_says_its_axes_and_its_page(folder):
     assert [cell["path"] for cell in found["cells"]] == ["disco/study/aa", "disco/study/bb"] and not found["scan"]
     assert found["command"] == "disco -m x" and found["axes"]
     assert run_in(folder, "disco/study/aa")["kind"] == "run"
+
+
+def test_a_film_shows_some_of_its_frames(folder):
+    film = write_run(folder / "a film")
+    (film / "run.json").rename(film / "animation.json")
+    (film / "frames").mkdir()
+    for number in range(200):
+        (film / "frames" / f"{number:04d}.png").touch()
+    frames = run_in(folder, "a film")["frames"]
+    numbers = [int(address.partition("?")[0][-8:-4]) for address in frames]
+    assert numbers == list(range(0, 200, 4)) and len(frames) < SHOWN * 2
 
 
 def test_losses_are_thinned_out_evenly(tmp_path):

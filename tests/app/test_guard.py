@@ -59,6 +59,7 @@ def test_other_sites_may_link_to_the_page_and_do_nothing_else(site):
     assert status_of(path="/", sec_fetch_site=site, sec_fetch_mode="no-cors") == 403
     assert status_of(path="/files/a.png", sec_fetch_site=site, sec_fetch_mode="no-cors") == 403
     assert status_of("POST", sec_fetch_site=site) == 403
+    assert status_of(path="/report/a/", sec_fetch_site=site, sec_fetch_mode="no-cors") == 403
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; b=1"])
@@ -96,6 +97,22 @@ def test_without_it_only_the_page_is_answered():
     assert status_of(path="/page/../files/a.png", password="x") == 200  # whose route refuses the name
 
 
+def test_a_study_is_opened_by_its_key_and_nothing_else():
+    for password in (Password("x"), Password(None)):
+        key = password.key_of("/report/a/b/")
+        assert password.opens(f"/report/a/b/key={key}/") and password.opens(f"/report/a/b/key={key}/c/film.mp4")
+        for path in (
+            f"/report/a/key={key}/b/",
+            f"/report/a/b/c/key={key}/",
+            f"/report/a/b/key={'0' * 64}/",
+            f"/report/a/b/key={key}",
+            f"/files/a/b/key={key}/x.png",
+            "/report/a/b/",
+        ):
+            assert not password.opens(path), path
+        assert not Password("x").opens(f"/report/a/b/key={key}/")  # another server's
+
+
 def test_guessing_has_to_wait():
     password = Password("secret")
     for second in range(TRIES):
@@ -115,7 +132,7 @@ def test_a_password_in_any_script_can_be_checked():
 
 
 def test_no_password_asks_for_nothing():
-    assert not Password(None).is_asked and Password(None).knows("")
+    assert Password(None).knows("")
     with pytest.raises(Refusal):
         Password(None).check("")
 

@@ -414,7 +414,7 @@ def test_a_study_has_its_page(tmp_path):
         settings = to_dict(load(["prompt=a red star", f"seed={seed}"]))
         write_run(tmp_path / "study" / str(seed), settings=settings, status="running")  # which is not measured yet
     client = client_of(tmp_path)
-    answer = client.get("/report/study/")
+    answer = client.get("/report/study/", follow_redirects=True)
     assert answer.status_code == 200 and b"<html" in answer.content
     assert "sandbox allow-scripts" in answer.headers["content-security-policy"]
     assert "allow-same-origin" not in answer.headers["content-security-policy"]
@@ -423,27 +423,34 @@ def test_a_study_has_its_page(tmp_path):
     assert client.get("/report/study/").status_code == 403
 
 
-def test_a_study_s_page_loads_itself_again_without_a_cookie(tmp_path):
-    """In its frame, which is shut off, it counts as another site's; its address opens it, and nothing else."""
+@pytest.mark.parametrize("password", [None, "open sesame"])
+def test_a_study_s_page_has_what_lies_in_it_without_a_cookie(tmp_path, password):
+    """In its frame, which is shut off, it counts as another site's; its address opens its study, and nothing else."""
     for name in ("a study #1?", "another"):
         write_run(tmp_path / name / "0")
         (tmp_path / name / "index.html").write_text("<html>")
-    client = client_of(tmp_path, password="open sesame")
-    assert client.get("/report/a%20study%20%231%3F/").status_code == 401
-    client.post("/login", json={"password": "open sesame"})
+        (tmp_path / name / "0" / "film.mp4").write_bytes(b"film")
+    client = client_of(tmp_path, password=password)
+    if password:
+        assert client.get("/report/a%20study%20%231%3F/").status_code == 401
+        client.post("/login", json={"password": password})
     address = client.get("/report/a%20study%20%231%3F/").headers["location"]
-    frame = TestClient(client.app, ADDRESS)
-    assert frame.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
-    key = address.partition("?")[2]
-    for other in (
-        "/report/another/",
-        "/report/a%20study%20%231%3F/../another/",
-        "/api/jobs",
-        "/files/a%20study%20%231%3F/0/image_0.png",
-    ):
-        assert raw(client.app, f"{other}?{key}")[0] == 401
-    assert frame.get("/report/a%20study%20%231%3F/?key=").status_code == 401
-    assert frame.get("/report/a%20study%20%231%3F/?key=%C3%A9").status_code == 401
+    frame = TestClient(client.app, ADDRESS, follow_redirects=False)
+    shut_off = {"Sec-Fetch-Site": "cross-site", "Origin": "null"}
+    assert frame.get(address, headers=shut_off).status_code == 200
+    film = frame.get(f"{address}0/film.mp4", headers={**shut_off, "Range": "bytes=1-2"})
+    assert (film.status_code, film.content) == (206, b"il")
+    assert film.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert frame.get(f"{address}0/image_0.png", headers=shut_off).status_code == 404  # in the page already
+    key = address.rstrip("/").rpartition("/")[2]
+    for other in ("/report/another/", "/api/jobs", "/files/a%20study%20%231%3F/0/image_0.png"):
+        assert frame.get(f"{other}?{key}", headers=shut_off).status_code == 403
+    assert frame.get(f"/report/another/{key}/", headers=shut_off).status_code == 403
+    for up in (f"{address}../another/", f"{address}0/../../another/0/film.mp4", f"{address}%2e%2e/another/0/film.mp4"):
+        assert raw(client.app, up)[0] in (401, 403, 404), up
+    stale = address.replace(key, f"key={'0' * 64}")
+    assert frame.get(stale, headers=shut_off).status_code == 403
+    assert (frame.get(stale).status_code == 401) if password else (frame.get(stale).headers["location"] == address)
 
 
 def test_a_helper_that_has_ended_is_said(tmp_path):

@@ -1,12 +1,13 @@
-// A schedule as a curve over the run that can be drawn by hand: pointer and keyboard, steps and straight lines.
+// A setting as a curve that can be drawn by hand, with pointer and keyboard: over the run, in steps and straight lines.
+// What is another over the frames of a film: frames.js.
 
 import { post } from "./api.js";
 import { button, debounced, h, keepingFocus, put, segments, svg } from "./dom.js";
 import { digits, ENTRIES, round, scheduleText, valueAt } from "./schedule.js";
 
 const WIDTH = 420, HEIGHT = 132, LEFT = 40, RIGHT = 10, TOP = 10, BOTTOM = 20;
-const x = (entry) => LEFT + (entry / ENTRIES) * (WIDTH - LEFT - RIGHT);
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
+const OVER_THE_RUN = [["noise", 0, "start"], ["50 %", 500, "middle"], ["picture", ENTRIES, "end"]];
 const TOPS = [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10]; // of a plot, whose halves are round, too
 let count = 0;
 
@@ -15,16 +16,59 @@ export class Curve {
   constructor(setting, changed) {
     this.setting = setting;
     this.changed = changed;
+    this.end = ENTRIES; // where the plot ends
+    this.snap = 10; // entries that the pointer moves by
+    this.firstMoves = false; // whether the first point can be moved along the plot
     this.points = [[0, 0]];
     this.lines = false;
     this.name = `curve-${++count}`;
     this.integer = setting.whole;
-    this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${setting.name} over the run` });
+    this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${setting.name} ${this.over()}` });
     this.tools = h("div", { class: "curve-tools" });
     this.node = h("div", { class: "curve-editor", "data-curve": setting.name }, this.plot, this.tools);
     this.plot.addEventListener("dblclick", (event) => this.add(this.entryAt(event)));
     this.plot.addEventListener("pointerdown", (event) => this.press(event));
     this.ask = debounced(120, (text) => this.readText(text));
+  }
+
+  // What is another over frames
+
+  over() {
+    return "over the run";
+  }
+
+  ticks() {
+    return OVER_THE_RUN;
+  }
+
+  placeOf(entry) {
+    return `from ${Math.round(entry / 10)} % of the noise levels on`;
+  }
+
+  /** The points that a text stands for, or null for one that cannot be read. */
+  async read(text) {
+    const curve = await post("/api/curve", { setting: this.setting.name, value: text });
+    this.lines = /^\s*(interp|\{)/.test(text);
+    // The corners of the curve: of steps, those that begin a value; its end is no point of its own.
+    return curve.points.filter(([entry, value], index) =>
+      index === 0 || (entry < ENTRIES && (this.lines || value !== curve.points[index - 1][1])));
+  }
+
+  write() {
+    return scheduleText(this.points, this.lines, this.integer);
+  }
+
+  path() {
+    return `${this.points.map(([entry, value], index) =>
+      index === 0 ? `M${this.x(0)} ${this.y(value)}` : this.lines ? `L${this.x(entry)} ${this.y(value)}` : `H${this.x(entry)}V${this.y(value)}`).join("")}H${this.x(this.end)}`;
+  }
+
+  /** How the way from point to point is chosen. */
+  ways() {
+    return segments("Between points", this.name, [["steps", "Steps"], ["lines", "Lines"]], this.lines ? "lines" : "steps", (way) => {
+      this.lines = way === "lines";
+      this.tell();
+    });
   }
 
   /** Show what a text means; an unreadable text leaves the curve and says so by its colour. */
@@ -36,18 +80,13 @@ export class Curve {
 
   async readText(text) {
     if (text !== this.text) return; // the curve was moved meanwhile
-    let curve = null;
+    let points = null;
     try {
-      curve = await post("/api/curve", { setting: this.setting.name, value: text });
+      points = await this.read(text);
     } catch { /* its field says why */ }
     if (text !== this.text) return;
-    this.node.classList.toggle("unreadable", curve === null);
-    if (curve !== null) {
-      this.lines = /^\s*(interp|\{)/.test(text);
-      // The corners of the curve: of steps, those that begin a value; its end is no point of its own.
-      this.points = curve.points.filter(([entry, value], index) =>
-        index === 0 || (entry < ENTRIES && (this.lines || value !== curve.points[index - 1][1])));
-    }
+    this.node.classList.toggle("unreadable", points === null);
+    if (points !== null) this.points = points;
     this.draw();
   }
 
@@ -58,18 +97,26 @@ export class Curve {
     this.fitRange(values);
     const { low, high } = this.range;
     this.y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-    const path = this.points.map(([entry, value], index) =>
-      index === 0 ? `M${x(0)} ${this.y(value)}` : this.lines ? `L${x(entry)} ${this.y(value)}` : `H${x(entry)}V${this.y(value)}`).join("") + `H${x(ENTRIES)}`;
+    const path = this.path();
     keepingFocus(this.plot, () => put(this.plot,
       [low, (low + high) / 2, high].map((value) => [
         svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: this.y(value), y2: this.y(value), class: "grid" }),
         svg("text", { x: LEFT - 6, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(3))))]),
-      [["noise", 0, "start"], ["50 %", 500, "middle"], ["picture", ENTRIES, "end"]].map(([text, entry, place]) =>
-        svg("text", { x: x(entry), y: HEIGHT - 4, class: `tick ${place}` }, text)),
-      svg("path", { d: `${path}V${this.y(low)}H${x(0)}Z`, class: "area" }),
+      this.ticks().map(([text, entry, place]) =>
+        svg("text", { x: this.x(entry), y: HEIGHT - 4, class: `tick ${place}` }, text)),
+      svg("path", { d: `${path}V${this.y(this.floor())}H${this.x(0)}Z`, class: "area" }),
       svg("path", { d: path, class: "line" }),
       this.points.map((point, index) => this.handle(point, index))));
     this.drawTools();
+  }
+
+  x(entry) {
+    return LEFT + (entry / this.end) * (WIDTH - LEFT - RIGHT);
+  }
+
+  /** The value down, or up, to which the area under the curve goes. */
+  floor() {
+    return this.range.low;
   }
 
   /** The range of values that is drawn: the setting's own where it is a share, else room above what there is. */
@@ -85,8 +132,8 @@ export class Curve {
 
   handle([entry, value], index) {
     return svg("circle", {
-      cx: x(entry), cy: this.y(value), r: 6, class: "handle", tabindex: 0, role: "slider", "data-key": index,
-      "aria-label": `${this.setting.name} from ${Math.round(entry / 10)} % of the noise levels on`,
+      cx: this.x(entry), cy: this.y(value), r: 6, class: "handle", tabindex: 0, role: "slider", "data-key": index,
+      "aria-label": `${this.setting.name} ${this.placeOf(entry)}`,
       "aria-orientation": "vertical", "aria-valuemin": this.range.low, "aria-valuemax": this.range.high,
       "aria-valuenow": value, "aria-valuetext": digits(value), onkeydown: (event) => this.key(event, index),
     });
@@ -94,10 +141,7 @@ export class Curve {
 
   drawTools() {
     put(this.tools,
-      segments("Between points", this.name, [["steps", "Steps"], ["lines", "Lines"]], this.lines ? "lines" : "steps", (way) => {
-        this.lines = way === "lines";
-        this.tell();
-      }),
+      this.ways(),
       button("Add a point", () => this.add(this.widest())),
       button("One value", () => {
         this.points = [[0, this.points[0][1]]];
@@ -109,7 +153,7 @@ export class Curve {
   // Changes
 
   tell() {
-    this.text = scheduleText(this.points, this.lines, this.integer);
+    this.text = this.write();
     this.node.classList.remove("unreadable");
     this.draw();
     this.changed(this.text);
@@ -126,13 +170,18 @@ export class Curve {
 
   move(index, entry, value) {
     const before = index === 0 ? 0 : this.points[index - 1][0] + 1;
-    const after = (this.points[index + 1]?.[0] ?? ENTRIES) - 1;
-    this.points[index] = [index === 0 ? 0 : within(entry, before, after), this.value(value)];
+    const after = this.points[index + 1] ? this.points[index + 1][0] - 1 : this.last();
+    this.points[index] = [index === 0 && !this.firstMoves ? 0 : within(entry, before, after), this.value(value)];
     this.tell();
   }
 
+  /** The last entry that a point may have. */
+  last() {
+    return this.end - 1;
+  }
+
   add(entry) {
-    const at = within(Math.round(entry / 10) * 10, 1, ENTRIES - 1);
+    const at = within(Math.round(entry / this.snap) * this.snap, this.firstMoves ? 0 : 1, this.last());
     if (this.points.some(([own]) => own === at)) return;
     const value = valueAt(this.points, this.lines, at);
     this.points = [...this.points, [at, this.lines ? this.value(value) : this.value(value + this.nudge(value))]].sort((a, b) => a[0] - b[0]);
@@ -147,14 +196,14 @@ export class Curve {
   }
 
   remove(index) {
-    if (index === 0) return;
+    if (this.points.length === 1 || (index === 0 && !this.firstMoves)) return;
     this.points = this.points.filter((_, place) => place !== index);
     this.tell();
-    this.plot.querySelector(`[data-key="${index - 1}"]`)?.focus();
+    this.plot.querySelector(`[data-key="${Math.max(0, index - 1)}"]`)?.focus();
   }
 
   widest() {
-    const ends = [...this.points.slice(1).map(([entry]) => entry), ENTRIES];
+    const ends = [...this.points.slice(1).map(([entry]) => entry), this.end];
     const gaps = this.points.map(([entry], index) => ends[index] - entry);
     const index = gaps.indexOf(Math.max(...gaps));
     return this.points[index][0] + gaps[index] / 2;
@@ -162,7 +211,7 @@ export class Curve {
 
   key(event, index) {
     const [entry, value] = this.points[index];
-    const step = this.quantum() * (event.shiftKey ? 10 : 1), way = event.altKey ? 1 : event.shiftKey ? 100 : 10;
+    const step = this.quantum() * (event.shiftKey ? 10 : 1), way = event.altKey ? 1 : this.snap * (event.shiftKey ? 10 : 1);
     const moves = {
       ArrowUp: () => this.move(index, entry, value + step),
       ArrowDown: () => this.move(index, entry, value - step),
@@ -184,7 +233,7 @@ export class Curve {
   }
 
   entryAt(event) {
-    return ((this.place(event)[0] - LEFT) / (WIDTH - LEFT - RIGHT)) * ENTRIES;
+    return ((this.place(event)[0] - LEFT) / (WIDTH - LEFT - RIGHT)) * this.end;
   }
 
   valueAtPointer(event) {
@@ -194,14 +243,14 @@ export class Curve {
 
   press(event) {
     const [px, py] = this.place(event);
-    const far = this.points.map(([entry, value]) => Math.hypot(x(entry) - px, this.y(value) - py));
+    const far = this.points.map(([entry, value]) => Math.hypot(this.x(entry) - px, this.y(value) - py));
     const index = far.indexOf(Math.min(...far));
     if (far[index] > 14 || event.button !== 0) return;
     event.preventDefault();
     this.dragged = index;
     this.plot.querySelector(`[data-key="${index}"]`).focus();
     this.plot.setPointerCapture(event.pointerId);
-    const drag = (moved) => this.move(index, Math.round(this.entryAt(moved) / 10) * 10, this.valueAtPointer(moved));
+    const drag = (moved) => this.move(index, Math.round(this.entryAt(moved) / this.snap) * this.snap, this.valueAtPointer(moved));
     const end = () => {
       this.plot.removeEventListener("pointermove", drag);
       this.dragged = undefined;

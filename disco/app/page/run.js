@@ -1,7 +1,7 @@
 // A run's own page: its pictures, how they came about, the settings that differ, and what can be made of it.
 
-import { get, on, runOf } from "./api.js";
-import { button, commandLine, h, iconButton, picture, put, segments, toast } from "./dom.js";
+import { get, on, runOf, thumbOf } from "./api.js";
+import { button, commandLine, h, iconButton, keepingFocus, picture, put, segments, toast } from "./dom.js";
 import { write } from "./flow.js";
 import { take } from "./form.js";
 import { addressOf, isStudy, jobs, start } from "./jobs.js";
@@ -16,7 +16,9 @@ const pathOf = (url) => decodeURIComponent(url.split("?")[0].replace(/^\/files\/
 
 /** A run with its pictures as {url, path, seed} and its partials as {url, picture, percent}. */
 function withPictures(run) {
-  const pictures = run.pictures.map((url, index) => ({ url, path: pathOf(url), seed: run.seeds[index] }));
+  // A film's pictures are its frames, or where it has none yet, the sheet of those there are.
+  const film = run.kind === "film", shown = film && run.frames.length ? run.frames : run.pictures;
+  const pictures = shown.map((url, index) => ({ url, path: pathOf(url), seed: film ? undefined : run.seeds[index], name: film ? `Frame ${Number(/(\d+)\.\w+$/.exec(pathOf(url))?.[1] ?? 0)}` : `Picture ${index + 1}` }));
   const partials = run.partials.map((url) => {
     const [, picture, percent] = /_(\d+)_at_([\d.]+)\.\w+$/.exec(pathOf(url)) ?? [null, 0, null];
     return { url, picture: Number(picture), percent: percent === null ? null : Number(percent) };
@@ -50,7 +52,7 @@ export class Run {
     if (this.path !== path) return;
     if (run.kind === "study") return void location.replace(hashOf("study", path));
     this.run = withPictures(run);
-    this.chosen = Math.min(this.chosenOf === path ? this.chosen : 0, Math.max(0, run.pictures.length - 1));
+    this.chosen = Math.min(this.chosenOf === path ? this.chosen : run.films.length ? -1 : 0, Math.max(0, this.run.pictures.length - 1));
     this.chosenOf = path;
     this.draw();
     if (!this.node.contains(document.activeElement)) this.node.querySelector("h1").focus({ preventScroll: true });
@@ -75,7 +77,7 @@ export class Run {
           [["up", "Newer", -1], ["down", "Older", 1]].map(([name, label, way]) => this.gallery.neighbour(this.path, way)
             ? iconButton(name, label, () => location.replace(hashOf("gallery", this.gallery.neighbour(this.path, way)))) : null),
           iconButton("close", "Back to the gallery", () => this.gallery.leave())),
-        h("p", { class: "note" }, this.facts().join(" · ")),
+        this.note = h("p", { class: "note" }),
         run.error ? h("p", { class: "error" }, run.error) : null,
         this.actions(), this.details()));
     this.showPicture();
@@ -87,15 +89,23 @@ export class Run {
     const seed = picture?.seed ?? run.settings?.seed;
     return [
       run.size ? run.size.join(" × ") : "", run.status === "finished" ? "" : run.status, seed !== undefined ? `seed ${seed}` : "",
-      run.seconds ? duration(run.seconds) : "", run.path,
+      run.seconds ? duration(run.seconds) : "", picture && run.kind === "film" ? picture.name.toLowerCase() : "", run.path,
     ].filter(Boolean);
   }
 
   showPicture(source = this.run.pictures[this.chosen]?.url ?? this.run.drafts[0]) {
-    const film = this.run.films[0];
-    put(this.frame, this.chosen === -1 && film ? h("video", { src: film, controls: true, loop: true, muted: true, "aria-label": "The film" })
-      : source ? picture(source, `Picture ${this.chosen + 1} of ${Math.max(1, this.run.pictures.length)}`, this.run.size)
+    const film = this.run.films.find((url) => /\.(mp4|webm)\?/.test(url)) ?? this.run.films[0];
+    this.note.textContent = this.facts().join(" · ");
+    put(this.frame, this.chosen === -1 && film ? this.film(film)
+      : source ? picture(source, this.pictureNow()?.name ?? "The picture so far", this.run.size)
       : h("p", { class: "nothing" }, this.run.status === "running" ? "On its way" : "It left no picture."));
+  }
+
+  /** A film that plays by itself, but for those who want less motion. */
+  film(source) {
+    const video = h("video", { src: source, controls: true, loop: true, muted: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, playsinline: true, "aria-label": "The film" });
+    video.addEventListener("loadedmetadata", () => video.classList.toggle("pixelated", Math.max(video.videoWidth, video.videoHeight) <= 192));
+    return video;
   }
 
   // Below the picture: all pictures, and the way to this one
@@ -105,16 +115,18 @@ export class Run {
     const choose = (index) => {
       this.chosen = index;
       this.showPicture();
-      this.drawBelow();
+      keepingFocus(this.below, () => this.drawBelow());
     };
     const own = this.partials();
+    const { scrollLeft = 0 } = this.below.querySelector(".strip") ?? {};
     put(this.below,
       pictures.length > 1 || films.length ? h("div", { class: "strip", role: "group", "aria-label": "All pictures" },
-        films.length ? button("Film", () => choose(-1), { class: "thumb", "aria-pressed": String(this.chosen === -1) }) : null,
-        pictures.map((one, index) => h("button", { type: "button", class: "thumb", "aria-pressed": String(index === this.chosen), "aria-label": `Picture ${index + 1}`, onclick: () => choose(index) },
-          picture(one.thumb ?? one.url, "", null, { loading: "lazy" })))) : null,
+        films.length ? button("Film", () => choose(-1), { class: "thumb", "data-key": -1, "aria-pressed": String(this.chosen === -1) }) : null,
+        pictures.map((one, index) => h("button", { type: "button", class: "thumb", "aria-pressed": String(index === this.chosen), "aria-label": one.name, "data-key": index, onclick: () => choose(index) },
+          picture(thumbOf(one.url, 128), "", null, { loading: "lazy" })))) : null,
       own.length ? this.way(own) : null,
       this.lossesOf());
+    this.below.querySelector(".strip")?.scrollTo(scrollLeft, 0);
   }
 
   partials() {
@@ -158,9 +170,9 @@ export class Run {
       run.draft !== null ? button("Render in full", () => this.queue({ kind: "promote", picture: run.study, seeds: String(run.draft.seed) }), { class: "primary" }) : null,
       ofTiles ? null : button("Use these settings", () => this.use(), { class: stopped || run.draft !== null ? null : "primary" }),
       one ? [
-        ofTiles ? null : this.menu("Vary this", () => this.variation()),
+        ofTiles || run.kind === "film" ? null : this.menu("Vary this", () => this.variation()),
         run.kind === "run" && run.draft === null ? this.menu("Drafts", () => this.drafting()) : null,
-        this.menu("Enlarge", () => this.enlarging()),
+        run.kind === "film" ? null : this.menu("Enlarge", () => this.enlarging()), // whose frames do not say what they show
         h("a", { class: "button", href: hashOf("mask", one.path) }, "Mask"),
         button("Start from this", () => startFrom(one.path)),
         h("a", { class: "button", href: one.url, download: one.path.split("/").at(-1) }, "Save"),
