@@ -136,6 +136,8 @@ def test_fetching_for_settings_brings_what_a_head_stands_on(tmp_path: Path) -> N
     given = {"critics": (str(tmp_path / "laion.pth"),), "clip_models": ("embedded_vit",)}
     assert needed(settings_with(**given, critic_scale="[1]*500+[0]*500")) == ["embedded", "embedded_vit", "ViT-L/14"]
     assert needed(settings_with(**given)) == ["embedded", "embedded_vit"]
+    own = needed(settings_with(critics=("ViTB32",), critic_scale=1, clip_models=("embedded_vit",)))
+    assert own == ["embedded", "embedded_vit", "ViT-B/32"]
 
 
 @pytest.mark.parametrize(
