@@ -110,8 +110,7 @@ def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
     from disco.models import catalog
     from disco.models.files import store
 
-    # They are loaded where they pull, and a CLIP under its own name.
-    critics = [name for name in settings.guidance.critics if name in hashes or catalog.critic(name).perceptor in hashes]
+    critics = [name for name in settings.guidance.critics if name in hashes]  # they are loaded where they pull
     for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models, critics):
         path = store.find(spec.weights)
         if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:
