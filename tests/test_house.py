@@ -74,8 +74,8 @@ LIGHT = (
     *("study.compare", "study.crew", "study.devices", "study.identity", "study.measure"),
     *("study.outlook", "study.read", "study.read_cell", "study.table"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
-    *("app.asked", "app.command", "app.crew", "app.forms", "app.gallery", "app.helper", "app.jobs", "app.one_run"),
-    *("app.outlook", "app.progress", "app.serve", "app.server", "app.worker"),
+    *("app.asked", "app.cells", "app.command", "app.crew", "app.forms", "app.gallery", "app.helper", "app.jobs"),
+    *("app.keyframes", "app.one_run", "app.outlook", "app.progress", "app.serve", "app.server", "app.worker"),
     *("models.files.fetch", "version", "world.words"),
 )
 

@@ -6,6 +6,7 @@ import typing
 from typing import Any
 
 from disco.app.asked import PATHS
+from disco.app.keyframes import by_frame_names, film
 from disco.errors import SettingsError
 from disco.models import catalog
 from disco.models.catalog.custom import custom_names
@@ -51,6 +52,8 @@ def forms(preset: str | None = None) -> dict[str, Any]:
             }
             for group, heading in headings.items()
         ],
+        "film": film(),
+        "by_frame": by_frame_names(),
         "models": models(),
         "metrics": list(METRIC_NAMES),
     }

@@ -47,6 +47,12 @@ def curve(said: Any, folder: Path) -> Answer:
     return curve(said)
 
 
+def keyframes(said: Any, folder: Path) -> Answer:
+    from disco.app.keyframes import keys_of
+
+    return keys_of(said)
+
+
 def job(said: Any, folder: Path) -> Answer:
     from disco.app.jobs import job_of
 
@@ -70,6 +76,7 @@ ASKS: dict[str, Callable[[Any, Path], Answer]] = {
     "outlook": outlook,
     "costs": costs,
     "curve": curve,
+    "keyframes": keyframes,
     "job": job,
     "import": settings_in,
     "report": report,

@@ -64,7 +64,7 @@ def outlook(said: Any, folder: Path) -> dict[str, Any]:
         "notes": list(dict.fromkeys(note for each in plans for note in each.notes)),
         "size": [plan.width, plan.height],
         "steps": len(plan.steps),
-        "pictures": len(plan.seeds),
+        "pictures": runs[0].animation.max_frames if is_film(runs[0]) else len(plan.seeds),
         "cells": len(runs),
         "axes": lengths(asked),
         "film": is_film(runs[0]),

@@ -133,6 +133,9 @@ class Server:
     async def curve(self, request: Request) -> Response:
         return JSONResponse(await self.planner.ask("curve", await body_of(request)))
 
+    async def keyframes(self, request: Request) -> Response:
+        return JSONResponse(await self.planner.ask("keyframes", await body_of(request)))
+
     # The queue
 
     async def list_jobs(self, request: Request) -> Response:
@@ -270,6 +273,7 @@ def make_app(
         Route("/api/schema", server.schema),
         Route("/api/outlook", server.outlook, methods=["POST"]),
         Route("/api/curve", server.curve, methods=["POST"]),
+        Route("/api/keyframes", server.keyframes, methods=["POST"]),
         Route("/api/jobs", server.list_jobs),
         Route("/api/jobs", server.add_job, methods=["POST"]),
         Route("/api/jobs/{number}", server.change_job, methods=["POST"]),

@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from disco.animation.keyframes import parse_keyframes
 from disco.app.queue import RUNNING, Queue
 from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
@@ -380,6 +381,44 @@ def test_a_curve_and_its_text_agree(opened):
     text.fill("[1]*3")
     expect(field.get_by_role("alert")).to_contain_text("needs 1000")
     expect(field.locator(".unreadable")).to_be_visible()
+
+
+def test_keyframes_are_drawn_and_the_film_plays(opened, server):
+    page = opened()
+    fill(page, steps=2, max_frames=3, seed_behavior="fixed")
+    film = page.locator(".film-form")
+    film.get_by_label("Film").select_option("2d")
+    text, field = film.get_by_role("textbox", name="zoom", exact=True), film.locator('[data-setting="zoom"]')
+    text.fill("0:(1), 2:(1.1)")
+    handles = field.locator(".handle")
+    expect(handles.nth(1)).to_have_attribute("aria-valuenow", "1.1")
+    handles.nth(0).press("ArrowRight")
+    handles.nth(1).press("ArrowDown")
+    handles.nth(0).press("Delete")  # one key is left, and with it a number
+    assert 1 < float(text.input_value()) < 1.1
+    field.get_by_role("button", name="Add a point").click()
+    keys = parse_keyframes("zoom", text.input_value())
+    shown = [float(handle.get_attribute("aria-valuenow")) for handle in handles.all()]
+    assert [frame for frame, _ in keys] == [0, 1] and [value.at(0, 3) for _, value in keys] == pytest.approx(shown)
+    turned = film.locator('[data-setting="angle"]')
+    film.get_by_role("textbox", name="angle", exact=True).fill("2*t")
+    turned.get_by_role("button", name="Make keys of it").click()
+    expect(film.get_by_role("textbox", name="angle", exact=True)).to_have_value("0:(0), 1:(2), 2:(4)")
+    film.get_by_label("Another setting by frame").select_option("tv_scale")
+    film.get_by_role("textbox", name="tv_scale by frame").fill("0:(0), 2:(500)")
+    by_frame = film.get_by_role("textbox", name="by_frame", exact=True)
+    expect(by_frame).to_have_value('{tv_scale: "0:(0), 2:(500)"}')
+    film.get_by_role("slider", name="tv_scale at frame 2").press("ArrowLeft")
+    expect(by_frame).to_have_value('{tv_scale: "0:(0), 1:(500)"}')
+    expect(page.locator(".takes")).to_contain_text("3 frames")
+    render(page)
+    stage(page).get_by_role("link", name="Open").click()
+    expect(page.get_by_role("button", name=re.compile("^Frame"))).to_have_count(3)
+    width = page.locator("video").evaluate("async (video) => { await video.play(); return video.videoWidth; }")
+    said = json.loads((server.folder / server.job()["folder"] / "animation.json").read_text())
+    animation = said["settings"]["animation"]
+    assert width == said["size"][0]
+    assert animation["angle"] == "0:(0), 1:(2), 2:(4)" and animation["by_frame"] == {"tv_scale": "0:(0), 1:(500)"}
 
 
 def test_every_curve_is_written_as_what_it_shows(opened):

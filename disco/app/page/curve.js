@@ -12,9 +12,10 @@ const TOPS = [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10]; // of a plot, whose halves are ro
 let count = 0;
 
 export class Curve {
-  /** setting: of the schema; changed(text): called with the new text whenever the curve was moved. */
+  /** setting: of the schema, or as one of it; changed(text): called with the new text whenever the curve was moved. */
   constructor(setting, changed) {
     this.setting = setting;
+    this.called = setting.name.replace("by_frame.", "");
     this.changed = changed;
     this.end = ENTRIES; // where the plot ends
     this.snap = 10; // entries that the pointer moves by
@@ -23,7 +24,7 @@ export class Curve {
     this.lines = false;
     this.name = `curve-${++count}`;
     this.integer = setting.whole;
-    this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${setting.name} ${this.over()}` });
+    this.plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "group", "aria-label": `${this.called} ${this.over()}` });
     this.tools = h("div", { class: "curve-tools" });
     this.node = h("div", { class: "curve-editor", "data-curve": setting.name }, this.plot, this.tools);
     this.plot.addEventListener("dblclick", (event) => this.add(this.entryAt(event)));
@@ -61,6 +62,23 @@ export class Curve {
   path() {
     return `${this.points.map(([entry, value], index) =>
       index === 0 ? `M${this.x(0)} ${this.y(value)}` : this.lines ? `L${this.x(entry)} ${this.y(value)}` : `H${this.x(entry)}V${this.y(value)}`).join("")}H${this.x(this.end)}`;
+  }
+
+  hint() {
+    return "Drag points, or use the arrow keys; Delete takes one away";
+  }
+
+  /** What is drawn behind the curve. */
+  behind() {
+    return null;
+  }
+
+  handles() {
+    return this.points.map((point, index) => this.handle(point, index));
+  }
+
+  valueAt(entry) {
+    return valueAt(this.points, this.lines, entry);
   }
 
   /** How the way from point to point is chosen. */
@@ -101,12 +119,13 @@ export class Curve {
     keepingFocus(this.plot, () => put(this.plot,
       [low, (low + high) / 2, high].map((value) => [
         svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: this.y(value), y2: this.y(value), class: "grid" }),
-        svg("text", { x: LEFT - 6, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(3))))]),
+        svg("text", { x: LEFT - 6, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(4))))]),
       this.ticks().map(([text, entry, place]) =>
         svg("text", { x: this.x(entry), y: HEIGHT - 4, class: `tick ${place}` }, text)),
+      this.behind(),
       svg("path", { d: `${path}V${this.y(this.floor())}H${this.x(0)}Z`, class: "area" }),
       svg("path", { d: path, class: "line" }),
-      this.points.map((point, index) => this.handle(point, index))));
+      this.handles()));
     this.drawTools();
   }
 
@@ -133,7 +152,7 @@ export class Curve {
   handle([entry, value], index) {
     return svg("circle", {
       cx: this.x(entry), cy: this.y(value), r: 6, class: "handle", tabindex: 0, role: "slider", "data-key": index,
-      "aria-label": `${this.setting.name} ${this.placeOf(entry)}`,
+      "aria-label": `${this.called} ${this.placeOf(entry)}`,
       "aria-orientation": "vertical", "aria-valuemin": this.range.low, "aria-valuemax": this.range.high,
       "aria-valuenow": value, "aria-valuetext": digits(value), onkeydown: (event) => this.key(event, index),
     });
@@ -147,7 +166,7 @@ export class Curve {
         this.points = [[0, this.points[0][1]]];
         this.tell();
       }, { disabled: this.points.length === 1 }),
-      h("span", { class: "note" }, "Drag points, or use the arrow keys; Delete takes one away"));
+      h("span", { class: "note" }, this.hint()));
   }
 
   // Changes
@@ -183,7 +202,7 @@ export class Curve {
   add(entry) {
     const at = within(Math.round(entry / this.snap) * this.snap, this.firstMoves ? 0 : 1, this.last());
     if (this.points.some(([own]) => own === at)) return;
-    const value = valueAt(this.points, this.lines, at);
+    const value = this.valueAt(at);
     this.points = [...this.points, [at, this.lines ? this.value(value) : this.value(value + this.nudge(value))]].sort((a, b) => a[0] - b[0]);
     this.tell();
     this.plot.querySelector(`[data-key="${this.points.findIndex(([own]) => own === at)}"]`)?.focus();

@@ -1,22 +1,25 @@
 // A setting as a field: its control, what it is, what is wrong with it, and the way back to its default.
 
 import { fileOf, send } from "./api.js";
+import { ByFrame } from "./byframe.js";
 import { Curve } from "./curve.js";
 import { button, h, icon, iconButton, icons, picture, put, toast } from "./dom.js";
 import { read, write } from "./flow.js";
 import { currentValue, defaultText, form, isChanged, reset, set, textOf } from "./form.js";
+import { FrameCurve } from "./frames.js";
 import { bare, facts, prose } from "./prose.js";
 import { hashOf } from "./routes.js";
 import { digits } from "./schedule.js";
 
 /** What the settings at the head of the form are called there; all go by their names elsewhere. */
 export const TITLES = {
-  width: "Width", height: "Height", seed: "Seed", steps: "Steps", n_batches: "Pictures",
+  width: "Width", height: "Height", seed: "Seed", steps: "Steps", n_batches: "Pictures", max_frames: "Frames",
   diffusion_model: "Model", clip_models: "Perceptors",
 };
 const PICTURES = new Set(["init_image", "previous_frame", "noise_order", "mask"]);
 const WIDE = new Set(["path", "list", "mapping", "text"]); // kinds of long texts
 const isConstant = (text) => text.trim() === "" || !/^\s*(\[|interp|\{)/.test(text);
+const isNumber = (text) => /^\s*[+-]?[\d.]*\s*$/.test(text);
 const isTimedSwitch = ({ timed, whole, low, high }) => timed && whole && low === 0 && high === 1;
 let count = 0;
 
@@ -45,10 +48,10 @@ export class Field {
     }, { class: "bare reset" });
     this.error = h("p", { class: "error", id: `${this.id}-error`, role: "alert" });
     this.below = h("div", { class: "below" });
-    this.node = h("div", { class: WIDE.has(setting.kind) ? "field wide" : "field", "data-setting": setting.name },
+    this.node = h("div", { class: WIDE.has(setting.kind) || setting.name === "animation_prompts" ? "field wide" : "field", "data-setting": setting.name },
       h("div", { class: "field-head" },
         h("label", { for: this.id }, title ?? setting.name),
-        setting.timed ? iconButton("curve", `Draw ${setting.name} over the run`, () => this.openCurve(), { class: "bare over" }) : null,
+        setting.timed || setting.keyframes ? iconButton("curve", `Draw ${setting.name} over the ${setting.timed ? "run" : "frames"}`, () => this.openCurve(), { class: "bare over" }) : null,
         this.back),
       this.control.node,
       this.below,
@@ -205,10 +208,11 @@ export class Field {
   }
 
   showCurve(text) {
-    if (!this.setting.timed || this.setting.kind === "mapping") return;
-    const wanted = this.wantsCurve ?? !isConstant(text);
+    const { timed, keyframes, kind } = this.setting;
+    if (!(timed || keyframes) || kind === "mapping") return;
+    const wanted = this.wantsCurve ?? !(keyframes ? isNumber(text) : isConstant(text));
     if (!wanted) return this.curve?.node.remove();
-    this.curve ??= new Curve(this.setting, (written) => {
+    this.curve ??= new (keyframes ? FrameCurve : Curve)(this.setting, (written) => {
       this.wantsCurve = true; // also where all points now have one value
       set(this.setting.name, written);
     });
@@ -239,6 +243,9 @@ export class Field {
     else control?.removeAttribute("aria-invalid");
     this.showCurve(text);
     this.showPicture(text);
+    if (name !== "by_frame") return;
+    if (!this.byFrame) this.below.append((this.byFrame = new ByFrame()).node);
+    this.byFrame.show();
   }
 }
 

@@ -15,6 +15,8 @@ import { bytes, duration, plural } from "./words.js";
 const HEAD = ["width", "height", "seed", "steps", "n_batches"];
 const MODELS = ["diffusion_model", "clip_models"];
 const ELSEWHERE = new Set(["prompt", "prompts", ...HEAD, ...MODELS]);
+/** What curves over the frames are drawn from, beside their own text. */
+const FRAMES = new Set(["max_frames", "interp_spline"]);
 
 export class Render {
   constructor() {
@@ -22,6 +24,7 @@ export class Render {
     this.prompts = new Prompts();
     this.stage = new Stage();
     this.head = h("div");
+    this.film = h("section", { class: "film-form", "aria-label": "Film" });
     this.featured = h("div", { class: "fields" });
     this.every = h("div", { class: "every" });
     this.go = h("button", { type: "submit", class: "primary render" }, "Render");
@@ -31,7 +34,7 @@ export class Render {
     this.form = h("form", { class: "form", "aria-label": "Settings", novalidate: true, onsubmit: (event) => {
       event.preventDefault();
       this.render();
-    } }, this.prompts.node, this.head, this.featured, this.all(), h("div", { class: "bottom" }, this.wrong, this.notes, h("div", { class: "bottom-row" }, this.go, this.takes)));
+    } }, this.prompts.node, this.head, this.film, this.featured, this.all(), h("div", { class: "bottom" }, this.wrong, this.notes, h("div", { class: "bottom-row" }, this.go, this.takes)));
     this.node = h("div", { class: "place render-place" }, this.form, this.stage.node);
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
@@ -51,6 +54,7 @@ export class Render {
   redraw() {
     this.fields.clear();
     put(this.head, this.drawHead());
+    this.drawFilm();
     const names = form.schema.featured.filter((name) => form.settings[name] && !ELSEWHERE.has(name));
     put(this.featured, names.map((name) => this.field(name).node));
     if (this.fold.open) this.drawAll();
@@ -75,6 +79,18 @@ export class Render {
       h("div", { class: "head-row" }, seed, batches),
       h("div", { class: "head-row" }, MODELS.map((name) => this.field(name, TITLES[name]).node)),
     ];
+  }
+
+  /** Whether a film is made, and of one what the camera does. */
+  drawFilm() {
+    const mode = textOf("animation_mode"), names = form.schema.film[mode] ?? [];
+    if (mode === this.mode && this.film.isConnected && this.film.childElementCount && this.fields.has("animation_mode")) return;
+    this.mode = mode;
+    for (const [name, fields] of this.fields) this.fields.set(name, fields.filter((field) => !this.film.contains(field.node)));
+    const by = this.film.contains(document.activeElement);
+    put(this.film, h("div", { class: "fields" }, this.field("animation_mode", "Film").node,
+      [...names, ...(names.length ? ["by_frame"] : [])].map((name) => this.field(name, TITLES[name]).node)));
+    if (by) this.film.querySelector("select").focus();
   }
 
   fileButton() {
@@ -167,7 +183,9 @@ export class Render {
   }
 
   refresh(name) {
+    if (name === "animation_mode") this.drawFilm();
     for (const field of this.fields.get(name) ?? []) field.refresh();
+    if (FRAMES.has(name)) for (const field of [...this.fields.values()].flat()) if (field.setting.keyframes || field.byFrame) field.refresh();
     this.prompts.refresh();
     this.count();
   }
