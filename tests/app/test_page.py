@@ -441,11 +441,31 @@ def test_every_curve_is_written_as_what_it_shows(opened):
         held = np.array(values)[np.searchsorted(starts, entries, side="right") - 1]
         expected = np.interp(entries, starts, values) if lines else held
         found = np.array([schedule.at(999 - entry) for entry in entries])
-        if lines and integer:  # two equal points in a row are read as the first alone
-            level = any(a == b for a, b in zip(values, values[1:], strict=False))
-            assert level or np.abs(found - expected).max() <= 0.5, text
+        if lines and integer:  # halves up, as the schedule of the text rounds
+            assert np.abs(found - expected).max() <= 0.5, text
         else:
             assert np.allclose(found, expected, rtol=1e-5, atol=2e-6), text
+
+
+def test_a_curve_of_whole_numbers_is_level_and_then_slopes(opened):
+    page = opened()
+    field = page.locator('[data-setting="cut_overview"]').first
+    text = setting(page, "cut_overview")
+    text.fill("interp([4]*500+[8]*500)")
+    handles = field.locator(".handle")
+    expect(handles).to_have_count(2)
+    field.get_by_role("button", name="Add a point").click()  # in the middle of the way up
+    expect(handles).to_have_count(3)
+    while handles.nth(1).get_attribute("aria-valuenow") != "4":
+        handles.nth(1).press("ArrowDown")
+    schedule = parse(text.input_value(), "cut_overview", integer=True)
+    assert {schedule.at(999 - entry) for entry in range(250)} == {4} and schedule.at(999 - 499) == 8
+    for slope in range(4, 8):  # up by one in every quarter of the way
+        assert schedule.at(999 - (250 + round((slope - 4 + 0.5) * 62.5) + 2)) == slope + 1
+    written = text.input_value()
+    page.reload()
+    expect(setting(page, "cut_overview")).to_have_value(written)
+    expect(field.locator(".handle")).to_have_count(3)  # the lines are still there to be moved
 
 
 def test_defaults_as_text_are_read_as_they_were(opened):

@@ -3,7 +3,7 @@
 
 import { post } from "./api.js";
 import { button, debounced, h, keepingFocus, put, segments, svg } from "./dom.js";
-import { digits, ENTRIES, round, scheduleText, valueAt } from "./schedule.js";
+import { digits, ENTRIES, keepLines, linesOf, round, scheduleText, valueAt } from "./schedule.js";
 
 const WIDTH = 420, HEIGHT = 132, LEFT = 40, RIGHT = 10, TOP = 10, BOTTOM = 20;
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -49,14 +49,18 @@ export class Curve {
   /** The points that a text stands for, or null for one that cannot be read. */
   async read(text) {
     const curve = await post("/api/curve", { setting: this.setting.name, value: text });
-    this.lines = /^\s*(interp|\{)/.test(text);
+    const lines = linesOf(text);
+    this.lines = lines !== null || /^\s*(interp|\{)/.test(text);
+    if (lines !== null) return lines;
     // The corners of the curve: of steps, those that begin a value; its end is no point of its own.
     return curve.points.filter(([entry, value], index) =>
       index === 0 || (entry < ENTRIES && (this.lines || value !== curve.points[index - 1][1])));
   }
 
   write() {
-    return scheduleText(this.points, this.lines, this.integer);
+    const text = scheduleText(this.points, this.lines, this.integer);
+    if (this.lines && text.startsWith("[")) keepLines(text, this.points);
+    return text;
   }
 
   path() {

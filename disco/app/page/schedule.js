@@ -13,6 +13,7 @@ export const digits = (value) => {
  * to point in straight lines, or keeps each value until the next point.
  */
 export function scheduleText(points, lines, integer = false) {
+  if (lines && integer && isLevelSomewhere(points)) return scheduleText(stairs(points), false, true);
   const runs = merged(lines && !integer ? apart(points) : points);
   if (runs.length === 1) return digits(runs[0][1]);
   const counts = runs.map(([entry], index) => (runs[index + 1]?.[0] ?? ENTRIES) - entry);
@@ -33,7 +34,7 @@ function merged(points) {
 
 /**
  * A level stretch between two points of a curve of lines: an interpolated schedule reads equal neighbours as one point,
- * so the second is a millionth nearer to the next. Whole numbers cannot be told apart so.
+ * so the second is a millionth nearer to the next. Whole numbers cannot be told apart so: see stairs.
  */
 function apart(points) {
   const ends = points.filter(([, value], index) => value !== points[index - 1]?.[1] || value !== points[index + 1]?.[1]);
@@ -42,6 +43,42 @@ function apart(points) {
     if (value !== ends[index - 1]?.[1] || !next) return [entry, value];
     return [entry, value + Math.sign(next[1] - value) * Math.max(Math.abs(value) * 2e-6, 1e-6)];
   });
+}
+
+const isLevelSomewhere = (points) => points.some(([, value], index) => value === points[index + 1]?.[1]);
+
+/** A curve of lines as the steps that whole numbers take along it, rounded as an interpolated schedule is. */
+function stairs(points) {
+  const steps = [];
+  for (let entry = 0; entry < ENTRIES; entry += 1) {
+    const value = Math.floor(valueAt(points, true, entry) + 0.5);
+    if (value !== steps.at(-1)?.[1]) steps.push([entry, value]);
+  }
+  return steps;
+}
+
+const KEPT = "disco.lines", MOST = 60;
+let kept = null;
+
+/** The lines that stairs were written from, by the text: to be moved on, also in another field, or after a reload. */
+function lines() {
+  try {
+    kept ??= new Map(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+  } catch {
+    kept = new Map(); // not ours
+  }
+  return kept;
+}
+
+export const linesOf = (text) => structuredClone(lines().get(text.trim()) ?? null);
+
+export function keepLines(text, points) {
+  lines().delete(text);
+  lines().set(text, points);
+  while (kept.size > MOST) kept.delete(kept.keys().next().value);
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify([...kept]));
+  } catch { /* this tab keeps nothing */ }
 }
 
 /** The value of a curve at an entry. */
