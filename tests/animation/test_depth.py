@@ -257,6 +257,7 @@ def test_a_film_short_of_memory_sets_it_aside_for_its_frames(tiny, tmp_path):
     """Its frames are runs, and each makes room for itself."""
     film = settings_with(animation_mode="3d", depth=str(tiny), width=32, height=32, memory_limit="100MiB")
     frame = build_plan(settings_with(width=32, height=32, memory_limit="100MiB"))
+    SESSION.clear()
     depths = depths_of(film, frame, tmp_path)
     assert depths is not None and isinstance(network := depths.estimate, DepthOnCall)
     assert (network.takes, network.room) == (depth_cost(str(tiny), 32, 32)[0], 100 * 2**20)
