@@ -29,6 +29,9 @@ from disco.study.read_cell import PICTURE_FILE
 #: What tells a folder's kind, the first of these that it holds.
 RECORDS = {STUDY_FILE: "study", FILM_RECORD: "film", JOBS_FILE: "enlargement", RUN_RECORD: "run"}
 
+#: What an index is read by; with what it says of a folder, this changes, and one of another version is made anew.
+VERSION = 2
+
 #: How deep below the folder they are looked for.
 DEPTH = 4
 #: Seconds in which the folder is not looked through again.
@@ -148,14 +151,16 @@ class Gallery:
     def _stored(self) -> dict[str, tuple[int, Entry]]:
         try:
             said = json.loads(self.file.read_text(encoding="utf-8"))
-            return {entry["path"]: (stamp, Entry(**entry | {"size": _pair(entry["size"])})) for stamp, entry in said}
+            listed = said["entries"] if said["version"] == VERSION else []
+            return {entry["path"]: (stamp, Entry(**entry | {"size": _pair(entry["size"])})) for stamp, entry in listed}
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
 
     def _store(self, found: Mapping[str, tuple[int, Entry]]) -> None:
         try:
             self.file.parent.mkdir(exist_ok=True)
-            self.file.write_text(json.dumps([[stamp, asdict(entry)] for stamp, entry in found.values()]))
+            listed = [[stamp, asdict(entry)] for stamp, entry in found.values()]
+            self.file.write_text(json.dumps({"version": VERSION, "entries": listed}))
         except OSError:  # it is a memory only
             pass
 

@@ -9,9 +9,11 @@ from disco.app.one_run import differing, for_another
 from disco.cli.commands.import_ import as_they_stand, unet_sizes
 from disco.errors import SettingsError
 from disco.run.folder.reading import read_settings
-from disco.settings.config import by_path, from_dict
+from disco.settings.config import by_path, from_dict, groups, load, specs
 from disco.settings.importing.imports import import_settings
+from disco.settings.importing.reading import read
 from disco.settings.importing.translation import CHANGED, LOST, REFUSED, UNKNOWN
+from disco.settings.overrides import from_python
 
 
 def imported(path: Path, name: str) -> dict[str, Any]:
@@ -22,8 +24,28 @@ def imported(path: Path, name: str) -> dict[str, Any]:
     try:
         values = by_path(from_dict(read_settings(path)))
     except SettingsError:
-        return _foreign(path, name)
+        own = _own(path)
+        if own is None:
+            return _foreign(path, name)
+        values = own
     return {"settings": for_another(differing(values)), "preset": None, "program": "disco", "notes": [], "unknown": []}
+
+
+def _own(path: Path) -> dict[str, Any] | None:
+    """All settings, by full name, of a file that holds nothing but settings of disco by their names; None for others.
+
+    Files of Disco Diffusion have `text_prompts`, which is none; the same names mean the same there.
+    """
+    try:
+        tree = read(path).tree
+        if not isinstance(tree, dict):
+            return None
+        given: dict[str, Any] = {}
+        for name, value in tree.items():
+            given |= value if name in groups() and isinstance(value, dict) else {name.rpartition(".")[2]: value}
+        return by_path(load(from_python(given))) if given and given.keys() <= specs().keys() else None
+    except SettingsError:  # values of another program's, under names that are ours too
+        return None
 
 
 def _foreign(path: Path, name: str) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Progress:
             said |= self._run(job, self.place_of(job))
         elif job.state != WAITING:
             said |= self._how_it_ended(job)
-        said["folder"] = self.place_of(job).relative_to(self.folder).as_posix()
+        place = self.place_of(job)
+        said |= {"folder": place.relative_to(self.folder).as_posix(), "made": place.is_dir()}
         return said
 
     def _how_it_ended(self, job: Job) -> dict[str, Any]:

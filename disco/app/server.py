@@ -28,11 +28,11 @@ from disco.app.crew import Crew
 from disco.app.gallery import Gallery
 from disco.app.guard import COOKIE, KEYED, Guard, Password, answer_of
 from disco.app.one_run import FILMS, PICTURES, run_in
-from disco.app.paths import OWN, below, leads_out
+from disco.app.paths import OWN, UPLOADS, below, leads_out
 from disco.app.progress import Progress
-from disco.app.queue import Queue
+from disco.app.queue import FINISHED, Queue
 from disco.app.refusal import Refusal, refused
-from disco.app.thumbs import take_picture, thumb_of
+from disco.app.thumbs import prune, take_picture, thumb_of
 from disco.errors import SettingsError
 from disco.settings.paths import in_one_line
 from disco.study.results import PAGE_FILE
@@ -45,6 +45,9 @@ FRESH = 0.4
 IDLE = 120.0
 #: Seconds after which a run that was written is no longer one of a study at work.
 SETTLED = 60.0
+#: Bytes of small copies of pictures that are kept from one start to the next; bytes of pictures handed over, and the
+#: seconds after which those beyond go.
+THUMBS, HANDED_OVER, OLD = 256 << 20, 1 << 30, 30 * 86400.0
 #: Pictures that are made small at once: more would slow what is rendered.
 AT_ONCE = 2
 
@@ -87,16 +90,23 @@ class Server:
         """Meanwhile workers render what the queue holds."""
         watching = asyncio.create_task(self.crew.watch())
         warming = asyncio.create_task(self.planner.ask("schema"))
+        pruning = asyncio.create_task(run_in_threadpool(self._prune))
         try:
             yield
         finally:
             self.ending.set()
-            for task in (watching, warming):
+            for task in (watching, warming, pruning):
                 task.cancel()
                 with suppress(asyncio.CancelledError, Refusal):
                     await task
             for helper in (self.planner, self.studies, self.pricer):
                 await helper.close()
+
+    def _prune(self) -> None:
+        """Let go of small copies that are made again when they are asked for, and of old pictures handed over."""
+        prune(self.folder / OWN / "thumbs", THUMBS, 0.0)
+        asked = " ".join(word for job in self.queue.jobs() if job.state != FINISHED for word in job.words)
+        prune(self.folder / UPLOADS, HANDED_OVER, OLD, lambda file: file.name in asked)
 
     # The page
 
@@ -176,7 +186,7 @@ class Server:
         yield "retry: 2000\n\n"
         while not self.ending.is_set():
             jobs = await self.jobs()
-            states = [(job["id"], job["state"], job["error"], job["folder"]) for job in jobs]
+            states = [[job[name] for name in ("id", "state", "error", "folder", "made")] for job in jobs]
             if states != shown:
                 shown = states
                 yield event("jobs", {"jobs": jobs})

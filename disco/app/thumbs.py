@@ -1,10 +1,13 @@
-"""Small copies of pictures, made once, and pictures that a page hands over."""
+"""Small copies of pictures, made once, and pictures that a page hands over; the oldest go when there are too many."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -45,6 +48,30 @@ def thumb_of(folder: Path, picture: Path, side: int) -> Path:
     os.makedirs(place.parent, exist_ok=True)
     replace_file(place, packed.getvalue())
     return place
+
+
+def prune(place: Path, most: int, age: float, keep: Callable[[Path], bool] = lambda file: False) -> None:
+    """Remove the oldest files of a folder until the rest have at most so many bytes.
+
+    age: seconds since they were written that those removed have at least. keep: says which stay in any case.
+    """
+    files = []
+    with suppress(OSError):
+        if place.is_symlink():
+            return
+        with os.scandir(place) as entries:
+            files = [
+                (entry.stat().st_mtime, entry.stat().st_size, Path(entry.path))
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+            ]
+    left, now = sum(size for _, size, _ in files), time.time()
+    for when, size, file in sorted(files):
+        if left <= most or now - when < age:
+            return
+        if not keep(file):
+            file.unlink(missing_ok=True)
+            left -= size
 
 
 def take_picture(folder: Path, data: bytes) -> tuple[str, tuple[int, int]]:

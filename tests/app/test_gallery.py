@@ -129,6 +129,18 @@ def test_a_damaged_index_is_made_anew(folder):
         assert Gallery(folder).page() == first
 
 
+def test_an_index_of_another_version_is_made_anew(folder):
+    first = Gallery(folder).page()
+    file = folder / ".disco" / "index.json"
+    said = json.loads(file.read_text())
+    for _, entry in said["entries"]:
+        entry["prompt"] = "as it was told before"
+    file.write_text(json.dumps(said))
+    assert Gallery(folder).page() != first  # which is believed
+    file.write_text(json.dumps(said | {"version": said["version"] + 1}))
+    assert Gallery(folder).page() == first
+
+
 def test_links_and_damaged_records_end_nothing(folder, tmp_path_factory):
     elsewhere = write_run(tmp_path_factory.mktemp("elsewhere") / "run", settings={"prompt": "secret"})
     (folder / "link").symlink_to(elsewhere)

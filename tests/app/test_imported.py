@@ -35,6 +35,30 @@ def test_a_file_of_another_program_says_what_became_of_its_keys(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{"prompt": "a red star, at night", "steps": 30, "clamp_max": "[0.1]*500+[0.2]*500"}',
+        '{"prompt": "a red star, at night", "sampler": {"steps": 30}, "guidance.clamp_max": "[0.1]*500+[0.2]*500"}',
+        "prompt: a red star, at night\nsteps: 30\nclamp_max: '[0.1]*500+[0.2]*500'\n",
+    ],
+)
+def test_settings_by_our_own_names_are_ours(tmp_path: Path, text: str):
+    (tmp_path / "x").write_text(text)
+    found = imported(tmp_path / "x", "mine.json")
+    assert (found["program"], found["preset"]) == ("disco", None)
+    assert found["settings"] == {
+        "prompt": "a red star, at night",
+        "steps": 30,
+        "clamp_max": "[0.1]*500+[0.2]*500",
+    }
+
+
+def test_values_that_only_another_program_has_are_of_that(tmp_path: Path):
+    (tmp_path / "x").write_text('{"animation_mode": "2D", "steps": 30, "max_frames": 4, "clip_guidance_scale": 1000}')
+    assert imported(tmp_path / "x", "x")["preset"] == "disco57"
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"\0", b"import os", b"{", b"<html>", b"!!python/object/apply:os.system [ls]"]
 )
 def test_what_holds_no_settings_is_said_with_the_files_own_name(tmp_path: Path, content: bytes):

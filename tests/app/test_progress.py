@@ -27,9 +27,11 @@ def write_steps(folder: Path, count: int, seconds: float = 2.0) -> None:
 
 def test_a_run_is_counted_by_its_steps(tmp_path):
     progress = Progress(tmp_path)
-    assert progress.of(job(steps=20))["done"] == 0
+    said = progress.of(job(steps=20))
+    assert said["done"] == 0 and not said["made"]  # there is nothing to look at
     write_steps(tmp_path / "place", 3)
     said = progress.of(job(steps=20))
+    assert said["made"]
     assert (said["done"], said["steps"], said["seconds_left"]) == (3, 20, 34.0)
     assert said["loss"] == 8.0 and said["losses"] == {"loss": 8.0, "clip/a": 2.0} and said["picture"] is None
     write_steps(tmp_path / "place", 2)

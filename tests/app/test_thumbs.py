@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from disco.app.refusal import Refusal
-from disco.app.thumbs import SIDES, take_picture, thumb_of
+from disco.app.thumbs import SIDES, prune, take_picture, thumb_of
 from disco.errors import SettingsError
 
 
@@ -72,3 +73,24 @@ def test_a_link_in_the_place_of_the_uploads_is_not_followed(tmp_path):
     with pytest.raises(SettingsError, match="leads out"):
         take_picture(tmp_path / "runs", saved(tmp_path / "a.png", (4, 4)).read_bytes())
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_the_oldest_go_until_the_rest_fit(tmp_path):
+    now = time.time()
+    for days in range(6):
+        (tmp_path / f"{days}.png").write_bytes(b"x" * 10)
+        os.utime(tmp_path / f"{days}.png", (now - days * 86400,) * 2)
+
+    def left() -> list[str]:
+        return sorted(file.name for file in tmp_path.iterdir())
+
+    prune(tmp_path, 60, 0.0)
+    assert len(left()) == 6
+    prune(tmp_path, 40, 0.0, lambda file: file.name == "5.png")
+    assert left() == ["0.png", "1.png", "2.png", "5.png"]
+    prune(tmp_path, 0, 1.5 * 86400)  # too many, but written since
+    assert left() == ["0.png", "1.png"]
+    prune(tmp_path / "missing", 0, 0.0)
+    (tmp_path / "elsewhere").symlink_to(tmp_path)
+    prune(tmp_path / "elsewhere", 0, 0.0)
+    assert left()[:2] == ["0.png", "1.png"]

@@ -44,7 +44,7 @@ export class Queue {
     const title = job.title || job.kind;
     const small = isOver(job) && job.picture ? picture(thumbOf(job.picture, 96), "", null, { loading: "lazy", class: "job-picture" }) : null;
     return h("li", { class: `job ${job.state}`, "data-job": job.id }, small,
-      job.state !== "waiting" ? h("a", { class: "job-title", dir: "auto", href: addressOf(job), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
+      job.made ? h("a", { class: "job-title", dir: "auto", href: addressOf(job), title }, title) : h("span", { class: "job-title", dir: "auto", title }, title),
       bar, stand,
       job.error ? h("p", { class: "error" }, job.error) : null,
       h("div", { class: "job-actions" }, this.actions(job)));

@@ -42,7 +42,7 @@ export class Stage {
     const job = this.job();
     this.node.classList.toggle("empty", !job);
     if (!job) return this.showEmpty();
-    const key = `${job.id} ${job.state} ${job.folder}`;
+    const key = `${job.id} ${job.state} ${job.folder} ${job.made}`;
     if (this.shown !== key) {
       if (this.shown?.split(" ")[0] !== job.id) this.losses.clear();
       if (this.shown && isOver(job)) say(`${job.title}: ${job.state}`);
@@ -123,6 +123,6 @@ export class Stage {
       job.state === "running" ? h("button", { type: "button", onclick: act("stop") }, icon(icons.stop), "Stop") : null,
       job.state === "stopped" ? h("button", { type: "button", class: "primary", onclick: act("go_on") }, icon(icons.go), "Go on") : null,
       job.state === "failed" ? h("button", { type: "button", onclick: act("again") }, icon(icons.again), "Try again") : null,
-      isOver(job) || (isStudy(job) && job.state === "running") ? h("a", { class: "button", href: addressOf(job) }, isStudy(job) ? "Look at the study" : "Open") : null);
+      job.made && (isOver(job) || isStudy(job)) ? h("a", { class: "button", href: addressOf(job) }, isStudy(job) ? "Look at the study" : "Open") : null);
   }
 }
