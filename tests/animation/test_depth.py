@@ -262,8 +262,8 @@ def test_a_film_short_of_memory_sets_it_aside_for_its_frames(tiny, tmp_path):
     assert depths is not None and isinstance(network := depths.estimate, DepthOnCall)
     assert (network.takes, network.room) == (depth_cost(str(tiny), 32, 32)[0], 100 * 2**20)
     cpu, ours = torch.device("cpu"), SESSION.guests[GUEST].size
-    for spare, stays in ((ours, True), (ours - 1, False)):
-        estimate = Estimate({"all": round((100 * 2**20 - spare) / MARGIN - 1)})
+    for spare, stays in ((ours + 9, True), (ours - 9, False)):
+        estimate = Estimate({"all": round((100 * 2**20 - spare) / MARGIN)})
         SESSION.make_room(frame, Arrangement("float32"), estimate, cpu)
         assert (network.network is not None) is stays is (GUEST in SESSION.guests)
     assert beside(80 * 2**20, 8 * 2**20, frame) == (88 * 2**20, "")
