@@ -48,7 +48,7 @@ def lines(language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with what the commands name: a sketch, a model, a concept, heads, a preset, the repository's files."""
+    """A folder with what the commands name: a sketch, a model, concepts, heads, a preset, the repository's files."""
     Image.new("RGB", (64, 64)).save(tmp_path / "sketch.png")
     Image.linear_gradient("L").save(tmp_path / "mask.png")
     Image.new("RGBA", (64, 64)).save(tmp_path / "cutout.png")
@@ -60,6 +60,9 @@ def desk(tmp_path, monkeypatch) -> Path:
     (tmp_path / "models" / "flags.pt").touch()
     guides = ("embedded_vit", "embedded_resnet", "embedded_vit8")
     write_concept(tmp_path / "models" / "concepts", "pretzel", vectors_for(guides))
+    write_concept(tmp_path / "models" / "concepts", "anchor", vectors_for(guides))
+    for tokens, place in ((1, "one_token"), (4, "four_tokens")):
+        write_concept(tmp_path / place, "pretzel", vectors_for(guides, tokens))
     (tmp_path / "heads").mkdir()
     for name, width in (("heads/sa_0_4_vit_l_14_linear", 768), ("heads/sa_0_4_vit_b_32_linear", 512), ("mine", 128)):
         torch.save({"weight": torch.zeros(1, width), "bias": torch.zeros(1)}, tmp_path / f"{name}.pth")
