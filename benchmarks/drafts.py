@@ -2,7 +2,7 @@
 
     python benchmarks/drafts.py [--size smoke|small|full] [--prompts N] [--seeds N] [--keep FOLDER]
 
-Each of several prompts is rendered with several seeds, in full (48 steps; smoke takes 8), and as drafts:
+Each of several prompts is rendered with several seeds, in full (48 steps; smoke takes 4), and as drafts:
 
 - steps_25: a quarter of the steps, over the whole way from noise to picture.
 - stop_25, stop_40: the picture as the full run predicts it after 25 or 40 % of its steps, which is what a run that
@@ -36,12 +36,11 @@ PROMPTS = (
     "a purple castle in the mountains",
     "a pink flower on a meadow",
 )
-#: Prompts, seeds, steps of the full run.
-SIZES = {"smoke": (2, 4, 8), "small": (3, 8, 48), "full": (6, 32, 48)}
+#: Prompts, seeds, steps of the full run, times that they are drawn anew.
+SIZES = {"smoke": (2, 4, 4, 100), "small": (3, 8, 48, 2000), "full": (6, 32, 48, 2000)}
 #: Shares of the run after which a draft stops.
 STOPS = {"stop_25": 0.25, "stop_40": 0.4}
 DRAFTS = ("steps_25", *STOPS)
-DRAWN_ANEW = 2000
 
 
 def render_pair(prompt: str, seed: int, steps: int, place: Path) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def likeness(a: Path, b: Path) -> float:
     return 1 - 2 * apart
 
 
-def compare(count: int, seeds: int, steps: int, folder: Path) -> dict[str, Any]:
+def compare(count: int, seeds: int, steps: int, anew: int, folder: Path) -> dict[str, Any]:
     def place(prompt: int, seed: int) -> Path:
         return folder / f"{steps}_steps" / f"prompt_{prompt}_seed_{seed % seeds}"
 
@@ -109,17 +108,20 @@ def compare(count: int, seeds: int, steps: int, folder: Path) -> dict[str, Any]:
                 ]
                 for prompt in range(count)
             ]
-            found[draft][name] = in_numbers(tables)
+            found[draft][name] = in_numbers(tables, anew)
     return found
 
 
-def in_numbers(tables: Sequence[Sequence[tuple[float, float, float]]]) -> dict[str, Any]:
-    """Figures of one draft. tables: of each prompt, a row (score of draft, score of picture, SSIM) a seed."""
+def in_numbers(tables: Sequence[Sequence[tuple[float, float, float]]], anew: int) -> dict[str, Any]:
+    """Figures of one draft. tables: of each prompt, a row (score of draft, score of picture, SSIM) a seed.
+
+    anew: times that the seeds are drawn.
+    """
     import numpy as np
 
     arrays = [np.array(rows) for rows in tables]
     figures = {"spearman": ranks_agree, "chosen": gain, "ssim": lambda rows: float(rows[:, 2].mean())}
-    found: dict[str, Any] = {name: with_interval(figure, arrays) for name, figure in figures.items()}
+    found: dict[str, Any] = {name: with_interval(figure, arrays, anew) for name, figure in figures.items()}
     return found | {"spearman_by_prompt": [round(ranks_agree(rows), 3) for rows in arrays]}
 
 
@@ -139,14 +141,12 @@ def gain(rows: Any) -> float:
     return float(rows[best, 1].mean() - rows[:, 1].mean())
 
 
-def with_interval(figure: Callable[[Any], float], arrays: Sequence[Any]) -> list[float]:
-    """The mean over prompts, and its interval, seeds drawn anew within each prompt."""
+def with_interval(figure: Callable[[Any], float], arrays: Sequence[Any], anew: int) -> list[float]:
+    """The mean over prompts, and its interval, seeds drawn anew so many times within each prompt."""
     import numpy as np
 
     chance = np.random.default_rng(0)
-    means = [
-        np.mean([figure(rows[chance.integers(0, len(rows), len(rows))]) for rows in arrays]) for _ in range(DRAWN_ANEW)
-    ]
+    means = [np.mean([figure(rows[chance.integers(0, len(rows), len(rows))]) for rows in arrays]) for _ in range(anew)]
     low, high = np.percentile(means, [2.5, 97.5])
     return [round(float(each), 4) for each in (np.mean([figure(rows) for rows in arrays]), low, high)]
 
@@ -158,10 +158,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
-    prompts, seeds, steps = SIZES[options.size]
+    prompts, seeds, steps, anew = SIZES[options.size]
     prompts, seeds = options.prompts or prompts, options.seeds or seeds
     with tempfile.TemporaryDirectory() as place:
-        found = compare(prompts, seeds, steps, options.keep or Path(place))
+        found = compare(prompts, seeds, steps, anew, options.keep or Path(place))
     import torch
 
     told = {"torch": torch.__version__, "machine": platform.machine()}

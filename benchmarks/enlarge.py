@@ -41,16 +41,18 @@ PROMPTS = (
 #: Pictures, steps, how many times as large, kills.
 SIZES = {"smoke": (1, 6, 2, 1), "small": (5, 50, 2, 3), "full": (10, 50, 4, 10)}
 DRAWN_ANEW = 2000
+SIDES = ("width", "height")
 
 
-def source(number: int, steps: int, folder: Path) -> Path:
-    """A picture to be enlarged, rendered unless it is there."""
+def source(number: int, steps: int, words: Sequence[str], folder: Path) -> Path:
+    """A picture to be enlarged, as large as a tile, rendered unless it is there."""
     import disco
 
     place = folder / f"source-{steps}-{number}"
     if not (place / "image_0.png").exists():
         prompt, seed = PROMPTS[number % len(PROMPTS)], number // len(PROMPTS)
-        disco.render(prompt, seed=seed, folder=place, steps=steps, metrics=False, threads=1)
+        size = {name: int(value) for name, _, value in (word.partition("=") for word in words) if name in SIDES}
+        disco.render(prompt, seed=seed, folder=place, steps=steps, metrics=False, threads=1, **size)
     return place / "image_0.png"
 
 
@@ -226,7 +228,7 @@ def _process(work: Enlarge) -> Any:
 
 def measure(count: int, steps: int, by: int, kills: int, words: Sequence[str], folder: Path) -> dict[str, Any]:
     words = ["threads=1", *([] if any(word.startswith("by=") for word in words) else [f"by={by}"]), *words]
-    pictures = [source(number, steps, folder) for number in range(count)]
+    pictures = [source(number, steps, words, folder) for number in range(count)]
     rows = [compare(number, picture, words, folder) for number, picture in enumerate(pictures)]
     held = {
         name: peak(way(pictures[0], words, folder / name)) for name, way in (("tile", OneTile), ("enlarged", Enlarge))

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 #: Prompts, frames, steps, pictures apart, kills.
-SIZES = {"smoke": (1, 3, 4, 2, 1), "small": (2, 12, 50, 4, 4), "full": (5, 24, 50, 4, 10)}
+SIZES = {"smoke": (1, 2, 2, 2, 1), "small": (2, 12, 50, 4, 4), "full": (5, 24, 50, 4, 10)}
 #: The prompts, each with what is drawn of it: subject, colour, place, sky.
 PROMPTS = {
     "a white lighthouse by the sea at dusk": ("lighthouse", "white", "sea", "dusk"),

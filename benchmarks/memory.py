@@ -29,7 +29,7 @@ SMALL = ["width=256", "height=256"]
 DISCO57 = ["preset=disco57", "cutn_batches=1"]
 UNET_ALONE = [*DISCO57, "use_secondary_model=false"]
 CASES: dict[str, list[list[str]]] = {
-    "smallest": [[]],
+    "smallest": [["clip_models=[embedded_resnet]", "cut_overview=2", "cut_innercut=2"]],
     "embedded": [
         [],
         SMALL,

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from disco.animation.sampling import pixels, sample
 from disco.errors import SettingsError
@@ -76,5 +75,7 @@ def belief(flow: Tensor, back: Tensor, blur: float = BLUR) -> Tensor:
     believed = (~(lost | edge)).double()
     if blur == 0:
         return believed
+    from torchvision.transforms.functional import gaussian_blur  # which imports torch's compiler
+
     width = 2 * round(3 * blur) + 1
     return gaussian_blur(believed[None, None], [width, width], [blur, blur])[0, 0].clamp(0, 1)

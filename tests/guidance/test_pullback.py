@@ -20,10 +20,13 @@ def test_it_is_torchs_own_to_the_bit(dtype):
     assert torch.equal(pulled_back(zip(made, gradients, strict=True), x).nan_to_num(9), theirs.nan_to_num(9))
 
 
-def test_no_run_imports_torchs_compiler():
+def test_no_run_and_no_film_imports_torchs_compiler(tmp_path):
     check = (
-        "import sys, disco; disco.render('a red star', steps=2, width=32, height=32, metrics=False, tv_scale=10)\n"
+        "import sys, disco; few = dict(steps=2, width=32, height=32, metrics=False, tv_scale=10)\n"
+        "disco.render('a red star', **few)\n"
+        "disco.animate('a red star', animation='2d', max_frames=2, folder=sys.argv[1], **few)\n"
         "print(sorted({'sympy', 'torch._dynamo', 'torchvision', 'open_clip', 'scipy'} & set(sys.modules)))"
     )
-    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
+    words = [sys.executable, "-c", check, tmp_path / "film"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert said == "[]\n"
