@@ -32,7 +32,9 @@ class Crew:
     def __init__(
         self, folder: Path, queue: Queue, most: int | None = None, command: Sequence[str] = COMMAND, rest: float = REST
     ) -> None:
-        """most: workers at once; None = as many as GPUs. command: starts a worker, with the folder and its number."""
+        """most: workers at once; None = as many as GPUs. command: starts a worker, with the folder, its number,
+        and the id of this process.
+        """
         self.folder, self.queue = folder, queue
         self._most, self.command, self.rest = most, command, rest
         self._workers: dict[int, asyncio.subprocess.Process] = {}
@@ -63,7 +65,7 @@ class Crew:
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(*self.command, os.fspath(self.folder), str(number)),
+            *(*self.command, os.fspath(self.folder), str(number), str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -1,8 +1,8 @@
-"""The process that renders the queue's jobs, one after the other: `python -m disco.app.worker FOLDER NUMBER`.
+"""The process that renders the queue's jobs, one after the other: `python -m disco.app.worker FOLDER NUMBER SERVER`.
 
-It runs the words of a job as the command does, in this process, so networks stay loaded from job to job. A job ends
-early by the queue's word for it, as by Ctrl-C: its state is kept. The process ends with its server, and with a signal;
-what it was rendering then waits for the next one.
+SERVER is the id of the process that starts it. It runs the words of a job as the command does, in this process, so
+networks stay loaded from job to job. A job ends early by the queue's word for it, as by Ctrl-C: its state is kept. The
+process ends with its server, and with a signal; what it was rendering then waits for the next one.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ Command = Callable[[list[str]], int]
 class Worker:
     """One worker of a folder's queue."""
 
-    def __init__(self, folder: Path, command: Command) -> None:
-        """command: runs words of the command line; its exit code."""
+    def __init__(self, folder: Path, command: Command, parent: int | None = None) -> None:
+        """command: runs words of the command line; its exit code. parent: with whose end this one ends; None = whoever
+        it has now.
+        """
         self.queue, self.folder, self.command = Queue(folder), folder, command
-        self.parent = os.getppid()
+        self.parent = os.getppid() if parent is None else parent
         self.ending = False
 
     def work(self, rest: float = REST) -> None:
@@ -131,19 +133,24 @@ def last_error(log: Path) -> str | None:
     return None
 
 
-def work(folder: Path, number: int, command: Command, own_gpu: bool = True) -> None:
+def work(folder: Path, number: int, command: Command, own_gpu: bool = True, parent: int | None = None) -> None:
     """Be the worker of a number in a folder until this process is to end; where another still is, wait for its end.
 
-    command: runs words of the command line. own_gpu: whether to take a GPU that no other worker has.
+    command: runs words of the command line. own_gpu: whether to take a GPU that no other worker has, and wait for one
+    as long as this process is not to end. parent: see `Worker`.
     """
     os.chdir(folder)  # where relative paths of settings start
+    worker = Worker(folder, command, parent)
     try:
         lock = FileLock(folder / OWN / f"worker-{number}.lock")
         lock.acquire(timeout=PATIENCE)
     except Timeout:
         return
-    with lock, a_gpu_of_its_own(own_gpu):
-        worker = Worker(folder, command)
+    with lock, contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(a_gpu_of_its_own(own_gpu, lambda: not worker.is_to_end()))
+        except TimeoutError:
+            return
         for each in ENDING:  # while a job is rendered, the command's own handlers stand here
             signal.signal(each, lambda *_: setattr(worker, "ending", True))
         worker.work()
@@ -153,7 +160,8 @@ def main() -> int:
     """The process of a worker."""
     from disco.cli.main import main as command
 
-    work(Path(sys.argv[1]), int(sys.argv[2]), command)
+    folder, number, server = sys.argv[1:]
+    work(Path(folder), int(number), command, parent=int(server))
     return 0
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,16 +37,17 @@ def gpus() -> list[str]:
 
 
 @contextmanager
-def a_gpu_of_its_own(apart: bool) -> Iterator[str | None]:
+def a_gpu_of_its_own(apart: bool, waits: Callable[[], bool] = lambda: True) -> Iterator[str | None]:
     """Show this process one GPU, which no other worker is shown meanwhile; None where there is none, or not `apart`.
 
-    It has to be the first that touches a GPU in its process: CUDA looks once.
+    It has to be the first that touches a GPU in its process: CUDA looks once. waits: asked now and then while all are
+    taken; raises TimeoutError when it no longer does.
     """
     names = gpus() if apart else []
     if not names:
         yield None
         return
-    lock, name = _first_free(names)
+    lock, name = _first_free(names, waits)
     os.environ["CUDA_VISIBLE_DEVICES"] = name
     try:
         yield name
@@ -62,8 +63,8 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _first_free(names: list[str]) -> tuple[BaseFileLock, str]:
-    while True:
+def _first_free(names: list[str], waits: Callable[[], bool]) -> tuple[BaseFileLock, str]:
+    while waits():
         for name in names:
             lock = FileLock(Path(tempfile.gettempdir()) / f"disco-{_user()}-gpu-{name}.lock")
             try:
@@ -72,3 +73,4 @@ def _first_free(names: list[str]) -> tuple[BaseFileLock, str]:
                 continue
             return lock, name
         time.sleep(PATIENCE)
+    raise TimeoutError("no GPU was free as long as one was waited for")

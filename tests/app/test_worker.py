@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from disco.app.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Job, Qu
 from disco.app.worker import Worker, last_error, words_now, work
 from disco.cli.main import main
 from disco.run.interrupts import exit_code, stoppable
+from disco.study.devices import a_gpu_of_its_own
 from support.processes import called
 
 PATIENCE = 120.0
@@ -113,6 +115,22 @@ def test_an_idle_worker_ends_at_a_signal(tmp_path):
     process = called(work, (tmp_path, 0, command, False), tmp_path)
     until(lambda: (tmp_path / ".disco" / "worker-0.lock").exists())
     time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+
+
+def test_a_worker_that_waits_for_a_gpu_ends_with_its_server(tmp_path, monkeypatch):
+    queued(tmp_path, "works")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"GPU-{tmp_path.name}-{os.getpid()}")  # which no one else has
+    with a_gpu_of_its_own(True):
+        process = called(work, (tmp_path, 0, command, True), tmp_path)
+        until(lambda: (tmp_path / ".disco" / "worker-0.lock").exists())
+        assert process.poll() is None
+        gone = called(work, (tmp_path, 1, command, True, 0), tmp_path)  # whose server is no more
+        assert gone.wait(PATIENCE) == 0 and process.poll() is None
+        assert Queue(tmp_path).jobs()[0].state == WAITING
+    assert process.poll() is None  # the GPU is free now
+    until(lambda: Queue(tmp_path).jobs()[0].state == FINISHED)
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
 

@@ -75,3 +75,17 @@ def test_a_user_without_a_name_has_locks_too(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
     with a_gpu_of_its_own(True) as name:
         assert name == "4" and (tmp_path / f"disco-{devices.os.getuid()}-gpu-4.lock").exists()
+
+
+def test_who_waits_no_longer_goes_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    asked = []
+
+    def waits() -> bool:
+        asked.append(1)
+        return len(asked) < 3
+
+    with a_gpu_of_its_own(True) as name:
+        with pytest.raises(TimeoutError), a_gpu_of_its_own(True, waits):
+            pytest.fail("it is taken")
+    assert name == "3" and len(asked) == 3

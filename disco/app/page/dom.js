@@ -119,10 +119,23 @@ export function debounced(wait, call) {
   };
 }
 
+const SMALL = 192; // pixels of the longer side up to which each is shown as it is
+
+/** Of the addresses of films, the one that browsers play. */
+export const playable = (films) => films.find((url) => /\.(mp4|webm)\?/.test(url)) ?? films[0];
+
+/** A film that plays by itself, but for those who want less motion. */
+export function movie(src) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const video = h("video", { src, controls: true, loop: true, muted: true, autoplay: !still, playsinline: true, "aria-label": "The film" });
+  video.addEventListener("loadedmetadata", () => video.classList.toggle("pixelated", Math.max(video.videoWidth, video.videoHeight) <= SMALL));
+  return video;
+}
+
 /** A picture as large as its place allows; small ones without blur. */
 export function picture(src, alt, size, properties) {
   const image = h("img", { src, alt, decoding: "async", draggable: "false", ...(size && { width: size[0], height: size[1] }), ...properties });
-  const sharpen = () => image.classList.toggle("pixelated", image.naturalWidth > 0 && Math.max(image.naturalWidth, image.naturalHeight) <= 192);
+  const sharpen = () => image.classList.toggle("pixelated", image.naturalWidth > 0 && Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
   image.addEventListener("load", sharpen);
   return image;
 }

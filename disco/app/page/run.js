@@ -1,7 +1,7 @@
 // A run's own page: its pictures, how they came about, the settings that differ, and what can be made of it.
 
 import { get, on, runOf, thumbOf } from "./api.js";
-import { button, commandLine, h, iconButton, keepingFocus, picture, put, segments, toast } from "./dom.js";
+import { button, commandLine, h, iconButton, keepingFocus, movie, picture, playable, put, segments, toast } from "./dom.js";
 import { write } from "./flow.js";
 import { take } from "./form.js";
 import { addressOf, isStudy, jobs, start } from "./jobs.js";
@@ -94,18 +94,11 @@ export class Run {
   }
 
   showPicture(source = this.run.pictures[this.chosen]?.url ?? this.run.drafts[0]) {
-    const film = this.run.films.find((url) => /\.(mp4|webm)\?/.test(url)) ?? this.run.films[0];
+    const film = playable(this.run.films);
     this.note.textContent = this.facts().join(" · ");
-    put(this.frame, this.chosen === -1 && film ? this.film(film)
+    put(this.frame, this.chosen === -1 && film ? movie(film)
       : source ? picture(source, this.pictureNow()?.name ?? "The picture so far", this.run.size)
       : h("p", { class: "nothing" }, this.run.status === "running" ? "On its way" : "It left no picture."));
-  }
-
-  /** A film that plays by itself, but for those who want less motion. */
-  film(source) {
-    const video = h("video", { src: source, controls: true, loop: true, muted: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, playsinline: true, "aria-label": "The film" });
-    video.addEventListener("loadedmetadata", () => video.classList.toggle("pixelated", Math.max(video.videoWidth, video.videoHeight) <= 192));
-    return video;
   }
 
   // Below the picture: all pictures, and the way to this one

@@ -1,7 +1,7 @@
 // The picture of the job that is followed: as it stands, how far it is, what pulls, and what can be done with it.
 
 import { emit, get, on, runOf } from "./api.js";
-import { button, h, icon, icons, picture, put, say } from "./dom.js";
+import { button, h, icon, icons, movie, picture, playable, put, say } from "./dom.js";
 import { addressOf, isOver, isStudy, jobOf, jobs, running, shareOf, standOf, tell } from "./jobs.js";
 import { Losses } from "./losses.js";
 
@@ -92,6 +92,11 @@ export class Stage {
     }
     if (this.shown?.split(" ")[0] !== job.id) return;
     if (run.losses.rows?.length) this.losses.show(run.losses);
+    const film = job.state === "finished" ? playable(run.films) : undefined;
+    if (film) {
+      this.pictureOf = job.id;
+      return put(this.frame, movie(film));
+    }
     const source = run.pictures.at(-1) ?? run.drafts[0];
     if (source) this.showPicture(job, source);
   }
