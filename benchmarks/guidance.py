@@ -1,6 +1,6 @@
 """Ways to guide and to sample, tuned alike and compared at equal time by judges that did not guide. Prints JSON.
 
-    python benchmarks/guidance.py [--size smoke|small|full] [--methods NAME ...] [--side 64] [--jobs 2] [--keep FOLDER]
+    python benchmarks/guidance.py [--size smoke|small|full] [--methods NAME ...] [--jobs 2] [--keep FOLDER]
                                   [--plot FILE]
 
 Each method of `guides/catalog.py` is tuned by the same number of trials (Optuna's TPE) on prompts of its own, at the
@@ -31,7 +31,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,6 @@ class Extent:
     prompts: int
     budgets: tuple[float, ...]
     full: int = 50
-    side: int = 64
     turns: int = 3
 
 
@@ -68,6 +67,7 @@ def tune(name: str, extent: Extent, folder: Path) -> dict[str, Any]:
     import optuna
     from guides.studio import steps_for, studio
 
+    from disco.training.everything import JUDGES
     from disco.training.guided import prompts
 
     place, own = folder / name, method(name)
@@ -77,7 +77,7 @@ def tune(name: str, extent: Extent, folder: Path) -> dict[str, Any]:
         return told
     place.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    shop, base = studio(extent.side), method("default")
+    shop, base = studio(), method("default")
     texts = prompts(extent.prompts + extent.tuning)[0][extent.prompts :]  # which no figure is of
     costs: dict[str, float] = {}
 
@@ -105,7 +105,7 @@ def tune(name: str, extent: Extent, folder: Path) -> dict[str, Any]:
         images = np.stack(
             [shop.render(text, TUNING_SEED + seed, own, params, steps) for seed, text in enumerate(texts)]
         )
-        near = shop.nearness(images, texts, shop.models.judges)
+        near = shop.nearness(images, texts, JUDGES)
         value = float(np.mean([each.mean() for each in near.values()]))
         study.tell(trial, value)
         done.append({"params": params, "value": value, "cost": cost, "steps": steps})
@@ -148,7 +148,7 @@ def render(name: str, budget: float, numbers: Sequence[int], extent: Extent, fol
         if path.exists():
             continue
         path.parent.mkdir(exist_ok=True)
-        image = studio(extent.side).render(texts[number], number, method(name), chosen["params"], steps)
+        image = studio().render(texts[number], number, method(name), chosen["params"], steps)
         part = path.with_suffix(".part")
         Image.fromarray(image).save(part, "png")
         part.replace(path)
@@ -163,21 +163,21 @@ def figures(names: Iterable[str], extent: Extent, folder: Path) -> dict[str, Any
     from guides.studio import steps_for, studio
     from PIL import Image
 
+    from disco.training.everything import GUIDES, JUDGES
     from disco.training.guided import as_drawn, prompts
 
-    shop = studio(extent.side)
-    judges, guides = shop.models.judges, shop.models.guides
+    shop = studio()
     texts, labels = prompts(extent.prompts)
-    drawn = as_drawn(labels, extent.side)
-    readers = {name: shop.reader(name) for name in judges}
+    drawn = as_drawn(labels)
+    readers = {name: shop.reader(name) for name in JUDGES}
     true = {name: reader.seen(drawn).numpy() for name, reader in readers.items()}
 
     def of(images: Any) -> dict[str, Any]:
         seen = {name: reader.seen(images).numpy() for name, reader in readers.items()}
         answers = {name: reader.read(images) for name, reader in readers.items()}
-        near = shop.nearness(images, texts, (*judges, *guides))
-        told = told_by.of_pictures(images, labels, seen, answers, near, true, guides)
-        together[len(together)] = np.mean([told_by.right(answers[name], labels) for name in judges], axis=0)
+        near = shop.nearness(images, texts, (*JUDGES, *GUIDES))
+        told = told_by.of_pictures(images, labels, seen, answers, near, true, GUIDES)
+        together[len(together)] = np.mean([told_by.right(answers[name], labels) for name in JUDGES], axis=0)
         return told
 
     together: dict[int, Any] = {}
@@ -250,21 +250,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--methods", nargs="+", choices=known, default=known)
-    parser.add_argument("--side", type=int, choices=(64, 128), default=64)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    extent = replace(SIZES[options.size], side=options.side)
+    extent = SIZES[options.size]
     names = ["default", *(name for name in options.methods if name != "default")]  # what the others are held against
     with tempfile.TemporaryDirectory() as place:
-        folder = (options.keep or Path(place)) / f"{options.size}_{options.side}"
+        folder = (options.keep or Path(place)) / options.size
         found = compare(names, extent, folder, options.jobs)
     if options.plot:
         plot(found, extent.budgets, options.plot)
     import torch
 
-    told = {"torch": torch.__version__, "machine": platform.machine(), "size": options.size, "side": options.side}
+    told = {"torch": torch.__version__, "machine": platform.machine(), "size": options.size}
     print(json.dumps(told | {"trials": extent.trials, "prompts": extent.prompts, "methods": found}, indent=2))
 
 

@@ -21,23 +21,20 @@ from disco.resources.torch_context import torch_context
 from disco.run.session import SESSION
 from disco.settings.config import load
 from disco.settings.overrides import from_python
-from disco.training.evaluate import SENTENCES, Models, models_of
+from disco.training.evaluate import SENTENCES
 from guides.method import Method, Params
 
 CPU = torch.device("cpu")
 
 
 class Studio:
-    """Renders with the embedded models of one side, on one thread."""
-
-    def __init__(self, side: int) -> None:
-        self.models: Models = models_of(side)
+    """Renders with the embedded models, on one thread."""
 
     def reader(self, name: str) -> Reader:
         return reader_of(name)
 
     def plan(self, text: str, method: Method, params: Params, steps: int) -> Plan:
-        given = {"prompt": text, "steps": steps, "threads": 1, "metrics": False, **self.models.settings}
+        given = {"prompt": text, "steps": steps, "threads": 1, "metrics": False}
         return method.plan(build_plan(load(from_python(given | method.settings(params)))), params)
 
     def render(self, text: str, seed: int, method: Method, params: Params, steps: int) -> np.ndarray:
@@ -83,9 +80,9 @@ def reader_of(name: str) -> Reader:
 
 
 @lru_cache(maxsize=1)
-def studio(side: int) -> Studio:
+def studio() -> Studio:
     """The process's own."""
-    return Studio(side)
+    return Studio()
 
 
 def steps_for(budget: float, cost: float, full: int) -> int:

@@ -20,21 +20,15 @@ from disco.training.world import sheets
 #: Pictures a step, on a CPU and on a GPU.
 BATCHES = {
     # Two cores took 0.67 s for the gradient of 64 pictures, 0.35 s for that of 32, and 0.13 s for Muon after either.
+    "embedded64": (64, 256),
     "embedded": (64, 256),
-    "embedded_128": (64, 256),
     "embedded_secondary": (32, 256),
     "embedded_vit": (128, 1024),
     "embedded_resnet": (128, 1024),
     "embedded_vit8": (128, 1024),
-    "embedded_judge": (128, 1024),
-    "embedded_judge2": (128, 1024),
-    "embedded_secondary_128": (32, 256),
+    "embedded_judge": (64, 512),
+    "embedded_judge2": (64, 512),
     "embedded_critic": (64, 512),
-    "embedded_vit_128": (128, 1024),
-    "embedded_resnet_128": (128, 1024),
-    "embedded_vit8_128": (128, 1024),
-    "embedded_judge_128": (64, 512),
-    "embedded_judge2_128": (64, 512),
 }
 
 
@@ -50,7 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     world = commands.add_parser("world", help="draw contact sheets of the world", description="draw contact sheets")
     world.add_argument("--out", type=Path, default=Path("world.png"))
     world.add_argument("--sheet", choices=tuple(sheets.SHEETS), help="one sheet only")
-    world.add_argument("--side", type=int, default=64, help="the pictures' side in pixels")
+    world.add_argument("--side", type=int, default=128, help="the pictures' side in pixels")
     train = command("train", "train one of the embedded models; the same command goes on where it was")
     train.add_argument("name", choices=tuple(BATCHES))
     train.add_argument("--steps", type=int, help="optimiser steps in all")
@@ -66,7 +60,6 @@ def arguments() -> argparse.ArgumentParser:
     everything.add_argument("--minutes", type=float, required=True, help="of training in each lane, over all calls")
     everything.add_argument("--call-minutes", type=float, help="after which this call ends; the next one goes on")
     everything.add_argument("--lanes", type=int, choices=(1, 2, 3), help="how many train side by side")
-    everything.add_argument("--side", type=int, choices=(64, 128), default=64, help="which set, by its pictures")
     everything.add_argument("--out", type=Path, help="folder for what leaves the machine: small files, and figures")
     shared(everything)
     evaluate = command("evaluate", "measure the embedded models and write the figures into their card")
@@ -76,7 +69,6 @@ def arguments() -> argparse.ArgumentParser:
     evaluate.add_argument("--variants", type=int, default=100, help="how many of them with other perceptors and steps")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes that render; give each one core")
     evaluate.add_argument("--styled", type=int, default=66, help="how many prompts that name a style too")
-    evaluate.add_argument("--side", type=int, choices=(64, 128), default=64, help="which set, by its pictures")
     evaluate.add_argument("--device", default="cpu")
     evaluate.add_argument("--card", type=Path, default=catalog.EMBEDDED_FOLDER / "CARD.md")
     evaluate.add_argument("--out", type=Path, default=Path("evaluation"), help="folder of the sheets and the figures")
@@ -187,7 +179,7 @@ def run(options: argparse.Namespace) -> None:
                 options.prompts, options.true_pictures, options.samples, options.jobs, options.device, options.variants,
                 styled=options.styled,
             ),
-            options.card, options.out, evaluate.models_of(options.side),
+            options.card, options.out,
         )  # fmt: skip
 
 
@@ -208,8 +200,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     unets = {spec.name for spec in embedded_networks.UNETS}
     if options.begin_from is not None and options.name not in unets:
         raise SettingsError(f"--begin-from is for UNets ({', '.join(sorted(unets))}), not for {options.name}")
-    if options.name in secondary.SIDES:
-        trained = secondary.train(asked, options.name)
+    if options.name == secondary.NAME:
+        trained = secondary.train(asked)
     elif options.name in perceptor.SCHOOLS:
         trained = perceptor.train(options.name, asked)
     elif options.name == critic.NAME:
@@ -230,7 +222,7 @@ def train_all(options: argparse.Namespace) -> dict[str, Any]:
     lanes = options.lanes or (3 if options.device.startswith("cuda") else min(2, os.cpu_count() or 1))
     asked = everything.Everything(
         options.runs, options.minutes, options.device, lanes, options.pictures, options.call_minutes, options.out,
-        tuple(words), options.side,
+        tuple(words),
     )  # fmt: skip
     report = everything.train_all(asked)
     if report["errors"]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from disco.models.networks.clip import WordTokenizer
 from disco.training import loop, pictures, world
-from disco.training.pictures import EVEN, Shares
+from disco.training.pictures import EVEN, SIDE, Shares
 
 HELD_OUT_SEED = 1009
 CHUNK = 2000  # scenes a process captions at a time
@@ -56,17 +56,17 @@ class Options:
             compile=self.compile, muon=muon,
         )  # fmt: skip
 
-    def drawn(self, seed: int, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
+    def drawn(self, seed: int, side: int = SIDE, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
         """The scenes to train on and their pictures."""
         scenes, images = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs, shares)
         return scenes, Bank(images, self.device)
 
-    def covers(self, seed: int, side: int = 64, shares: Shares = EVEN) -> Bank:
+    def covers(self, seed: int, side: int = SIDE, shares: Shares = EVEN) -> Bank:
         """What the things of the scenes of `drawn` cover, [B, 1, H, W] from -1, nothing of a pixel, to 1, all of it."""
         made = pictures.cached(self.runs / "cache", seed, self.pictures, side, self.jobs, shares, "cover")
         return Bank(made[1], self.device)
 
-    def drawn_held_out(self, side: int = 64, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
+    def drawn_held_out(self, side: int = SIDE, shares: Shares = EVEN) -> tuple[list[world.Scene], Bank]:
         scenes = pictures.scenes(HELD_OUT_SEED, self.held_out, True, shares)
         return scenes, Bank(pictures.drawn(scenes, side), self.device)
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 #: The convolutions whose channels are the pixels of a patch.
 FIRST, LAST = "input_blocks.0.0.weight", "out.2."
-FEATURES = 16  # of the time, in an `EmbeddedSecondary`
 
 
 def enlarged(state: Mapping[str, Tensor], patch: int, factor: int) -> dict[str, Tensor]:
@@ -25,17 +23,6 @@ def enlarged(state: Mapping[str, Tensor], patch: int, factor: int) -> dict[str, 
     found[FIRST] = _spread(state[FIRST].transpose(0, 1), patch, factor).transpose(0, 1).contiguous() / factor**2
     for name in ("weight", "bias"):
         found[LAST + name] = _spread(state[LAST + name], patch, factor)
-    return found
-
-
-def enlarged_secondary(state: Mapping[str, Tensor], patch: int, factor: int) -> dict[str, Tensor]:
-    """The same of an `EmbeddedSecondary`, whose first convolution reads planes that tell the time after the patch."""
-    found = dict(state)
-    pixels, time = state["stem.weight"].transpose(0, 1).split([3 * patch**2, FEATURES])
-    stem = torch.cat([_spread(pixels, patch, factor) / factor**2, time])
-    found["stem.weight"] = stem.transpose(0, 1).contiguous()
-    for name in ("head.weight", "head.bias"):
-        found[name] = _spread(state[name], patch, factor)
     return found
 
 

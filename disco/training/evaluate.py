@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from disco.models import catalog
 from disco.models.networks.clip import load_perceptor
 from disco.training import pictures, world
 from disco.training.data import rival
-from disco.training.everything import GUIDES, JUDGES, SECONDARY, SUFFIXES
+from disco.training.everything import GUIDES, JUDGES, UNETS
 from disco.training.guided import as_drawn, contact_sheet, cost, prompts, rendered, styled_prompts
-from disco.training.pictures import Shares
+from disco.training.pictures import SIDE, Shares
 from disco.training.scores import ASKED, Score, chance, confusion, score_table, scores, table
 from disco.training.unet import SHARES_OF
 from disco.training.unguided import TEST_SEED, distances, kept, redrawn, sampled
@@ -55,34 +55,6 @@ class Extent:
     sheets: tuple[tuple[float, float], ...] = ((1, 2), (2, 1), (3, 2))
     styled: int = 66
     sentences: int = SENTENCES
-
-
-@dataclass(frozen=True)
-class Models:
-    """Which models are measured together: those of pictures of a side, as far as they ship; else the default's.
-
-    unet: of the catalog. guides, judges: names of perceptors. settings: what renders with them, beside the defaults.
-    """
-
-    side: int
-    unet: catalog.UNetSpec
-    guides: tuple[str, ...]
-    judges: tuple[str, ...]
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-def models_of(side: int) -> Models:
-    known = {spec.name for spec in catalog.SECONDARIES} | {spec.name for spec in catalog.PERCEPTORS}
-
-    def own(name: str) -> str:
-        return name + SUFFIXES[side] if name + SUFFIXES[side] in known else name
-
-    guides, judges = (tuple(own(name) for name in names) for names in (GUIDES, JUDGES))
-    unet = catalog.unet("embedded" + SUFFIXES[side])
-    if side == 64:
-        return Models(side, unet, guides, judges)
-    large = {"diffusion_model": unet.name, "secondary_model": own(SECONDARY), "clip_models": list(guides)}
-    return Models(side, unet, guides, judges, large | {"width": side, "height": side})
 
 
 # Reading
@@ -141,25 +113,23 @@ def nearness(
 MARKS = "<!-- figures by `python -m disco.training evaluate` -->", "<!-- end of figures -->"
 
 
-def evaluate(extent: Extent, card: Path, out: Path, models: Models | None = None) -> dict[str, Any]:
+def evaluate(extent: Extent, card: Path, out: Path) -> dict[str, Any]:
     """Measure everything; print it, put it between the marks of the card, and figures and sheets into `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    models = models or models_of(64)
     # Made once: what they hold pictures against is embedded when first asked for.
     readers = {
-        name: reader(load_perceptor(catalog.perceptor(name), "cpu"), extent.sentences)
-        for name in (*models.guides, *models.judges)
+        name: reader(load_perceptor(catalog.perceptor(name), "cpu"), extent.sentences) for name in (*GUIDES, *JUDGES)
     }
-    judges = {name: readers[name] for name in models.judges}
+    judges = {name: readers[name] for name in JUDGES}
     parts: list[str] = []
     facts: dict[str, Any] = {}
     for measure in (
-        partial(recognised, extent, models, readers),
-        partial(unguided, extent, models, judges),
-        partial(guided, extent, models, readers, out),
-        partial(styled, extent, models, judges, out),
-        partial(sheets, extent, models, out),
-        partial(speed, extent, models),
+        partial(recognised, extent, readers),
+        partial(unguided, extent, judges),
+        partial(guided, extent, readers, out),
+        partial(styled, extent, judges, out),
+        partial(sheets, extent, out),
+        partial(speed, extent),
     ):
         text, found = measure()
         print(text + "\n", flush=True)
@@ -175,11 +145,11 @@ def evaluate(extent: Extent, card: Path, out: Path, models: Models | None = None
 Told = tuple[str, dict[str, Any]]
 
 
-def recognised(extent: Extent, models: Models, readers: dict[str, Reader]) -> Told:
+def recognised(extent: Extent, readers: dict[str, Reader]) -> Told:
     parts, facts = [], {}
     for what, held_out in (("held-out", True), ("known", False)):
         scenes = pictures.scenes(TEST_SEED, extent.true_pictures, held_out)
-        images = pictures.drawn(scenes, models.side)
+        images = pictures.drawn(scenes)
         found = {name: recognition(one, scenes, images) for name, one in readers.items()}
         asked = next(iter(found.values()))
         blind = {name: f"{100 * (chance(name) if name in ASKED else 0.5):.2g} %" for name in asked}
@@ -191,8 +161,8 @@ def recognised(extent: Extent, models: Models, readers: dict[str, Reader]) -> To
     return "\n\n".join(parts), {"recognition": facts}
 
 
-def unguided(extent: Extent, models: Models, judges: dict[str, Reader]) -> Told:
-    spec = models.unet
+def unguided(extent: Extent, judges: dict[str, Reader]) -> Told:
+    spec = catalog.unet(UNETS[-1])
     samples = sampled(spec, extent.samples, extent.device)
     true, other = (
         pictures.drawn(pictures.scenes(seed, extent.samples, shares=SHARES_OF[spec.image_size]), spec.image_size)
@@ -226,10 +196,10 @@ def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Reader])
     return text, {"redrawn": _facts(found)}
 
 
-def guided(extent: Extent, models: Models, everyone: dict[str, Reader], out: Path) -> Told:
+def guided(extent: Extent, everyone: dict[str, Reader], out: Path) -> Told:
     texts, labels = prompts(extent.prompts)
-    readers = {name: everyone[name] for name in models.judges}
-    first, own = models.judges[0], {"device": extent.device, **models.settings}
+    readers = {name: everyone[name] for name in JUDGES}
+    first, own = JUDGES[0], {"device": extent.device}
     images = rendered(texts, extent.jobs, **own)
     free = rendered(texts, extent.jobs, **own, clip_guidance_scale=0)
     contact_sheet(images).save(out / "guided.png")
@@ -243,7 +213,7 @@ def guided(extent: Extent, models: Models, everyone: dict[str, Reader], out: Pat
     ]
     facts: dict[str, Any] = {"guided": _facts(columns)}
 
-    shown = {"true pictures": as_drawn(labels, models.side), "guided": images, "unguided": free}
+    shown = {"true pictures": as_drawn(labels), "guided": images, "unguided": free}
     near = {name: nearness(one, shown, texts, labels) for name, one in everyone.items()}
     facts["nearness"] = near
     cells = [
@@ -257,8 +227,7 @@ def guided(extent: Extent, models: Models, everyone: dict[str, Reader], out: Pat
 
     few, asked = texts[: extent.variants], labels[: extent.variants]
     variants: dict[str, dict[str, Any]] = {
-        f"{count} of {len(models.guides)} perceptors": {"clip_models": list(models.guides[:count])}
-        for count in range(1, len(models.guides))
+        f"{count} of {len(GUIDES)} perceptors": {"clip_models": list(GUIDES[:count])} for count in range(1, len(GUIDES))
     }
     variants |= {f"{steps} steps": {"steps": steps} for steps in extent.steps}
     by_variant = {"default settings": scores(answers[first][: len(few)], asked)}
@@ -273,10 +242,10 @@ def guided(extent: Extent, models: Models, everyone: dict[str, Reader], out: Pat
     return "\n\n".join(parts), facts | {"variants": _facts(by_variant)}
 
 
-def styled(extent: Extent, models: Models, judges: dict[str, Reader], out: Path) -> Told:
+def styled(extent: Extent, judges: dict[str, Reader], out: Path) -> Told:
     """What is seen of prompts that name a style besides."""
     texts, labels = styled_prompts(extent.styled)
-    images = rendered(texts, extent.jobs, device=extent.device, **models.settings)
+    images = rendered(texts, extent.jobs, device=extent.device)
     contact_sheet(images, len(world.STYLES)).save(out / "styled.png")
     found = {f"guided, by {name}": scores(judge.read(images), labels) for name, judge in judges.items()}
     blind = {name: f"{100 * chance(name):.2g} %" for name in ASKED}
@@ -284,21 +253,21 @@ def styled(extent: Extent, models: Models, judges: dict[str, Reader], out: Path)
     return text, {"styled": _facts(found)}
 
 
-def sheets(extent: Extent, models: Models, out: Path) -> Told:
+def sheets(extent: Extent, out: Path) -> Told:
     """Contact sheets off the training aspect and size."""
     texts, _ = prompts(12)
     made = []
     for sides in extent.sheets:
-        width, height = (round(models.side * share) for share in sides)
-        settings = {**models.settings, "width": width, "height": height}
+        width, height = (round(SIDE * share) for share in sides)
+        settings = {"width": width, "height": height}
         images = rendered(texts, extent.jobs, device=extent.device, **settings)
         made.append(f"guided_{width}x{height}.png")
         contact_sheet(images, 6).save(out / made[-1])
     return f"Contact sheets: guided.png, styled.png, {', '.join(made)}.", {"sheets": made}
 
 
-def speed(extent: Extent, models: Models) -> Told:
-    found = cost(prompts(1)[0][0], 3, extent.device, **models.settings)
+def speed(extent: Extent) -> Told:
+    found = cost(prompts(1)[0][0], 3, extent.device)
     found["threads"] = torch.get_num_threads()
     rows = [(name, value) for name, value in found.items()]
     return f"The default picture on {extent.device}:\n\n{table(['', ''], rows)}", {"speed": found}

@@ -24,7 +24,8 @@ from disco.training import pictures
 
 #: How the time of a lane is shared out: the UNet draws the pictures, and takes the longest to learn it.
 WEIGHTS = {
-    "embedded": 8.0,
+    "embedded64": 4.0,
+    "embedded": 4.0,
     "embedded_secondary": 1.0,
     "embedded_vit": 2.0,
     "embedded_resnet": 1.5,
@@ -32,11 +33,11 @@ WEIGHTS = {
     "embedded_judge": 1.0,
     "embedded_judge2": 1.0,
 }
-#: What the names of the models of pictures of a side end with.
-SUFFIXES = {64: "", 128: "_128"}
 GUIDES = ("embedded_vit", "embedded_resnet", "embedded_vit8")
 JUDGES = ("embedded_judge", "embedded_judge2")
 SECONDARY = "embedded_secondary"
+#: On small pictures shapes are learned sooner; the larger UNet begins with them.
+UNETS = ("embedded64", "embedded")
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,19 @@ class Job:
     minutes: float
 
 
-def lanes_of(minutes: float, lanes: int, side: int = 64) -> tuple[tuple[Job, ...], ...]:
-    """Who trains when: one, two or three lanes of `minutes` each, of the models of pictures of a side.
+def lanes_of(minutes: float, lanes: int) -> tuple[tuple[Job, ...], ...]:
+    """Who trains when: one, two or three lanes of `minutes` each.
 
     The guides look through the trained secondary model, and come after it in its own lane.
     """
     seeing = (SECONDARY, *GUIDES)
     names = {
-        1: ((*seeing, *JUDGES, "embedded"),),
-        2: (("embedded",), (*seeing, *JUDGES)),
-        3: (("embedded",), seeing, JUDGES),
+        1: ((*seeing, *JUDGES, *UNETS),),
+        2: (UNETS, (*seeing, *JUDGES)),
+        3: (UNETS, seeing, JUDGES),
     }[lanes]
     return tuple(
-        tuple(
-            Job(name + SUFFIXES[side], minutes * WEIGHTS[name] / sum(WEIGHTS[other] for other in lane)) for name in lane
-        )
+        tuple(Job(name, minutes * WEIGHTS[name] / sum(WEIGHTS[other] for other in lane)) for name in lane)
         for lane in names
     )
 
@@ -70,7 +69,7 @@ class Everything:
 
     runs: the folder of the runs; a file NAME.safetensors in it, from another machine, is where that run goes on.
     minutes: of training in each lane, over all calls. call_minutes: after which this call ends. words: further words
-    for `python -m disco.training train`. side: of the pictures, 64 or 128.
+    for `python -m disco.training train`.
     """
 
     runs: Path
@@ -81,7 +80,6 @@ class Everything:
     call_minutes: float | None = None
     out: Path | None = None
     words: tuple[str, ...] = ()
-    side: int = 64
 
 
 #: Does a job of what is asked for, until a time of the clock or to its end, and tells of it as its command does.
@@ -107,8 +105,8 @@ def run_job(job: Job, asked: Everything, until: float | None) -> dict[str, Any]:
 def words_of(job: Job, asked: Everything, until: float | None) -> list[str]:
     """The command of a job, behind `python -m disco.training`."""
     words = ["train", job.name, "--runs", str(asked.runs), "--minutes", str(job.minutes), "--device", asked.device]
-    if asked.side > 64 and job.name.removesuffix(SUFFIXES[asked.side]) == "embedded":
-        words += ["--begin-from", "embedded"]
+    if job.name == UNETS[1]:
+        words += ["--begin-from", UNETS[0]]
     words += ["--pictures", str(asked.pictures), *([] if until is None else ["--until", str(until)])]
     return [*words, *asked.words]
 
@@ -117,7 +115,7 @@ def train_all(asked: Everything, train: Train = run_job) -> dict[str, Any]:
     """Train, and tell how far it came: {"finished", "minutes", "jobs": {name: figures}, "errors": {name: text}}."""
     started = time.time()
     until = None if asked.call_minutes is None else started + 60 * asked.call_minutes
-    lanes = lanes_of(asked.minutes, asked.lanes, asked.side)
+    lanes = lanes_of(asked.minutes, asked.lanes)
     jobs = [job for lane in lanes for job in lane]
     take_over(asked.runs, [job.name for job in jobs])
     draw(asked)
@@ -141,19 +139,20 @@ def train_all(asked: Everything, train: Train = run_job) -> dict[str, Any]:
 
 def draw(asked: Everything) -> None:
     """Draw what the trainings learn from: once, by all cores, for all who share it."""
+    from disco.models.catalog import embedded_networks
     from disco.training.perceptor import SCHOOLS, needs_covers
     from disco.training.unet import DATA_SEED, SHARES_OF
 
-    cached = partial(pictures.cached, asked.runs / "cache", side=asked.side)
-    schools = [SCHOOLS[name + SUFFIXES[asked.side]] for name in (*GUIDES, *JUDGES)]
+    cached = partial(pictures.cached, asked.runs / "cache")
+    schools = [SCHOOLS[name] for name in (*GUIDES, *JUDGES)]
     for seed in sorted({school.data_seed for school in schools}):
         cached(seed, asked.pictures)
     for seed in sorted({school.data_seed for school in schools if needs_covers(school.view)}):
         cached(seed, asked.pictures, what="cover")
-    for what in pictures.DRAWERS:
-        cached(DATA_SEED, asked.pictures, shares=SHARES_OF[asked.side], what=what)
-    if asked.side == 64:
-        cached(DATA_SEED, asked.pictures)  # the secondary model's mixture
+    for name in UNETS:
+        side = embedded_networks.unet(name).image_size
+        for what in pictures.DRAWERS:
+            cached(DATA_SEED, asked.pictures, side, shares=SHARES_OF[side], what=what)
 
 
 def run_lane(

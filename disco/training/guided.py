@@ -17,6 +17,7 @@ from tqdm import tqdm
 from disco.resources.watch import process_memory
 from disco.run.api import render
 from disco.training import pictures, world
+from disco.training.pictures import SIDE
 from disco.training.world.scene import PLAIN_STYLE, held_out_style
 from disco.world.words import PLACE_PHRASES, STYLE_BACKS, a
 
@@ -57,7 +58,7 @@ def styled_prompts(count: int) -> tuple[list[str], np.ndarray]:
     return texts, labels
 
 
-def as_drawn(labels: np.ndarray, side: int = 64) -> np.ndarray:
+def as_drawn(labels: np.ndarray, side: int = SIDE) -> np.ndarray:
     """uint8 [N, side, side, 3]: the world's own pictures of the labels of `prompts`."""
     chosen = []
     for number, row in enumerate(labels):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,12 +30,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from disco.models.catalog import PerceptorSpec, embedded_networks
-from disco.models.files.store import weights_path
-from disco.models.files.weights import load_state
 from disco.models.networks import clip
 from disco.training import loop, secondary, world
 from disco.training.data import Options, captioned
 from disco.training.labels import label_heads, label_loss
+from disco.training.pictures import SIDE
 from disco.training.views import View, cut, misled, needs_covers, resized, sampler_view, shows
 
 MAX_LOGIT_SCALE = math.log(50)
@@ -47,31 +46,19 @@ OF_THINGS = torch.tensor([axis in (*FIRST, *TOGETHER) for axis in range(len(worl
 
 @dataclass(frozen=True)
 class School:
-    """What a perceptor learns from: the seed of its pictures, how it sees them, and their side.
-
-    `begins_from`: the shipped perceptor whose weights a new run begins with.
-    """
+    """What a perceptor learns from: the seed of its pictures, and how it sees them."""
 
     data_seed: int
     view: View
-    side: int = 64
-    begins_from: str | None = None
 
 
-GUIDE = School(2, View(whole=0.4, smallest=0.5, grey=0.05, noisy=0.65, misled_by=0.027))
+GUIDE = School(2, View(whole=0.3, smallest=0.25, grey=0.05, noisy=0.65, misled_by=0.027))
 SCHOOLS = {
     "embedded_vit": GUIDE,
     "embedded_resnet": GUIDE,
     "embedded_vit8": GUIDE,
     "embedded_judge": School(3, View(whole=0.5, smallest=0.85, degrees=5.0)),
     "embedded_judge2": School(4, View(whole=0.7, smallest=0.75, degrees=3.0, shift=0.1, jitter=0.2, noise=0.03)),
-}
-#: Those of pictures of 128 begin with what the others know. Their guides are misled from the first step, so that they
-#: stay as hard to mislead as they are.
-CLOSE = replace(GUIDE.view, whole=0.3, smallest=0.25, misled_share=1.0)
-SCHOOLS |= {
-    f"{name}_128": School(school.data_seed, CLOSE if school == GUIDE else school.view, 128, name)
-    for name, school in SCHOOLS.items()
 }
 
 
@@ -118,17 +105,9 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, true: Tensor) -
 
 
 def begun(name: str, school: School) -> Student:
-    """A perceptor for a new run, filled from the shipped one where it begins with that; its label heads are fresh."""
-    from open_clip.model import resize_pos_embed
-
+    """A perceptor for a new run."""
     torch.manual_seed(school.data_seed)
-    student = Student(embedded_networks.perceptor(name))
-    if school.begins_from is not None:
-        start = embedded_networks.perceptor(school.begins_from)
-        state = {key: value.float() for key, value in load_state(weights_path(start)).items()}
-        resize_pos_embed(state, student.clip)
-        student.clip.load_state_dict(state)
-    return student
+    return Student(embedded_networks.perceptor(name))
 
 
 class Lessons:
@@ -142,24 +121,24 @@ class Lessons:
         self.view, words = school.view, clip.tokenizer(self.spec)
         assert isinstance(words, clip.WordTokenizer)
         cache, device = options.runs / "cache", options.device
-        scenes, self.images = options.drawn(school.data_seed, school.side)
-        self.covers = options.covers(school.data_seed, school.side) if needs_covers(school.view) else None
+        scenes, self.images = options.drawn(school.data_seed)
+        self.covers = options.covers(school.data_seed) if needs_covers(school.view) else None
         self.labels = options.labels(scenes)
         self.captions = captioned(cache, scenes, school.data_seed, words, jobs=options.jobs).to(device)
-        unseen_scenes, self.unseen = options.drawn_held_out(school.side)
+        unseen_scenes, self.unseen = options.drawn_held_out()
         self.unseen_labels = options.labels(unseen_scenes)
         self.unseen_captions = captioned(cache, unseen_scenes, -1, words).to(device)
-        self.eye = secondary.trained(options, secondary.of_side(school.side)) if school.view.noisy else None
+        self.eye = secondary.trained(options) if school.view.noisy else None
         self.mean, self.std = (torch.tensor(v, device=device)[:, None, None] for v in (self.spec.mean, self.spec.std))
         self.plan = options.plan(name, weight_decay=0.05)
 
     def seen(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Views [N, 3, r, r] of pictures, and the labels [N, axes] that are asked of each."""
-        view, side = self.view, self.school.side
+        view = self.view
         x0, asked = self.images[index], self.labels[index]
         noisy = round(view.noisy * len(x0))
         if self.eye is not None and noisy:
-            t = secondary.at_side(torch.rand(noisy, generator=rng, device=x0.device), side)
+            t = secondary.at_side(torch.rand(noisy, generator=rng, device=x0.device), SIDE)
             noise = torch.randn(x0[:noisy].shape, generator=rng, device=x0.device)
             with torch.no_grad(), self.plan.autocast():
                 x0 = torch.cat([sampler_view(x0[:noisy], self.eye, t, noise), x0[noisy:]])

@@ -16,6 +16,9 @@ import numpy as np
 from disco.training import world
 from disco.training.world.scene import PLAIN_SHARE, SECOND_SHARE
 
+#: The side of the pictures that the embedded models draw and read.
+SIDE = 128
+
 CHUNK = 500  # pictures a process draws at a time
 
 
@@ -51,12 +54,12 @@ def label_indices(chosen: list[world.Scene]) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def drawn(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
+def drawn(chosen: list[world.Scene], side: int = SIDE) -> np.ndarray:
     """uint8 [N, side, side, 3]."""
     return np.stack([world.draw(scene, side) for scene in chosen])
 
 
-def covers(chosen: list[world.Scene], side: int = 64) -> np.ndarray:
+def covers(chosen: list[world.Scene], side: int = SIDE) -> np.ndarray:
     """uint8 [N, side, side, 1]: how much of each pixel the things of a scene cover, not the land behind them."""
     return np.stack([np.round(255 * world.things_cover(scene, side)).astype(np.uint8)[..., None] for scene in chosen])
 
@@ -68,7 +71,7 @@ def cached(
     folder: Path,
     seed: int,
     count: int,
-    side: int = 64,
+    side: int = SIDE,
     jobs: int | None = None,
     shares: Shares = EVEN,
     what: str = "world",

@@ -34,9 +34,7 @@ from torch.nn import functional as F
 
 from disco.errors import SettingsError
 from disco.models.catalog import embedded_networks
-from disco.models.files.store import weights_path
-from disco.models.files.weights import load_state
-from disco.models.networks.unet import BESIDE, UNet
+from disco.models.networks.unet import UNet
 from disco.models.specs import UNetSpec
 from disco.training import loop
 from disco.training.data import Options, mirrored
@@ -49,7 +47,7 @@ DATA_SEED = 1
 COSINE_SHARE = 0.75
 #: Mostly one thing in the plain style: a network this small otherwise spends itself on textures.
 SHARES = Shares(second=0.1, plain=0.8)
-#: ... by the side of its pictures. The larger one begins with shapes already learned, and shall show styles too.
+#: ... by the side of its pictures. The larger UNet begins with shapes already learned, and shall show styles too.
 SHARES_OF = {64: SHARES, 128: Shares(second=0.1, plain=0.6)}
 #: Of the labels' loss, in the sum with the pictures'.
 LABEL_WEIGHT = 0.03
@@ -96,21 +94,19 @@ def decisive(t: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def begin_from(model: Student, spec: UNetSpec, name: str, runs: Path) -> None:
-    """Fill a student with the weights of another UNet on the same grid: those of its run, else those that ship."""
+    """Fill a student with the averaged weights of another UNet's run, on the same grid."""
     start = embedded_networks.unet(name)
     if spec.image_size // spec.patch != start.image_size // start.patch or spec.patch % start.patch:
         raise SettingsError(f"{spec.name} cannot begin from {name}: their grids or patches do not fit one another")
     try:
         kept = loop.averaged(runs / name)
-        heads = {key: value for key, value in kept.items() if key.startswith("heads.")}
-        net = {key.removeprefix("unet.net."): kept[key] for key in kept if key.startswith("unet.net.")}
-    except FileNotFoundError:
-        heads = {}
-        net = {key: v for key, v in load_state(weights_path(start)).items() if key.split(".")[0] not in BESIDE}
+    except FileNotFoundError as error:
+        raise SettingsError(f"{name} was not trained yet in {runs}: train it, or leave --begin-from out") from error
+    heads = {key: value for key, value in kept.items() if key.startswith("heads.")}
+    net = {key.removeprefix("unet.net."): kept[key] for key in kept if key.startswith("unet.net.")}
     net = enlarged({key: value.float() for key, value in net.items()}, start.patch, spec.patch // start.patch)
     model.unet.net.load_state_dict(net)
-    if heads:
-        model.load_state_dict(heads, strict=False)
+    model.load_state_dict(heads, strict=False)
 
 
 def train(options: Options, name: str = "embedded", start: str | None = None) -> loop.Trained:

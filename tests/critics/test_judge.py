@@ -100,7 +100,7 @@ def test_sentences_are_spread():
 
 
 def test_few_sentences_say_what_all_say(scenes):
-    images = np.stack([world.draw(scene) for scene in scenes])
+    images = np.stack([world.draw(scene, pictures.SIDE) for scene in scenes])
     few, every = load_judge().read(images), Reader(load_judge().perceptor).read(images)
     assert (few[:, :4] == every[:, :4]).mean() > 0.9
 
@@ -116,7 +116,7 @@ def text_of(scene):
 
 def test_true_pictures_are_recognised_and_others_are_not(scenes):
     judge = load_judge()
-    images = [Image.fromarray(world.draw(scene)) for scene in scenes]
+    images = [Image.fromarray(world.draw(scene, pictures.SIDE)) for scene in scenes]
     own = [verdict(image, [Prompt(text_of(s), 1.0)], judge) for image, s in zip(images, scenes, strict=True)]
     wrong = [
         verdict(image, [Prompt(text_of(s), 1.0)], judge)

@@ -31,7 +31,7 @@ from disco.pipeline.denoiser import GuidedDenoiser, SecondaryDenoiser, UNetDenoi
 from disco.resources.threads import side_by_side
 from disco.step import Cuts, Step
 
-SIDE = 24
+SIDE = 32
 DIFFUSION = Diffusion.spaced(50)
 CUTS = Cuts("scheduled", overview=3, inner=2, ic_pow=1.0, icgray_p=0.5, cutn=4, batches=2, skip_augs=False)
 STEP = Step(

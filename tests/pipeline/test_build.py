@@ -61,7 +61,7 @@ def test_an_unguided_pipeline_shrinks_its_start_as_the_levels_say():
 
 
 def test_the_noise_alone_has_the_seed_and_the_order_of_the_noise(tmp_path):
-    order = np.random.default_rng(0).permutation(24 * 32).reshape(24, 32)
+    order = np.random.default_rng(0).permutation(16 * 32).reshape(16, 32)
     as_picture(order).save(tmp_path / "order.png")
     plan = plan_of(seed=3, noise_seed=7, noise_order=str(tmp_path / "order.png"))
     own, other = start_of(plan, [3, 4], CPU), start_of(plan_of(seed=7), [7, 8], CPU)
@@ -69,7 +69,7 @@ def test_the_noise_alone_has_the_seed_and_the_order_of_the_noise(tmp_path):
     ours, theirs = build(plan, networks(), own), build(plan_of(seed=7), networks(), other)
 
     def reordered(noise: Tensor) -> Tensor:
-        return torch.from_numpy(noise.numpy().reshape(2, 3, -1)[..., order.ravel()].reshape(2, 3, 24, 32))
+        return torch.from_numpy(noise.numpy().reshape(2, 3, -1)[..., order.ravel()].reshape(2, 3, 16, 32))
 
     assert torch.equal(own.noise, reordered(other.noise))
     step = plan.steps[1]

@@ -93,9 +93,9 @@ def test_a_picture_far_smaller_than_the_model_learned_is_noticed(
     monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
     (tmp_path / "mine.json").write_text('{"image_size": 256, "num_channels": 64}')
     said = "64x64 is far from what mine learned; try width=256 height=256"
-    assert said in plan(diffusion_model="mine").notes
+    assert said in plan(diffusion_model="mine", width=64, height=64).notes
     assert plan(diffusion_model="mine", width=256, height=128).notes == ()
-    assert plan(width=32, height=32).notes == ()
+    assert plan(width=64, height=64).notes == ()
 
 
 def test_a_prompt_cut_is_said() -> None:
@@ -106,10 +106,10 @@ def test_sizes_are_rounded_down() -> None:
     rounded = plan(width=70, height=129)
     assert (rounded.width, rounded.height) == (64, 128)
     assert rounded.notes == (
-        "width is rounded from 70 to 64: the models need multiples of 8",
-        "height is rounded from 129 to 128: the models need multiples of 8",
+        "width is rounded from 70 to 64: the models need multiples of 16",
+        "height is rounded from 129 to 128: the models need multiples of 16",
     )
-    with pytest.raises(SettingsError, match="height is 7, but embedded draws multiples of 8 only"):
+    with pytest.raises(SettingsError, match="height is 7, but embedded draws multiples of 16 only"):
         plan(height=7)
 
 

@@ -28,11 +28,11 @@ LARGE = dict(width=320, height=256)  # for the shipped models
 def test_what_is_small_is_small(plan_of):
     """The bound below which nothing is counted, at its corners."""
     corners = dict(width=128, height=128, cut_overview=32, cut_innercut=32, fuzzy_prompt=True, sat_scale=1, tv_scale=1)
-    for more in ({}, {"use_secondary_model": True}, {"cutouts": "random", "cutn": 64}, {"width": 2048, "height": 8}):
+    for more in ({}, {"use_secondary_model": True}, {"cutouts": "random", "cutn": 64}, {"width": 1024, "height": 16}):
         plan = plan_of(**corners | more)
         assert needs_no_estimate(plan)
         assert estimate(plan, PLAIN, "cpu").peak < SMALL
-    assert not needs_no_estimate(plan_of(width=136, height=128))
+    assert not needs_no_estimate(plan_of(width=144, height=128))
     assert not needs_no_estimate(plan_of(cut_overview=65))
     assert not needs_no_estimate(plan_of(**REAL))
 
@@ -107,7 +107,7 @@ def test_what_the_weights_rule_out_is_not_counted(monkeypatch, plan_of):
 
 def test_a_picture_too_small_to_be_halved_is_refused_for_its_memory(plan_of):
     with pytest.raises(SettingsError, match="the run needs .* of memory at least"):
-        arrange(plan_of(width=8, height=8, memory_limit="1MiB"), CPU)
+        arrange(plan_of(width=16, height=16, memory_limit="1MiB"), CPU)
 
 
 def test_it_is_refused_before_weights_are_looked_for(monkeypatch):

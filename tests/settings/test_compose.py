@@ -33,7 +33,7 @@ def test_every_choice_composes(group: str, choice: str) -> None:
 def test_the_defaults_make_a_plan() -> None:
     settings = load(["prompt=a red star over the sea"])
     assert len(build_plan(settings).steps) == settings.sampler.steps == 50
-    assert (settings.model.width, settings.model.height) == (64, 64)
+    assert (settings.model.width, settings.model.height) == (128, 128)
 
 
 @pytest.mark.parametrize(

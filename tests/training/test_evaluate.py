@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco.errors import SettingsError
 from disco.models import catalog
-from disco.models.catalog import embedded_networks
 from disco.models.networks.clip import load_perceptor
 from disco.training import evaluate, pictures
 from disco.training.evaluate import Extent
@@ -63,28 +61,11 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
         "sheets",
         "speed",
     }
-    models = evaluate.models_of(64)
-    assert set(facts["nearness"]) == {*models.guides, *models.judges}
+    assert set(facts["nearness"]) == {*evaluate.GUIDES, *evaluate.JUDGES}
     assert {t: found["embedded_judge"]["count"] for t, found in facts["redrawn"].items()} == {"0": 2, "250": 2}
     assert {"clip_guidance_scale": 0, "device": "cpu"} in asked
-    assert {"clip_models": list(models.guides[:1]), "device": "cpu"} in asked
-    assert {"steps": 25, "device": "cpu"} in asked and {"width": 192, "height": 128, "device": "cpu"} in asked
+    assert {"clip_models": list(evaluate.GUIDES[:1]), "device": "cpu"} in asked
+    assert {"steps": 25, "device": "cpu"} in asked and {"width": 384, "height": 256, "device": "cpu"} in asked
     assert "all together" in facts["variants"]["25 steps"]
     assert facts["styled"]["guided, by embedded_judge"]["style"]["count"] == 11
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"guided.png", "guided_128x64.png"}
-
-
-def test_those_of_larger_pictures_are_measured_with_what_ships_of_them(monkeypatch):
-    with pytest.raises(SettingsError, match="embedded_128"):
-        evaluate.models_of(128)
-    spec = embedded_networks.unet("embedded_128")
-    guide = embedded_networks.perceptor("embedded_vit_128")
-    monkeypatch.setattr(catalog, "UNETS", (*catalog.UNETS, spec))
-    monkeypatch.setattr(catalog, "PERCEPTORS", (*catalog.PERCEPTORS, guide))
-    models = evaluate.models_of(128)
-    assert models.unet == spec and models.judges == evaluate.models_of(64).judges
-    assert models.guides == ("embedded_vit_128", "embedded_resnet", "embedded_vit8")
-    assert models.settings == {
-        "diffusion_model": "embedded_128", "secondary_model": "embedded_secondary", "clip_models": list(models.guides),
-        "width": 128, "height": 128,
-    }  # fmt: skip
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"guided.png", "guided_256x128.png"}

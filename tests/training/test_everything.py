@@ -26,13 +26,18 @@ def test_lanes_fill_their_time_and_guides_come_after_the_secondary_model(lanes):
     assert all(order.index(guide) > order.index(everything.SECONDARY) for guide in everything.GUIDES)
 
 
-def test_the_larger_models_take_the_same_turns():
-    small, large = (lanes_of(24, 2, side) for side in (64, 128))
-    assert [[(f"{job.name}_128", job.minutes) for job in lane] for lane in small] == [
-        [(job.name, job.minutes) for job in lane] for lane in large
-    ]
-    known = {spec.name for spec in export.NETWORKS}
-    assert all(job.name in known for lane in large for job in lane)
+def test_the_larger_unet_comes_after_the_one_that_it_begins_from(tmp_path):
+    for lanes in (1, 2, 3):
+        (lane,) = [lane for lane in lanes_of(24, lanes) if "embedded" in [job.name for job in lane]]
+        order = [job.name for job in lane]
+        assert order.index("embedded64") < order.index("embedded")
+    words = everything.words_of(Job("embedded", 1.0), asked(tmp_path), None)
+    assert words[words.index("--begin-from") + 1] == "embedded64"
+    assert {job.name for lane in lanes_of(24, 2) for job in lane} == {
+        spec.name
+        for spec in export.NETWORKS
+        if spec.name != "embedded_critic"  # trained by a command of its own
+    }
 
 
 def asked(tmp_path, **changes):
@@ -49,12 +54,13 @@ def in_this_process(job, asked, until):
     return json.loads(told.getvalue().splitlines()[-1])
 
 
-def test_what_the_larger_ones_learn_from_is_drawn_once(tmp_path):
-    everything.draw(asked(tmp_path, side=128))
+def test_what_they_learn_from_is_drawn_once(tmp_path):
+    everything.draw(asked(tmp_path))
     files = {file.name for file in (tmp_path / "runs" / "cache").iterdir()}
     assert files == {
         *(f"world-{seed}-8-128.npy" for seed in (2, 3, 4)),
         *("cover-2-8-128.npy", "world-1-8-128-0.1-0.6.npy", "cover-1-8-128-0.1-0.6.npy"),
+        *("world-1-8-64-0.1-0.8.npy", "cover-1-8-64-0.1-0.8.npy"),
     }
 
 
@@ -66,7 +72,7 @@ def test_all_is_trained_over_two_calls_and_carried_in_few_small_files(tmp_path):
     assert report["finished"], report
     assert all(job["step"] >= 1 and "held_out_loss" in job for job in report["jobs"].values())
     files = sorted((tmp_path / "out").iterdir())
-    assert len(files) <= 8
+    assert len(files) <= 9
     assert all(file.stat().st_size <= 16 * 2**20 for file in files)
     assert set(json.loads((tmp_path / "out" / "training.json").read_text())["curves"]) == set(report["jobs"])
 
@@ -92,5 +98,5 @@ def test_a_job_is_a_process_that_tells_what_the_command_tells(tmp_path):
 def test_a_training_that_fails_is_told(tmp_path):
     report = everything.train_all(asked(tmp_path, words=("--learning-rate", "none")))
     assert not report["finished"]
-    assert set(report["errors"]) == {"embedded", "embedded_secondary"}  # the first of each lane
-    assert "invalid float value" in report["errors"]["embedded"]
+    assert set(report["errors"]) == {"embedded64", "embedded_secondary"}  # the first of each lane
+    assert "invalid float value" in report["errors"]["embedded64"]

@@ -37,7 +37,7 @@ def test_styled_prompts_name_each_style_and_no_held_out_one():
 
 def test_the_worlds_own_pictures_have_their_side():
     _, labels = guided.prompts(2)
-    assert guided.as_drawn(labels).shape == (2, 64, 64, 3)
+    assert guided.as_drawn(labels).shape == (2, 128, 128, 3)
     assert (guided.as_drawn(labels, 32) == pictures.drawn([
         guided.first_scene(*(world.AXIS_VALUES[axis][row[axis]] for axis in range(3)), number)
         for number, row in enumerate(labels)

@@ -1,6 +1,6 @@
 """The shapes of the embedded models, trained on the world of `disco.training.world` by `disco.training`.
 
-What a training can make and does not ship is not in the catalog. Half precision, all together, may take 32 MB.
+What a training can make and does not ship is not in the catalog. Half precision, all together, may take 40 MB.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from disco.models.embedded_files import embedded_hashes, shipped
 from disco.models.specs import CriticSpec, PerceptorSpec, SecondarySpec, TextShape, UNetSpec, VisionShape
 
-_UNET_64 = UNetSpec(
+_UNET = UNetSpec(
     name="embedded",
-    weights=shipped("unet64.safetensors"),
-    image_size=64,
-    multiple=8,
+    weights=shipped("unet128.safetensors"),
+    image_size=128,
+    multiple=16,
     predicts="v",
     learn_sigma=True,
-    noise_schedule="linear",
+    noise_schedule="shifted",
     num_channels=64,
     channel_mult=(1, 1.5, 3),
     num_res_blocks=1,
@@ -26,44 +26,37 @@ _UNET_64 = UNetSpec(
     num_head_channels=32,
     resblock_updown=False,
     use_scale_shift_norm=True,
-    patch=2,
-    refine=24,
-    sizes=((64, 64), (96, 64), (64, 96)),
-    about="the embedded world at 64 x 64",
+    patch=4,
+    mend=96,
+    refine=16,
+    sizes=((128, 128), (192, 128), (128, 192)),
+    about="the embedded world at 128 x 128",
 )
 
 UNETS = (
-    _UNET_64,
-    # The same grid of 32 x 32 over patches of 4 x 4, so a step costs little more than at 64.
+    _UNET,
+    # The same grid of 32 x 32 over patches of 2 x 2: what a training of the other begins from.
     replace(
-        _UNET_64,
-        name="embedded_128",
-        weights=shipped("unet128.safetensors"),
-        image_size=128,
-        multiple=16,
-        noise_schedule="shifted",
-        patch=4,
-        mend=96,
-        refine=16,
-        sizes=((128, 128), (192, 128), (128, 192)),
-        about="the embedded world at 128 x 128",
+        _UNET,
+        name="embedded64",
+        weights=shipped("unet64.safetensors"),
+        image_size=64,
+        multiple=8,
+        noise_schedule="linear",
+        patch=2,
+        mend=0,
+        refine=24,
+        sizes=((64, 64), (96, 64), (64, 96)),
+        about="the embedded world at 64 x 64",
     ),
 )
 
-_SECONDARY_64 = SecondarySpec(
-    name="embedded_secondary",
-    weights=shipped("secondary64.safetensors"),
-    architecture="embedded",
-    channels=(32, 64, 96),
-    multiple=8,
-)
-
 SECONDARIES = (
-    _SECONDARY_64,
-    replace(
-        _SECONDARY_64,
-        name="embedded_secondary_128",
+    SecondarySpec(
+        name="embedded_secondary",
         weights=shipped("secondary128.safetensors"),
+        architecture="embedded",
+        channels=(32, 64, 96),
         multiple=16,
         patch=4,
         refine=16,
@@ -92,18 +85,13 @@ _VIT8 = VisionShape(layers=3, width=128, patch_size=8, head_width=32)
 _CONVNEXT, _EFFICIENTNET = (VisionShape(timm_model_name=name) for name in ("test_convnext2", "test_efficientnet"))
 
 PERCEPTORS = (
-    _perceptor("embedded_vit", "vit4.safetensors", 32, _VIT),
-    _perceptor("embedded_resnet", "resnet32.safetensors", 32, _RESNET),
-    _perceptor("embedded_vit8", "vit8.safetensors", 40, _VIT8),
+    # A cut of 32 pixels is a quarter of a picture's side at full sharpness.
+    _perceptor("embedded_vit", "vit4_128.safetensors", 32, _VIT),
+    _perceptor("embedded_resnet", "resnet32_128.safetensors", 32, _RESNET),
+    _perceptor("embedded_vit8", "vit8_128.safetensors", 48, _VIT8),
     # The judges share nothing with them or with one another: other architectures, pictures and views.
-    _perceptor("embedded_judge", "convnext.safetensors", 64, _CONVNEXT, guides=False),
-    _perceptor("embedded_judge2", "efficientnet.safetensors", 64, _EFFICIENTNET, guides=False),
-    # Those of pictures of 128. A cut of 32 pixels is a quarter of their side at full sharpness.
-    _perceptor("embedded_vit_128", "vit4_128.safetensors", 32, _VIT),
-    _perceptor("embedded_resnet_128", "resnet32_128.safetensors", 32, _RESNET),
-    _perceptor("embedded_vit8_128", "vit8_128.safetensors", 48, _VIT8),
-    _perceptor("embedded_judge_128", "convnext_128.safetensors", 128, _CONVNEXT, guides=False),
-    _perceptor("embedded_judge2_128", "efficientnet_128.safetensors", 128, _EFFICIENTNET, guides=False),
+    _perceptor("embedded_judge", "convnext_128.safetensors", 128, _CONVNEXT, guides=False),
+    _perceptor("embedded_judge2", "efficientnet_128.safetensors", 128, _EFFICIENTNET, guides=False),
 )
 
 

@@ -299,6 +299,6 @@ def test_a_wrong_architecture_is_answered_with_the_right_one(folder, monkeypatch
         load_unet(catalog.unet("mine"), "cpu")
     for flag in ("num_channels=32", "num_res_blocks=1", "channel_mult=1,2 ", "learn_sigma=True", "heads assumed"):
         assert flag in str(error.value)
-    monkeypatch.setattr(unet, "weights_path", lambda spec: catalog.EMBEDDED_FOLDER / "unet64.safetensors")
+    monkeypatch.setattr(unet, "weights_path", lambda spec: catalog.EMBEDDED_FOLDER / "unet128.safetensors")
     with pytest.raises(SettingsError, match="they have the shapes of embedded"):
         load_unet(catalog.unet("mine"), "cpu")

@@ -48,7 +48,7 @@ def test_loading_draws_nothing(spec):
 def test_default_perceptors_are_three_architectures_well_below_the_picture_and_no_judge_guides():
     guides = [spec for spec in EMBEDDED if spec.guides]
     assert [spec.name for spec in guides] == ["embedded_vit", "embedded_resnet", "embedded_vit8"]
-    assert all(spec.resolution <= 40 for spec in guides)
+    assert all(spec.resolution <= 48 for spec in guides)
     assert len({str(spec.vision) for spec in EMBEDDED}) == 5
 
 

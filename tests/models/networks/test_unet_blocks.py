@@ -57,7 +57,8 @@ def network_of(spec: catalog.UNetSpec) -> UNet:
 def given(spec: catalog.UNetSpec, seed: int = 1) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     labels = [] if spec.num_classes is None else [torch.tensor([1, 4])]
-    return [torch.randn(2, 3, 16, 24, generator=generator), torch.tensor([20.0, 700.0]), *labels]
+    size = (32, 48) if spec.patch == 4 else (16, 24)
+    return [torch.randn(2, 3, *size, generator=generator), torch.tensor([20.0, 700.0]), *labels]
 
 
 def prediction_and_gradient(network: UNet, x: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
