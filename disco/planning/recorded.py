@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from disco.errors import SettingsError
+from disco.models import catalog
 from disco.models.catalog.custom import is_path
 from disco.models.concepts import REFERENCE
+from disco.models.files import store
 from disco.planning.concepts import InputConcept, entries_in, folders_again
 from disco.planning.expansion import with_texts
 from disco.planning.images import read_file
@@ -29,6 +31,7 @@ from disco.planning.inputs import (
     sha256_of,
 )
 from disco.planning.prompts import ImagePrompt, image_prompt_text, parse_image_prompt
+from disco.settings.config import Settings
 
 #: What of a hash is shown.
 SHOWN = 12
@@ -73,6 +76,18 @@ def _entries(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if isinstance(entry, dict) and isinstance(entry.get("setting"), str) and isinstance(entry.get("given"), str):
             if re.fullmatch("[0-9a-f]{64}", str(entry.get("sha256"))):
                 yield entry
+
+
+def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
+    """The networks of a run whose files are others by now: trained further, or of another version of disco.
+
+    hashes: SHA-256 of each when it was rendered. A file that is not here tells nothing.
+    """
+    critics = [name for name in settings.guidance.critics if name in hashes]  # they are loaded where they pull
+    for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models, critics):
+        path = store.find(spec.weights)
+        if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:
+            yield spec.name
 
 
 def by_content(values: Mapping[str, Any], hashes: Hashes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from disco.errors import SettingsError
-from disco.planning.recorded import found_again
+from disco.planning.recorded import found_again, retrained
 from disco.run.folder.reading import read_record, read_settings
 from disco.settings.config import by_path, compose, from_dict, groups, without_hydra
 from disco.settings.overrides import ASSIGNMENT, from_python
@@ -47,6 +47,12 @@ def overrides_again(
             f"{path!r} is of disco {record['version']}; since {SAME_PICTURES_SINCE} random numbers are drawn "
             "otherwise, so this will be another picture of the same settings",
         ]
+    elif others := _retrained(path, record):
+        notes = [
+            *notes,
+            f"{path!r} was made with other weights of {', '.join(others)} than there are here, so the same "
+            "settings give another picture",
+        ]
     for note in notes:
         say(note)
     usual = by_path(without_hydra(compose(config_name=config_name)))
@@ -56,3 +62,12 @@ def overrides_again(
         if full_name.rpartition(".")[2] not in given and value != usual[full_name]
     }
     return from_python(values) + typed
+
+
+def _retrained(path: str, record: Mapping[str, Any]) -> list[str]:
+    """The networks of a record whose weights are others by now."""
+    weights = record.get("weights")
+    try:
+        return list(retrained(from_dict(read_settings(path)), weights)) if isinstance(weights, Mapping) else []
+    except SettingsError:  # of a network that is not known any more, which the plan will say
+        return []

@@ -7,7 +7,7 @@ counts by its content. So a study that stopped goes on where it was, and a wider
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from disco.errors import SettingsError
 from disco.models.catalog.custom import is_path
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import Hashes, remember_fetched
-from disco.planning.recorded import hashes_in
+from disco.planning.recorded import hashes_in, retrained
 from disco.run.folder.pictures import is_whole
 from disco.run.folder.reading import read_record, record_file
 from disco.settings.config import (
@@ -100,21 +100,6 @@ def is_finished(folder: Path, key: str) -> bool:
     count = int(record.get("frames", 0)) if film else len(record.get("seeds", ()))
     places = [f"frames/{number:04}.png" if film else f"image_{number}.png" for number in range(count)]
     return count > 0 and all(is_whole(folder / place) for place in places)
-
-
-def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
-    """The networks of a run whose files are others by now: trained further, or of another version of disco.
-
-    hashes: SHA-256 of each when it was rendered. A file that is not here tells nothing.
-    """
-    from disco.models import catalog
-    from disco.models.files import store
-
-    critics = [name for name in settings.guidance.critics if name in hashes]  # they are loaded where they pull
-    for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models, critics):
-        path = store.find(spec.weights)
-        if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:
-            yield spec.name
 
 
 def is_done(folder: Path, job: Job) -> bool:

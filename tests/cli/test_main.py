@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from disco.cli import render as cli
 from disco.cli.main import main
 from disco.errors import RenderError, SettingsError
+from disco.models import catalog
 from disco.planning.plan import build_plan
 from disco.settings.config import Settings, load, specs, to_dict
 from disco.settings.overrides import from_python
@@ -299,7 +300,7 @@ def test_notes_of_a_run_and_pictures_that_show_nothing(
     out, said = capsys.readouterr()
     assert out.endswith("a.png\n")
     assert said.splitlines() == [
-        "disco: note: width is rounded from 70 to 64: the models need multiples of 8",
+        "disco: note: width is rounded from 70 to 64: the models need multiples of 16",
         "disco: note: image_0.mp4 could not be written",
         "disco: error: picture 0 is not finite",
     ]
@@ -320,10 +321,19 @@ def test_a_late_refusal(rendered: list, monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def picture_of(
-    settings: Settings, path: Path, inputs: list | None = None, made_by: str = version(), **changes: Any
+    settings: Settings,
+    path: Path,
+    inputs: list | None = None,
+    made_by: str = version(),
+    weights: Any = None,
+    **changes: Any,
 ) -> Path:
     info = PngInfo()
-    record = {"version": made_by, "settings": to_dict(settings) | changes, "weights": {}}
+    record = {
+        "version": made_by,
+        "settings": to_dict(settings) | changes,
+        "weights": {} if weights is None else weights,
+    }
     info.add_text("disco", json.dumps(record if inputs is None else record | {"inputs": inputs}))
     Image.new("RGB", (8, 8)).save(path, pnginfo=info)
     return path
@@ -350,6 +360,26 @@ def test_replay_says_that_an_older_version_drew_otherwise(rendered: list, tmp_pa
         assert main(["replay", str(picture_of(settings, tmp_path / "x.png", made_by=made_by))]) == 0
         error = capsys.readouterr().err
         assert said in error and error.count("\n") == bool(said)
+
+
+def test_replay_says_in_one_line_that_other_weights_drew_it_and_keeps_its_size(
+    rendered: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a picture that disco 0.2 drew with its models of 64 x 64 pixels."""
+    settings = load(from_python({"prompt": "a star", "width": 64, "height": 64}))
+    networks = catalog.networks_of(settings.model, settings.perceptors.clip_models)
+    ours = {spec.name: spec.weights.sha256 for spec in networks}
+    theirs = ours | {"embedded": "0" * 64, "embedded_vit": "1" * 64}
+    said = "was made with other weights of embedded, embedded_vit than there are here, so the same settings give"
+    for weights, note in ((ours, ""), (theirs, said), ({"another": "0" * 64}, ""), ("none", "")):
+        older = picture_of(settings, tmp_path / "x.png", made_by="0.2.0", weights=weights)
+        assert main(["replay", str(older)]) == 0
+        assert (rendered[-1][0].model.width, rendered[-1][0].model.height) == (64, 64)
+        error = capsys.readouterr().err
+        assert note in error and error.count("\n") == bool(note)
+    oldest = picture_of(settings, tmp_path / "x.png", made_by="0.1.0", weights=theirs)
+    assert main(["replay", str(oldest)]) == 0
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_replay_takes_the_same_picture_or_none(

@@ -23,10 +23,10 @@ from disco.models.files.weights import load_state
 from disco.models.networks import unet
 from disco.models.networks.unet import UNet, load_unet, state_for_file
 from disco.planning.plan import build_plan
+from disco.planning.recorded import retrained
 from disco.run.folder.reading import read_record
 from disco.settings.config import from_dict, load
 from disco.settings.overrides import from_python
-from disco.study.cells import retrained
 
 #: Disco Diffusion's cell for custom models.
 DISCOS_CELL = {
