@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 SIZES = {"smoke": (1, 2, 2, 1), "small": (2, 16, 100, 6), "full": (6, 32, 100, 6)}
 PICTURES = 8
 TRUE = 3
-SIDE = 64
+SIDE = 128
 DRAWN_ANEW = 2000
 JUDGES = ("embedded_judge", "embedded_judge2")
 WAYS = ("concept", "control", "plain")

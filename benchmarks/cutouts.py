@@ -34,7 +34,7 @@ from disco.guidance.cutouts.looks import SCHEDULED, draw_looks, greying, rotatio
 from disco.step import Cuts
 
 #: The picture's height and width, the resolution, and how many perceptors look at it: the two of the embedded models.
-CASES = {"embedded": (64, 64, 32, 2), "large": (768, 1280, 224, 1)}
+CASES = {"embedded": (128, 128, 32, 2), "large": (768, 1280, 224, 1)}
 
 OVERVIEW, INNER = 12, 4
 IC_POW = 10.0

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 #: Edits, pictures at each strength, steps.
 SIZES = {"smoke": (2, 1, 2), "small": (20, 6, 24), "full": (100, 12, 24)}
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
-MARGIN, BLUR = 2, 4
-SIDE = 64
+MARGIN, BLUR = 4, 8
+SIDE = 128
 DRAWN_ANEW = 2000
 
 

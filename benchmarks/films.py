@@ -47,7 +47,7 @@ PROMPTS = {
     "a black cat in the snow": ("cat", "black", "snow", "day"),
     "a green tree in the mountains": ("tree", "green", "mountains", "day"),
 }
-SIDE, DRAWN = 64, 80
+SIDE, DRAWN = 128, 160
 DRAWN_ANEW = 2000
 
 KINDS = ("2d", "3d", "video")

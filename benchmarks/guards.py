@@ -73,9 +73,9 @@ HOSTILE: dict[str, Callable[[Draw], dict[str, Any]]] = {
     },
     "repeats": lambda d: d.choice(
         (
-            {"width": 192, "height": 64, "steps": 12, "clamp_max": logarithmic(d, 0.3, 1)},
+            {"width": 384, "height": 128, "steps": 12, "clamp_max": logarithmic(d, 0.3, 1)},
             {
-                **{"width": 128, "height": 128, "steps": 12, "cut_overview": 0, "cut_innercut": 10},
+                **{"width": 256, "height": 256, "steps": 12, "cut_overview": 0, "cut_innercut": 10},
                 **{"cut_ic_pow": logarithmic(d, 20, 100), "clamp_max": logarithmic(d, 0.3, 2)},
             },
         )
@@ -113,7 +113,7 @@ SOUND: dict[str, Callable[[Draw], dict[str, Any]]] = {
     "eta": lambda d: {"eta": round(d.uniform(-0.2, 1), 2)},
     "perlin": lambda d: {"perlin_init": True, "skip_steps": f"{d.randrange(5, 35, 5)}%", "steps": 20},
     "sizes": lambda d: d.choice(
-        ({"width": 96, "height": 64}, {"width": 96, "height": 96}, {"width": 64, "height": 96})
+        ({"width": 192, "height": 128}, {"width": 192, "height": 192}, {"width": 128, "height": 192})
     ),
 }
 
@@ -173,7 +173,7 @@ def prompt_of(draw: Draw) -> str:
 
 
 def start(kind: str, seed: int) -> Any:
-    """A picture to start from, 64 x 64: noise, one colour, or rows of as many copies of a disc."""
+    """A picture to start from, 128 x 128: noise, one colour, or rows of as many copies of a disc."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -187,11 +187,11 @@ def start(kind: str, seed: int) -> Any:
         picture = Image.new("RGB", (192, 192))
         for place in range(int(count) ** 2):
             picture.paste(one, (place % int(count) * side, place // int(count) * side))
-        return picture.resize((64, 64))
+        return picture.resize((128, 128))
 
     if kind == "noise":
-        return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8))
-    return Image.new("RGB", (64, 64), {"grey": "#808080"}.get(kind, kind))
+        return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (128, 128, 3), np.uint8))
+    return Image.new("RGB", (128, 128), {"grey": "#808080"}.get(kind, kind))
 
 
 def render(case: Case, place: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The picture losses with their gradient, against the plain way to get both. Prints JSON.
 
-    python benchmarks/losses.py [--repeats 15] [--threads 1] [--device cpu] [--sizes 64x64 512x768 768x1280]
+    python benchmarks/losses.py [--repeats 15] [--threads 1] [--device cpu] [--sizes 128x128 512x768 768x1280]
 
 On a CPU: our reference against the single losses of `disco.guidance.terms` and autograd. On a GPU (--device cuda): the
 kernel against the reference, the reference compiled, and autograd. "default" is what a run without further settings
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--sizes", nargs="+", default=["64x64", "512x768", "768x1280"], help="height x width")
+    parser.add_argument("--sizes", nargs="+", default=["128x128", "512x768", "768x1280"], help="height x width")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device = options.device

@@ -317,7 +317,7 @@ def test_a_seam_is_held_against_the_rest(edits):
     assert old.subject != new.subject and old.colour != new.colour and old.place == new.place
     white = np.argwhere(edits.mask_of(old))
     rows, columns = (white[:, axis].max() - white[:, axis].min() + 1 for axis in (0, 1))
-    assert len(white) == rows * columns and 100 < len(white) < 64 * 64
+    assert len(white) == rows * columns and 100 < len(white) < edits.SIDE**2
 
 
 @pytest.fixture
