@@ -26,9 +26,6 @@ COMMON: dict[str, Any] = {"steps": 16, "metrics": False, "threads": 1}
 SKETCH_PROMPT = "a yellow boat in the desert"
 SKETCH = "sketch.png"
 
-#: The embedded models' pictures are small: each of their pixels is shown as 2 x 2.
-ENLARGED = 2
-
 GAP, CAPTION, QUALITY = 8, 20, 80
 
 
@@ -66,8 +63,8 @@ STRIPS: dict[str, Strip] = {
     "compat": Strip(("none", "disco57")),
     "use_secondary_model": _switch(),
     "clip_denoised": _switch(),
-    "width": Strip((64, 96, 128)),
-    "height": Strip((64, 96, 128)),
+    "width": Strip((96, 128, 192)),
+    "height": Strip((96, 128, 192)),
     "tile": Strip(("none", "x", "y", "both"), {"prompt": "a rainbow balloon among the clouds"}),
     "clip_models": Strip(
         (["embedded_vit"], ["embedded_resnet"], ["embedded_vit8"], ["embedded_vit", "embedded_resnet"])
@@ -117,16 +114,16 @@ STRIPS: dict[str, Strip] = {
     ),
     "transformation_percent": Strip(([0.09], [0.3], [0.6], [1]), {"use_horizontal_symmetry": True, **SMOOTH_PROMPT}),
     "init_image": Strip((None, SKETCH), {"skip_steps": "40%"}),
-    "init_fit": Strip(("stretch", "fill", "fit", "pad"), {"init_image": SKETCH, "skip_steps": "80%", "width": 96}),
+    "init_fit": Strip(("stretch", "fill", "fit", "pad"), {"init_image": SKETCH, "skip_steps": "80%", "width": 192}),
     "strength": Strip((0, 0.25, 0.5, 0.75, 1), {"init_image": SKETCH}),
     "init_scale": Strip((0, 300, 1000, 10000), FROM_SKETCH),
     "init_noise": Strip((0, 0.2, 0.4, 0.8), FROM_SKETCH),
     "init_noise_mode": Strip(("everywhere", "flat"), {**FROM_SKETCH, "init_noise": 0.8}),
     "mask": Strip((None, MASK), {"init_image": SKETCH, **REPLACED}),
-    "mask_blur": Strip((0, 4, 12), MASKED),
+    "mask_blur": Strip((0, 8, 24), MASKED),
     "mask_view": Strip(("mask", "whole", "both"), MASKED),
     "extend": Strip(
-        ("right=32", "left=25% right=25%", "top=32"), {"init_image": SKETCH, "mask_blur": 4, "prompt": SKETCH_PROMPT}
+        ("right=64", "left=25% right=25%", "top=64"), {"init_image": SKETCH, "mask_blur": 8, "prompt": SKETCH_PROMPT}
     ),
     "perlin_init": _switch(skip_steps="30%"),
     "perlin_mode": Strip(("mixed", "color", "gray"), {"perlin_init": True, "skip_steps": "30%"}),
@@ -197,8 +194,8 @@ def disc() -> Any:
     """The mask: a white disc on black."""
     from PIL import Image, ImageDraw
 
-    mask = Image.new("L", (64, 64))
-    ImageDraw.Draw(mask).ellipse((8, 10, 56, 58), fill="white")
+    mask = Image.new("L", (128, 128))
+    ImageDraw.Draw(mask).ellipse((16, 20, 112, 116), fill="white")
     return mask
 
 
@@ -207,7 +204,7 @@ def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(13)
-    columns = [[enlarged(picture) for picture in pictures(settings_of(name, value))] for value in STRIPS[name].values]
+    columns = [pictures(settings_of(name, value)) for value in STRIPS[name].values]
     captions = [caption(value) for value in STRIPS[name].values]
     widths = [max(column[0].width, round(font.getlength(text))) for column, text in zip(columns, captions, strict=True)]
     height = max(picture.height for column in columns for picture in column)
@@ -221,13 +218,6 @@ def draw(name: str, pictures: Callable[[Mapping[str, Any]], list[Any]]) -> None:
         x += width + GAP
     paper.save(FOLDER / f"{name}.jpg", quality=QUALITY, optimize=True)
     print(f"{name}: {', '.join(captions)}", flush=True)
-
-
-def enlarged(picture: Any) -> Any:
-    """A Pillow picture, its pixels repeated and not smoothed."""
-    from PIL import Image
-
-    return picture.resize((picture.width * ENLARGED, picture.height * ENLARGED), Image.Resampling.NEAREST)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def defaults() -> Mapping[str, Any]:
 @pytest.mark.parametrize("name", strips.STRIPS)
 def test_a_strip_can_be_rendered(name, defaults, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (64, 64)).save(strips.SKETCH)
+    Image.new("RGB", (128, 128)).save(strips.SKETCH)
     strips.disc().save(strips.MASK)
     for value in strips.STRIPS[name].values:
         tree = copy.deepcopy(defaults)
@@ -121,7 +121,7 @@ def test_a_strip_shows_its_values_from_left_to_right(tmp_path, monkeypatch):
     greys = {value: 40 * number for number, value in enumerate(strips.STRIPS["eta"].values)}
     strips.draw("eta", lambda settings: [Image.new("RGB", (64, 64), (greys[settings["eta"]],) * 3)])
     found = Image.open(tmp_path / "eta.jpg")
-    side = 64 * strips.ENLARGED
+    side = 64
     middle = strips.CAPTION + side // 2
     seen = [found.getpixel((side // 2 + number * (side + strips.GAP), middle))[0] for number in range(len(greys))]
     assert seen == pytest.approx(list(greys.values()), abs=3)
