@@ -21,7 +21,7 @@ PROMPTS = (
     "a black cat in the city at night",
     "a yellow robot in outer space",
 )
-COLUMNS, SIDE, CAPTION, GAP = 4, 224, 26, 8
+COLUMNS, SIDE, CAPTION, GAP = 4, 256, 26, 8
 
 
 def sheet(pictures: list[Image.Image]) -> Image.Image:
