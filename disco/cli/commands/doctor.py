@@ -24,7 +24,7 @@ USAGE = "disco doctor                                 what this machine can run,
 
 #: What is tried: a name for it, and its settings.
 CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("the shipped models, 64 x 64", {}),
+    ("the shipped models, 128 x 128", {}),
     ("preset=disco57, 512 x 512", {"preset": "disco57", "width": 512, "height": 512}),
     ("preset=disco57, 1280 x 768", {"preset": "disco57"}),
     (
