@@ -21,7 +21,7 @@ WHAT = {"of": "tests"}
 
 
 def job(number=0, level=90, **given):
-    ramp = np.full((24, 16, 3), level, np.uint8)
+    ramp = np.full((32, 16, 3), level, np.uint8)
     ramp[:, :8] = 30
     values, files = named({"init_image": Image.fromarray(ramp)})
     return Job(
@@ -82,7 +82,7 @@ def test_a_flat_part_of_a_picture_is_no_failure(tmp_path, finite):
 
         asked = replace(found, render_run=of_one_colour)
         if finite:
-            assert asked.render(job()).size == (16, 24)
+            assert asked.render(job()).size == (16, 32)
         else:
             with pytest.raises(RenderError):
                 asked.render(job())

@@ -129,7 +129,7 @@ def test_a_model_that_predicts_nan_fails_with_its_cause(toys, tmp_path):
 
 
 def test_guidance_that_leaves_the_range_of_numbers_fails_with_its_cause(toys):
-    with pytest.raises(RenderError, match="not finite.*step 1 had a gradient of RMS inf, with clamp_grad=f"):
+    with pytest.raises(RenderError, match="not finite.*step 2 had a gradient of RMS inf, with clamp_grad=f"):
         render("a red star", range_scale=1e38, clamp_grad=False, **QUICK)
 
 

@@ -99,11 +99,11 @@ def test_steps_taken_again_are_counted_and_told(toys):
 
 
 def test_an_extended_picture_holds_the_old_one(toys):
-    run = render("a red star", init_image=INIT, extend="left=16 top=25%", **QUICK)
+    run = render("a red star", init_image=INIT, extend="left=32 top=50%", **QUICK)
     (picture,) = pixels(run)
-    assert picture.shape == (40, 48, 3) and np.array_equal(picture[8:, 16:], INIT)
-    wider = render("a red star", init_image=picture, extend="right=8", **QUICK)
-    assert np.array_equal(pixels(wider)[0][:, :48], picture)
+    assert picture.shape == (48, 64, 3) and np.array_equal(picture[16:, 32:], INIT)
+    wider = render("a red star", init_image=picture, extend="right=16", **QUICK)
+    assert np.array_equal(pixels(wider)[0][:, :64], picture)
     soft = render("a red star", init_image=INIT, extend="left=16", mask_blur=4, **QUICK)
     assert np.array_equal(pixels(soft)[0][:, 20:], INIT[:, 4:])
 
@@ -134,5 +134,5 @@ def test_a_run_says_which_mask_it_had_and_is_rendered_again(toys, tmp_path, monk
 def test_an_edit_in_one_word_too_many(toys):
     with pytest.raises(SettingsError, match="mask is a int"):
         render("a red star", init_image=INIT, mask=3, **QUICK)
-    with pytest.raises(SettingsError, match="needs a square picture, and this one is 40x32"):
-        render("a red star", init_image=INIT, extend="left=8", use_diagonal_symmetry=True, **QUICK)
+    with pytest.raises(SettingsError, match="needs a square picture, and this one is 48x32"):
+        render("a red star", init_image=INIT, extend="left=16", use_diagonal_symmetry=True, **QUICK)

@@ -67,4 +67,4 @@ def interrupted():
     raise KeyboardInterrupt
 
 
-TINY = dict(steps=2, width=16, height=24, cut_overview=1, cut_innercut=1, clip_models=["embedded_vit"], metrics=False)
+TINY = dict(steps=2, width=16, height=32, cut_overview=1, cut_innercut=1, clip_models=["embedded_vit"], metrics=False)

@@ -53,7 +53,7 @@ CASES = [
     ("black", {}, {}, "the prompt may ask for it", "guard=off", None),
     ("copies", {"cut_overview": 1, "cut_innercut": 9}, {}, "cut_innercut=9", "more cut_overview", None),
     ("copies", {"cut_ic_pow": 40, "cut_overview": 9}, {}, "cut_ic_pow=40", "smaller cut_ic_pow", None),
-    ("copies", {"width": 256, "cut_overview": 9}, {}, "256x64 is larger", "a size nearer", None),
+    ("copies", {"width": 256, "cut_overview": 9}, {}, "256x128 is larger", "a size nearer", None),
     (
         "not finite",
         {"precision": "float16"},
