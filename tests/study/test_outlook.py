@@ -91,7 +91,7 @@ def test_shapes():
         return shape_of(build_plan(load(from_python({"prompt": "a red star", "steps": 4} | given))))
 
     assert shape(clamp_max=0.3) == shape(seed=5) == shape(prompt="a blue boat") == shape()
-    others = [{"steps": 5}, {"width": 128}, {"cut_overview": 9}, {"cutn_batches": 2}, {"n_batches": 2}]
+    others = [{"steps": 5}, {"width": 192}, {"cut_overview": 9}, {"cutn_batches": 2}, {"n_batches": 2}]
     others += [{"clip_models": ["embedded_vit"]}, {"use_secondary_model": True}, {"skip_steps": 1}, {"threads": 2}]
     assert len({shape(), *(shape(**given) for given in others)}) == 1 + len(others)
 
@@ -101,7 +101,7 @@ def test_a_dry_run_leaves_nothing(capsys):
     for line, said in (
         (["-m", "a red star", "steps=3", "seed=0,1"], "2 cells, 0 done, in "),
         (["study=eta", "seed=0"], "14 cells, 0 done, in "),
-        (["a red star", "steps=3"], "1 picture of 64 x 64 pixels in 3 steps, seed 0\ntime: about "),
+        (["a red star", "steps=3"], "1 picture of 128 x 128 pixels in 3 steps, seed 0\ntime: about "),
         (["a red star", "steps=3", "memory_limit=1MiB"], "time and memory: not known, for here it would not run: "),
     ):
         assert main([*line, "--dry-run", "device=cpu"]) == 0
