@@ -25,7 +25,7 @@ CPU, R, STEPS = torch.device("cpu"), 16, 10
 #: Every value of these schedules is its own entry's, so that a level read wrongly shows.
 CUT_OVERVIEW, CUT_INNERCUT, CUT_ICGRAY_P = [5] * 400 + [2] * 600, [1] * 300 + [3] * 700, [0.4] * 500 + [0] * 500
 SETTINGS = dict(
-    prompt="a red star:2", seed=3, steps=STEPS, width=40, height=32, cutn_batches=2, skip_augs=True,
+    prompt="a red star:2", seed=3, steps=STEPS, width=48, height=32, cutn_batches=2, skip_augs=True,
     clip_guidance_scale=2000, tv_scale=5, sat_scale=20, range_scale=150, clamp_max=0.2, compat="disco57",
     cut_overview="[5]*400+[2]*600", cut_innercut="[1]*300+[3]*700", cut_icgray_p="[0.4]*500+[0]*500", cut_ic_pow=2,
     clip_models=["embedded_vit"],
@@ -188,7 +188,7 @@ class Original:
 
 def ours(plan: Plan, networks: Networks, secondary: bool) -> list[Tensor]:
     perceptor = Perceptor("embedded_vit", R, (0.5,) * 3, (0.25,) * 3, networks.tower, networks.encode_text)
-    spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=None)
+    spec = replace(catalog.unet("embedded"), predicts="eps", num_classes=None, noise_schedule="linear")
     loaded = Loaded(networks.unet, spec, networks.secondary if secondary else None, (perceptor,), networks.lpips)
     # In float64, and so all that is made of it: guidance lets rounding grow.
     return [sampled.x0 for sampled in build(plan, loaded, start_of(plan, plan.seeds, CPU, torch.float64)).sample()]
