@@ -41,7 +41,7 @@ OWN = {
 def ours(tmp_path):
     """A picture of disco, as one of several that a run made."""
     record = {"version": "0.2.0", "settings": to_dict(load(from_python(OWN))), "inputs": [], "seed": 6}
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 16, 3), dtype=np.uint8))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 16, 3), dtype=np.uint8))
     (tmp_path / "ours.png").write_bytes(png_of(image, record))
     return str(tmp_path / "ours.png")
 
@@ -55,7 +55,7 @@ def foreign(tmp_path):
 def test_settings_come_from_the_picture_and_are_those_of_a_tile(ours):
     found = settings_for(read_words([ours, "by=2", "eta=0.5"]))
     assert found.prompt == "a blue boat" and found.seed == 6 and found.guidance.clamp_max == 0.2
-    assert found.sampler.eta == 0.5 and found.sampler.steps == 20 and found.model.height == 24
+    assert found.sampler.eta == 0.5 and found.sampler.steps == 20 and found.model.height == 32
     assert found.n_batches == 1 and found.sampler.skip_end_steps == 0 and found.model.tile == "none"
     assert not found.sampler.use_horizontal_symmetry and found.guidance.symmetry_loss_scale == 0
     assert (
@@ -129,8 +129,8 @@ def test_a_dry_run_says_tiles_seconds_and_memory(ours, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     assert main(["enlarge", ours, "by=3", "--dry-run", "threads=1"]) == 0
     size, tiles, time, memory = capsys.readouterr().out.splitlines()
-    assert size.startswith("48 x 72 pixels, 3 times as many each way, in ")
-    assert tiles == "16 tiles of 16 x 24 pixels, 4 x 4, 2 steps each, 0 done"  # strength 0.1 of 20 steps
+    assert size.startswith("48 x 96 pixels, 3 times as many each way, in ")
+    assert tiles == "16 tiles of 16 x 32 pixels, 4 x 4, 2 steps each, 0 done"  # strength 0.1 of 20 steps
     assert time.startswith("time: about ") and memory.startswith("memory: at most ")
     assert not (tmp_path / "runs").exists()
 
