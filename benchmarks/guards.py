@@ -266,12 +266,12 @@ def statistics_of(image: Any) -> dict[str, float]:
 #: By kind of fault: the statistic, whether it is too high, and its limit: the most extreme of 1,500 pictures that the
 #: world draws (`limits_of_the_world`), and a fifth beyond it.
 LIMITS: tuple[tuple[str, str, bool, float], ...] = (
-    ("black", "brightest", False, 0.384),
-    ("noise", "alike", False, 0.338),
-    ("grey", "spread", False, 0.09),
-    ("copies", "motifs", True, 0.70),
-    ("exploding", "clipped", True, 0.731),
-    ("exploding", "contrast", True, 0.428),
+    ("black", "brightest", False, 0.379),
+    ("noise", "alike", False, 0.519),
+    ("grey", "spread", False, 0.093),
+    ("copies", "motifs", True, 0.736),
+    ("exploding", "clipped", True, 0.736),
+    ("exploding", "contrast", True, 0.471),
 )
 
 #: The judge's score of the median sound run.

@@ -209,9 +209,9 @@ def operations_in_markdown() -> str:
     """How many times as fast as the plain way each operation was."""
     (cutouts,), (losses,), (sphere,), (norm,) = map(measured, ("cutouts", "losses", "sphere", "norm"))
     rows = [
-        ("all cutouts, 64 x 64 to 32", cutouts["embedded"]["times"]),
+        ("all cutouts, 128 x 128 to 32", cutouts["embedded"]["times"]),
         ("all cutouts, 1280 x 768 to 224", cutouts["large"]["times"]),
-        ("the picture losses of a default run, 64 x 64", losses["64x64"]["default"]["autograd_times"]),
+        ("the picture losses of a default run, 128 x 128", losses["128x128"]["default"]["autograd_times"]),
         ("all picture losses, 1280 x 768", losses["768x1280"]["all"]["autograd_times"]),
         ("the pull of a prompt, 16 cuts", sphere["embedded"]["autograd_times"]),
         ("the pull of 8 prompts, 2 x 64 cuts", sphere["many"]["autograd_times"]),
