@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-#: Since this version settings give the pictures that they give now. Random numbers of a step were drawn from one
-#: generator for the whole run before, and are drawn by seed, stream and noise level from it on.
+#: Since this version the same settings and weights give the same pictures as now. Random numbers of a step were drawn
+#: from one generator for the whole run before, and are drawn by seed, stream and noise level from it on.
 SAME_PICTURES_SINCE = "0.2.0"
 
 
