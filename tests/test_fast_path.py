@@ -29,7 +29,7 @@ from disco.step import Step
 
 CPU = torch.device("cpu")
 SETTINGS = dict(
-    prompt="a red star over the sea", seed=3, steps=14, width=40, height=32, cutn_batches=2, skip_augs=True,
+    prompt="a red star over the sea", seed=3, steps=14, width=48, height=32, cutn_batches=2, skip_augs=True,
     cut_overview="[5]*400+[2]*600", cut_innercut=3, cut_icgray_p=0.4, cut_ic_pow=2,
     tv_scale=5, sat_scale=20, range_scale=150, symmetry_loss_scale=10,
 )  # fmt: skip
@@ -104,7 +104,7 @@ def gradient_plainly(x: Tensor, x0_of: Callable[[Tensor], Tensor], plan: Plan, s
     """The clamped gradient of all losses by autograd, as the original goes about it."""
     x = x.detach().requires_grad_()
     x0 = x0_of(x)
-    alpha = Diffusion.spaced(plan.total_steps).alpha_sigma(step.index)[0]
+    alpha = Diffusion.spaced(plan.total_steps, catalog.unet("embedded").noise_schedule).alpha_sigma(step.index)[0]
     sigma = math.sqrt(1 - alpha**2)
     x_in = x0 * sigma + x * (1 - sigma)
     loss = x.new_zeros(())
@@ -134,7 +134,7 @@ def run_plainly(plan: Plan) -> list[Tensor]:
     drawer, towers = plain_networks(plan)
     streams = ImageStreams(plan.seeds[0])
     shape = (3, plan.height, plan.width)
-    diffusion = Diffusion.spaced(plan.total_steps)
+    diffusion = Diffusion.spaced(plan.total_steps, catalog.unet("embedded").noise_schedule)
     looks = {}
     for name, tower in towers.items():
         perceptor = clip.load_perceptor(catalog.perceptor(name), CPU)

@@ -29,7 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def masked(**given: Any) -> Plan:
-    return plan(**{"init_image": "init.png", **given})
+    size = {} if "extend" in given else {"width": 64, "height": 64}  # which follows from the picture there
+    return plan(**{"init_image": "init.png", **size, **given})
 
 
 def free(**given: Any) -> np.ndarray:
