@@ -14,7 +14,7 @@ from disco.settings.schedule import Schedule
 from disco.step import Step
 
 #: From this share of the picture on, as alphas_cumprod has it, a start without one shows: rendered with the embedded
-#: models, half of the saturation is gone at 0.05 and three quarters at 0.25.
+#: models, a third of the saturation is gone at 0.06 and 60 % at 0.17.
 GREY_START = 0.05
 
 
