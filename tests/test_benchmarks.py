@@ -245,7 +245,7 @@ def test_enlargements_are_measured(tmp_path, monkeypatch, capsys):
     """Figures may lie on either side of zero, so each is held to its interval; the kill is for real."""
     processes.fork_what_is_spawned(monkeypatch)
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    words = ["width=32", "height=32", "strength=0.4", "cut_overview=2", "cut_innercut=2"]
+    words = ["width=64", "height=64", "strength=0.4", "cut_overview=2", "cut_innercut=2"]
     monkeypatch.setattr(sys, "argv", ["enlarge", "--size", "smoke", *words])
     monkeypatch.delitem(sys.modules, "enlarge", raising=False)
     try:
