@@ -150,7 +150,7 @@ def test_what_is_no_group_stays_as_it_is(tree: dict[str, Any]) -> None:
 
 def test_values_by_bare_name() -> None:
     settings = load(["prompt=a"])
-    other = with_values(settings, {"seed": 3, "threads": 2, "precision": "float32", "width": 128})
+    other = with_values(settings, {"seed": 3, "threads": 2, "precision": "float32", "width": 192})
     differ = {name for name, value in by_path(settings).items() if by_path(other)[name] != value}
     assert differ == {"seed", "machine.threads", "machine.precision", "model.width"}
     assert other == from_dict(to_dict(other))
