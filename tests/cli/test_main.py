@@ -436,7 +436,7 @@ def test_help_on_one_thing(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("clamp_max", "guidance.clamp_max"):
         assert main(["help", name]) == 0
         out = capsys.readouterr().out
-        assert "clamp_max=0.3\n      largest root mean square" in out and "tv_scale" not in out
+        assert "clamp_max=0.05\n      largest root mean square" in out and "tv_scale" not in out
     assert main(["help", "sampler"]) == 0 and "  eta=0.8" in capsys.readouterr().out
     assert main(["help", "report"]) == 0 and "disco report" in capsys.readouterr().out
     assert "no setting 'clampmax'; did you mean clamp_max" in refusal(capsys, "help", "clampmax")

@@ -20,6 +20,7 @@ from disco.settings.overrides import from_python
 
 #: Gradients without a limit: the picture leaves the range of colours at once.
 HOSTILE: dict[str, Any] = dict(
+    clamp_max=0.3,
     prompt="a red star over the sea",
     clamp_grad=False,
     clip_guidance_scale=200000,

@@ -31,7 +31,7 @@ CASES = [
     ("exploding", {"range_scale": -5e5}, {}, "range_scale=-500000", "range_scale to 0", ("range_scale", 0)),
     ("exploding", {"sat_scale": -5e5}, {}, "sat_scale=-500000", "sat_scale to 0", ("sat_scale", 0)),
     ("noise", {"tv_scale": -5e5}, {}, "tv_scale=-500000", "tv_scale to 0", ("tv_scale", 0)),
-    ("exploding", {"clamp_grad": False}, {"rms": 90}, "clamp_grad=false", "clamp_grad=true", ("clamp_max", 0.3)),
+    ("exploding", {"clamp_grad": False}, {"rms": 90}, "clamp_grad=false", "clamp_grad=true", ("clamp_max", 0.05)),
     ("exploding", {"clamp_max": 8}, {"rms": 90}, "clamp_max=8", "clamp_max=2", ("clamp_max", 2)),
     ("exploding", {"clamp_max": 8}, {"rms": 2}, "RMS 2 under clamp_max=8", "clamp_max=0.5", ("clamp_max", 0.5)),
     ("exploding", {}, {"rms": 0}, "nothing guided", "precision=float32", None),
@@ -60,7 +60,7 @@ CASES = [
         {"rms": 5},
         "precision=float16",
         "precision=float32",
-        ("clamp_max", 0.075),
+        ("clamp_max", 0.0125),
     ),
 ]
 
