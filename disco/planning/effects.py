@@ -93,8 +93,20 @@ def without_effect(
     settings: Settings, steps: Sequence[Step], schedules: Mapping[str, Schedule]
 ) -> Iterator[tuple[str, str]]:
     """The settings that these others leave without effect, and why."""
-    guidance, sampler, init = settings.guidance, settings.sampler, settings.init
-    modes = {step.sampler for step in steps}
+    yield from _of_sampler(settings, steps, schedules)
+    yield from _of_cutouts(settings, steps)
+    yield from _of_guidance(settings, steps, schedules)
+    yield from _of_init(settings)
+    if not settings.model.use_secondary_model:
+        yield "secondary_model", " while use_secondary_model is false"
+    if settings.output.video == "none":
+        yield "fps", " while video is none"
+
+
+def _of_sampler(
+    settings: Settings, steps: Sequence[Step], schedules: Mapping[str, Schedule]
+) -> Iterator[tuple[str, str]]:
+    sampler, modes = settings.sampler, {step.sampler for step in steps}
     mode = sampler.diffusion_sampling_mode
     mode = mode.upper() if mode in ("ddim", "ddpm", "plms") else mode
     if not modes & {"ddim", "dpmpp_2m_sde"} and any(schedules["eta"].values):
@@ -106,6 +118,15 @@ def without_effect(
         yield "extrapolate_guidance", f" under {mode}"
     if mode != "PLMS":
         yield "ddim_switch", f" under {mode}: it ends PLMS"
+    if not symmetries_of(sampler):
+        yield "transformation_percent", " while use_horizontal_symmetry and its like are false"
+    if not (sampler.use_radial_symmetry or settings.guidance.symmetry_axis == "radial"):
+        yield "radial_symmetry_order", " while use_radial_symmetry is false and symmetry_axis not radial"
+    if sampler.resamples == 1:
+        yield "resample_jump", " with resamples=1"
+
+
+def _of_cutouts(settings: Settings, steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
     if settings.cutouts.cutout_family == "scheduled":
         yield "cutn", " with cutout_family=scheduled, which takes cut_overview and cut_innercut"
         if not any(step.cuts.inner for step in steps):
@@ -113,9 +134,14 @@ def without_effect(
     else:
         for name in ("cut_overview", "cut_innercut", "cut_ic_pow", "cut_icgray_p"):
             yield name, " with cutout_family=random, which takes cutn"
+
+
+def _of_guidance(
+    settings: Settings, steps: Sequence[Step], schedules: Mapping[str, Schedule]
+) -> Iterator[tuple[str, str]]:
     if not any(step.clamp_grad for step in steps):
         yield "clamp_max", " with clamp_grad=false"
-    if not guidance.fuzzy_prompt:
+    if not settings.guidance.fuzzy_prompt:
         yield "rand_mag", " while fuzzy_prompt is false"
     for loss in LOSSES:
         if not any(schedules[loss.scale].values):
@@ -124,17 +150,19 @@ def without_effect(
             yield loss.scale, reason
     if any(schedules["critic_scale"].values) and not any(any(step.critic_weights) for step in steps):
         yield "critic_scale", ": critics are none, or all their weights 0"
-    if not symmetries_of(sampler):
-        yield "transformation_percent", " while use_horizontal_symmetry and its like are false"
-    if not (sampler.use_radial_symmetry or guidance.symmetry_axis == "radial"):
-        yield "radial_symmetry_order", " while use_radial_symmetry is false and symmetry_axis not radial"
+    if not any(step.temporal_scale for step in steps):
+        yield "previous_frame", " with temporal_scale=0"
+
+
+def _of_init(settings: Settings) -> Iterator[tuple[str, str]]:
+    init = settings.init
     if not init.perlin_init:
         yield "perlin_mode", " while perlin_init is false"
     if not init.init_image:
         for name in ("init_noise", "init_fit"):
             yield name, ": there is no init_image"
-    if not any(step.temporal_scale for step in steps):
-        yield "previous_frame", " with temporal_scale=0"
+    if not init.init_noise:
+        yield "init_noise_mode", " with init_noise=0"
     if init.extend:
         yield "init_fit", " with extend, which leaves the init image its size"
         for name in ("width", "height"):
@@ -142,11 +170,3 @@ def without_effect(
     if not (init.mask or init.extend):
         for name in ("mask_blur", "mask_view", "paste"):
             yield name, " without a mask"
-    if sampler.resamples == 1:
-        yield "resample_jump", " with resamples=1"
-    if not init.init_noise:
-        yield "init_noise_mode", " with init_noise=0"
-    if not settings.model.use_secondary_model:
-        yield "secondary_model", " while use_secondary_model is false"
-    if settings.output.video == "none":
-        yield "fps", " while video is none"

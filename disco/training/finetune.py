@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -154,6 +154,25 @@ def random_crop(picture: np.ndarray, size: int, smallest: float, flip: bool, rng
     return cut[:, ::-1] if flip and rng.random() < 0.5 else cut
 
 
+def draw_batch(
+    asked: Finetuning, size: int, pictures: Sequence[np.ndarray], known: OldWorld | None, rng: np.random.Generator
+) -> np.ndarray:
+    """What a step learns from, uint8 [batch, size, size, 3]: pictures of the old world, then crops of the new ones."""
+    chosen = rng.integers(len(pictures), size=asked.batch)
+    crops = np.stack([random_crop(pictures[i], size, asked.smallest_crop, asked.flip, rng) for i in chosen])
+    if known is not None and (old := share_of(asked.batch, asked.prior)):
+        again = rng.integers(len(known.kept), size=old)
+        crops[:old] = np.stack([whole_square(known.kept[i], size) for i in again])
+    return crops
+
+
+def whole_square(picture: np.ndarray, size: int) -> np.ndarray:
+    """A square picture, uint8 [S, S, 3], scaled to [size, size, 3]."""
+    if len(picture) == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
+
+
 # Training
 
 
@@ -195,12 +214,8 @@ def finetune(asked: Finetuning, runs: Path) -> Path:
     def loss_at(
         model: nn.Module, rng: np.random.Generator, torch_rng: torch.Generator, share: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        chosen = rng.integers(len(pictures), size=asked.batch)
-        crops = np.stack([random_crop(pictures[i], size, asked.smallest_crop, asked.flip, rng) for i in chosen])
-        if known is not None and (old := share_of(asked.batch, asked.prior)):
-            again = rng.integers(len(known.kept), size=old)
-            crops[:old] = np.stack([whole_square(known.kept[i], size) for i in again])
-        x0 = torch.from_numpy(crops).to(asked.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        crops = torch.from_numpy(draw_batch(asked, size, pictures, known, rng))
+        x0 = crops.to(asked.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         t = random_times(asked.batch, cosine_share, objective.alpha, torch_rng)
         eps = torch.randn(x0.shape, generator=torch_rng, device=asked.device)
         with plan.autocast():
@@ -247,13 +262,6 @@ class Drift:
         now = self.measure(model)
         self.path.write_text(json.dumps({"before": before, "now": now, "step": step}) + "\n", encoding="utf-8")
         return f"loss on the old world: {before:.5f} before, {now:.5f} after {step} steps ({now / before - 1:+.1%})"
-
-
-def whole_square(picture: np.ndarray, size: int) -> np.ndarray:
-    """A square picture, uint8 [S, S, 3], scaled to [size, size, 3]."""
-    if len(picture) == size:
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _same_as_before(asked: Finetuning, run: Path) -> dict[str, str]:

@@ -64,33 +64,18 @@ def import_settings(
     Raises SettingsError, one line with file, line and reason, for what cannot be read or is of another kind.
     """
     document = read(path)
-    tree = document.tree
-    if isinstance(tree, dict) and (own := _own_settings(document)) is not None:
+    if isinstance(document.tree, dict) and (own := _own_settings(document)) is not None:
         return own
-    shared, listed = flattened(tree) if isinstance(tree, dict) else ({}, tree)
+    shared, listed = _parts(document)
     shared |= typed
-    if listed and all(isinstance(each, str) and re.match(r"[\w.+~@/]+=", each) for each in listed):
-        raise SettingsError(
-            f"{document.path}: overrides of a command line; type them, or take the config.yaml beside it: "
-            "disco preset=PATH"
-        )
-    if not all(isinstance(each, dict) for each in listed):
-        raise SettingsError(f"{document.path}: a list of values; a settings file holds names and their values")
-    pairs = [flattened(each) for each in listed]
-    if any(more for _, more in pairs):
-        raise SettingsError(f"{document.path}: lists of runs stand in one another; give one of them")
-    program = program_of(shared | (pairs[0][0] if pairs else {}), document.path)
-    variants, axes, notes = _variants(program, document, shared, [flat for flat, _ in pairs], unets)
+    program = program_of(shared | (listed[0] if listed else {}), document.path)
+    variants, axes, notes = _variants(program, document, shared, listed, unets)
     if len(variants) > MOST_RUNS:
         raise SettingsError(f"{document.path}: {len(variants)} runs, more than {MOST_RUNS}; give fewer in a file")
     done = [
         _translated(program, document, {**given, **typed}, number_, unets) for number_, given in enumerate(variants)
     ]
-    entries: dict[str, Entry] = {}
-    for each in done:
-        for key, entry in each.entries.items():
-            if key not in entries or entry.verdict == REFUSED:
-                entries[key] = entry
+    entries = _once(done)
     for key in ("multipliers", "modifiers", "settings"):
         if key in shared and (axes or len(done) > 1):
             said = f"a study over {', '.join(axes)}" if axes else f"a study of {len(done)} runs"
@@ -111,6 +96,33 @@ def import_settings(
     return Imported(
         document.path, program.name, program.base, tuple(runs), axes, tuple(entries.values()), assumed, tuple(notes)
     )
+
+
+def _parts(document: Document) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What all runs of a file share, and what each has of its own where it lists several: keys and values."""
+    tree = document.tree
+    shared, listed = flattened(tree) if isinstance(tree, dict) else ({}, tree)
+    if listed and all(isinstance(each, str) and re.match(r"[\w.+~@/]+=", each) for each in listed):
+        raise SettingsError(
+            f"{document.path}: overrides of a command line; type them, or take the config.yaml beside it: "
+            "disco preset=PATH"
+        )
+    if not all(isinstance(each, dict) for each in listed):
+        raise SettingsError(f"{document.path}: a list of values; a settings file holds names and their values")
+    pairs = [flattened(each) for each in listed]
+    if any(more for _, more in pairs):
+        raise SettingsError(f"{document.path}: lists of runs stand in one another; give one of them")
+    return shared, [flat for flat, _ in pairs]
+
+
+def _once(done: list[Translation]) -> dict[str, Entry]:
+    """What became of every key, each once: where one run refuses it, that."""
+    entries: dict[str, Entry] = {}
+    for each in done:
+        for key, entry in each.entries.items():
+            if key not in entries or entry.verdict == REFUSED:
+                entries[key] = entry
+    return entries
 
 
 def _check_readable(document: Document, entries: list[Entry]) -> None:
