@@ -91,7 +91,7 @@ def test_crops_are_squares_of_the_picture():
         ({"model": "embeded"}, "nearest are embedded"),
         ({"name": "a/b"}, "letters, digits"),
         ({"name": "embedded"}, "catalog has already"),
-        ({"size": 60}, "multiples of 8"),
+        ({"size": 60}, "multiples of 16"),
         ({"steps": 0}, "steps is 0"),
         ({"batch": 0}, "batch is 0"),
         ({"batch": 1, "prior": 0.5}, "batch is 1, but must be at least 2"),
