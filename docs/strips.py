@@ -1,6 +1,6 @@
 """Renders a strip of pictures for every setting that changes pictures: its values from left to right.
 
-python docs/strips.py               all of them, about ten minutes of one core
+python docs/strips.py               all of them, about a quarter of an hour of one core
 python docs/strips.py eta steps     these alone
 
 The embedded models draw them, and all that differs along a strip is the setting's value. The strips lie in
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).with_name("strips")
 
 #: What every strip renders unless it says otherwise.
 PROMPT = "a red star over the sea"
-COMMON: dict[str, Any] = {"steps": 16, "metrics": False, "threads": 1}
+COMMON: dict[str, Any] = {"steps": 25, "metrics": False, "threads": 1}
 
 #: The prompt of the picture that stands for a file of one's own: an init image, an image prompt.
 SKETCH_PROMPT = "a yellow boat in the desert"
@@ -90,7 +90,7 @@ STRIPS: dict[str, Strip] = {
     "critic_weights": Strip(({}, {"embedded_critic": -1}), {"critic_scale": 10000}),
     "clamp_grad": Strip((True, False)),
     "guard": Strip(("warn", "back"), {"clamp_grad": False, "clip_guidance_scale": 200000}),
-    "clamp_max": Strip((0.02, 0.1, 0.3, 1)),
+    "clamp_max": Strip((0.01, 0.05, 0.15, 0.5)),
     "fuzzy_prompt": _switch(rand_mag=0.2),
     "rand_mag": Strip((0, 0.05, 0.2, 1), {"fuzzy_prompt": True}),
     "diffusion_sampling_mode": Strip(("ddim", "ddpm", "plms", "dpmpp_2m", "dpmpp_2m_sde", "unipc"), {"eta": 0.5}),
