@@ -240,13 +240,13 @@ def test_from_typing_to_the_picture(opened, server):
     page.unroute(OUTLOOK)  # what it costs is asked once
     page.get_by_label("Weight of prompt 2").fill("-0.5")
     expect(page.get_by_label("Weight of prompt 1")).to_have_value("2")  # as disco takes what was typed
-    expect(page.locator(".takes")).to_contain_text("64 × 64 · 4 steps")
+    expect(page.locator(".takes")).to_contain_text("128 × 128 · 4 steps")
     expect(page.get_by_role("button", name=re.compile("^Render · .*(s|second)$"))).to_be_visible()
     render(page)
     expect(stage(page).get_by_role("link", name="Open")).to_be_visible()
     image = stage(page).get_by_role("img", name=PROMPT)
     expect(image).to_have_attribute("src", re.compile("image_0.png"))
-    assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 64
+    assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 128
     expect(image).to_have_class(re.compile("pixelated"))
     expect(stage(page).locator(".loss").first).to_contain_text("all together")
     said = record(server)
@@ -272,7 +272,7 @@ def test_a_bad_setting_is_told_at_its_field(opened):
     expect(setting(page, "clamp_max")).to_be_focused()
     field.get_by_role("button", name="Back to the default of clamp_max").click()
     expect(field.get_by_role("alert")).to_be_hidden()
-    expect(setting(page, "clamp_max")).to_have_value("0.3")
+    expect(setting(page, "clamp_max")).to_have_value("0.05")
     page.get_by_role("textbox", name="Prompt", exact=True).fill("a red starr over the sea")
     expect(page.locator(".prompts").get_by_role("alert")).to_contain_text("starr")
 

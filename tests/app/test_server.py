@@ -80,7 +80,7 @@ def test_the_schema_knows_which_models_are_here(client):
 
 def test_an_outlook_says_what_a_run_would_be(client):
     said = client.post("/api/outlook", json={"settings": {**PROMPT, "clamp_max": "interp([0.1]*500+[0.3]*500)"}}).json()
-    assert said["ok"] and said["size"] == [64, 64] and said["steps"] == 4 and said["cells"] == 1
+    assert said["ok"] and said["size"] == [128, 128] and said["steps"] == 4 and said["cells"] == 1
     assert said["curves"]["clamp_max"] == [[0, 0.1], [500, 0.3], [1000, 0.3]]
     assert said["command"].startswith("disco 'prompt=a red star")
 
@@ -135,7 +135,7 @@ def test_jobs_are_added_changed_and_forgotten(tmp_path):
 
 def test_a_study_a_scan_and_an_enlargement_are_queued_with_their_number_of_parts(folder, tmp_path):
     write_run(tmp_path / "disco" / "run", settings={"prompt": "a red star", "seed": 0})
-    Image.new("RGB", (64, 64)).save(tmp_path / "disco" / "run" / "plain.png")
+    Image.new("RGB", (128, 128)).save(tmp_path / "disco" / "run" / "plain.png")
     client = client_of(tmp_path)
 
     def cells(**said) -> int:
