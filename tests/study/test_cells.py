@@ -300,8 +300,8 @@ def test_a_study_of_a_version_without_the_group_machine_goes_on():
     (folder / "study.json").write_text(json.dumps(OLDER["study"]))
     assert "machine" not in next(iter(OLDER["records"].values()))["settings"]
     for name in ("threads=1,2,3", "model.threads=1,2,3"):
-        size = {"width": 64, "height": 64}  # which were the defaults
-        settings = [f"{key}={json.dumps(value)}" for key, value in (OLDER["given"] | size).items()]
+        usual_then = {"width": 64, "height": 64, "clamp_max": 0.3}
+        settings = [f"{key}={json.dumps(value)}" for key, value in (OLDER["given"] | usual_then).items()]
         sweep = sweep_of("a red star", name, *settings)
         assert sweep.folder == folder.absolute()
         assert [job.key in OLDER["records"] for job in sweep.jobs] == [True, True, False]
