@@ -75,7 +75,8 @@ LIGHT = (
     *("study.outlook", "study.read", "study.read_cell", "study.table"),
     *("study.report", "study.results", "study.search", "study.sweeper", "study.sweeps", "study.worker"),
     *("app.asked", "app.cells", "app.command", "app.crew", "app.forms", "app.gallery", "app.helper", "app.jobs"),
-    *("app.keyframes", "app.one_run", "app.outlook", "app.progress", "app.serve", "app.server", "app.worker"),
+    *("app.keyframes", "app.one_run", "app.outlook", "app.progress", "app.serve", "app.server", "app.spare"),
+    "app.worker",
     *("models.files.fetch", "version", "world.words"),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from disco.animation.frames import is_film, plan_of, steps_of
 from disco.app.asked import CHECKED, Asked, check_paths, read_asked
 from disco.app.queue import RUNNING, Queue
 from disco.app.refusal import Refusal, refused
+from disco.app.spare import held_by_workers
 from disco.errors import SettingsError
 from disco.planning.plan import Plan
 from disco.planning.schedules import schedule_of, schedules_of
@@ -82,20 +85,24 @@ def lengths(asked: Asked) -> dict[str, int]:
 def costs(said: Any, folder: Path) -> dict[str, Any]:
     """What it takes on this machine: seconds, bytes of memory and disk, and how that was found out. Loads torch.
 
-    Steps are tried only while nothing is rendered, which would have to share the machine.
+    Steps are tried only while nothing is rendered, which would have to share the machine. What the workers hold is
+    theirs to use again, and no reason to call a run too large.
     """
+    from disco.resources.watch import baseline_memory
     from disco.run.outlook import Costs, costs_of
     from disco.study.outlook import layout_of
 
     _, runs, _ = planned(said, folder)
     idle = all(job.state != RUNNING for job in Queue(folder).jobs())
     tried: dict[Any, Costs] = {}
+    with suppress(OSError):  # no Linux
+        baseline_memory()  # before networks are loaded to try some steps
     seconds, disk = 0.0, 0
     for settings in runs:
         plan = plan_of(settings)
         layout = layout_of(plan)
         if layout not in tried and len(tried) < MOST_TRIED:
-            tried[layout] = costs_of(plan, idle)
+            tried[layout] = costs_of(plan, idle, _spare(settings))
         step = tried[layout].step if layout in tried else sum(each.step for each in tried.values()) / len(tried)
         seconds += step * steps_of(settings, plan)
         disk += disk_use_of(settings).most
@@ -106,6 +113,18 @@ def costs(said: Any, folder: Path) -> dict[str, Any]:
         "disk": disk,
         "way": " and ".join(sorted({each.way for each in tried.values()})),
     }
+
+
+def _spare(settings: Settings) -> int:
+    """The bytes that the workers hold where a run would be rendered."""
+    from disco.resources.device import choose_device
+    from disco.resources.watch import baseline_memory
+
+    try:
+        without = baseline_memory()
+    except OSError:  # no Linux
+        return 0
+    return held_by_workers(os.getppid(), choose_device(settings.machine.device).type == "cuda", without)
 
 
 def curve(said: Any) -> dict[str, Any]:

@@ -22,16 +22,18 @@ SMALL = 2**29
 SMALL_PIXELS, SMALL_CUTS = 128 * 128, 64
 
 
-def arrange(plan: Plan, device: torch.device, limit: int | None = None) -> tuple[Arrangement, Estimate | None]:
+def arrange(
+    plan: Plan, device: torch.device, limit: int | None = None, spare: int = 0
+) -> tuple[Arrangement, Estimate | None]:
     """The first arrangement that fits, from the fastest on, and what it takes (None where nothing needs deciding).
 
-    limit: bytes; None = the setting memory_limit, or what the device has free. On the CPU, where the same settings make
-    the same bits, those come first that change no bit.
+    limit: bytes; None = the setting memory_limit, or what the device has free and, beside it, spare, which will be
+    free. On the CPU, where the same settings make the same bits, those come first that change no bit.
 
     Raises SettingsError where none fits, with the cheapest changes of settings that would.
     """
     asked = limit if limit is not None else memory_limit(plan.settings)
-    room = memory_budget(plan, device) if limit is None else limit
+    room = (memory_budget(plan, device) + (spare if asked is None else 0)) if limit is None else limit
     choices = list(candidates(plan, device.type))
     if asked is None and len(plan.perceptors) and needs_no_estimate(plan) and room > SMALL:
         return replace(choices[0], why="small enough to need no planning"), None

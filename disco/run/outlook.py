@@ -34,22 +34,25 @@ class Costs(NamedTuple):
         ]
 
 
-def costs_of(plan: Plan, try_some: bool = True) -> Costs:
+def costs_of(plan: Plan, try_some: bool = True, spare: int = 0) -> Costs:
     """Try a few steps of a plan, or count their work where that would take long.
 
-    try_some: as for `disco.run.step_time.seconds_of_step`.
+    try_some: as for `disco.run.step_time.seconds_of_step`. spare: bytes that another process, which would render it,
+    holds now and could use for it; what would not fit without them is not tried.
 
     Raises `SettingsError` where this machine could not render it.
     """
     from disco.resources.arrange import arrange
     from disco.resources.device import choose_device
-    from disco.resources.estimate import estimate
+    from disco.resources.estimate import estimate, needed
+    from disco.resources.watch import memory_budget
     from disco.run.step_time import seconds_of_step
 
     device = choose_device(plan.settings.machine.device)
-    arrangement, found = arrange(plan, device)
+    arrangement, found = arrange(plan, device, spare=spare)
     if found is None:
         found = estimate(plan, arrangement, device.type)
+    try_some = try_some and not (spare and needed(found) > memory_budget(plan, device))
     step = seconds_of_step(plan, arrangement, found, try_some)
     return Costs(step.seconds, step.loading, step.way, found.peak)
 

@@ -15,6 +15,7 @@ from disco.resources import estimate as estimates
 from disco.resources.arrange import SMALL, arrange, needs_no_estimate
 from disco.resources.candidates import candidates
 from disco.resources.estimate import MARGIN, Estimate, estimate, least_needed, needed
+from disco.resources.watch import memory_budget
 from disco.run.api import render
 from disco.settings.config import load
 from disco.settings.overrides import from_python
@@ -52,6 +53,18 @@ def test_the_fastest_that_fits_is_taken(plan_of):
         first = next(n for n, peak in enumerate(peaks) if peak * MARGIN <= int(room))
         assert arrangement == choices[first] and found.peak == peaks[first]
         assert arrangement.why
+
+
+def test_what_another_process_will_let_go_is_room(monkeypatch, plan_of):
+    plan = plan_of(**LARGE)
+    more = memory_budget(plan, CPU) + 2**40
+    monkeypatch.setattr(module, "estimate", lambda *_: Estimate({"weights": more}))
+    assert arrange(plan, CPU, spare=2**60)[1].peak == more
+    monkeypatch.setattr(module, "refusal", lambda *_: "too large")
+    with pytest.raises(SettingsError, match="too large"):
+        arrange(plan, CPU)
+    with pytest.raises(SettingsError, match="too large"):  # which is said, whatever there is
+        arrange(plan_of(**LARGE, memory_limit="8GiB"), CPU, spare=2**60)
 
 
 @pytest.mark.slow
