@@ -83,7 +83,8 @@ def retrained(settings: Settings, hashes: Mapping[str, str]) -> Iterator[str]:
 
     hashes: SHA-256 of each when it was rendered. A file that is not here tells nothing.
     """
-    critics = [name for name in settings.guidance.critics if name in hashes]  # they are loaded where they pull
+    # They are loaded where they pull, and a CLIP under its own name.
+    critics = [name for name in settings.guidance.critics if name in hashes or catalog.critic(name).perceptor in hashes]
     for spec in catalog.networks_of(settings.model, settings.perceptors.clip_models, critics):
         path = store.find(spec.weights)
         if path is not None and spec.name in hashes and store.known_hash(spec, path) != hashes[spec.name]:

@@ -22,6 +22,7 @@ from disco.errors import SettingsError
 from disco.models import catalog
 from disco.planning.expansion import with_expanded_prompts
 from disco.planning.inputs import Hashes
+from disco.planning.recorded import retrained
 from disco.planning.values import metrics_of
 from disco.settings.config import METRIC_NAMES, Settings, by_path, compose, from_dict, load, specs, to_dict
 from disco.settings.overrides import from_arguments, from_python, is_sweep
@@ -543,6 +544,15 @@ def test_a_cell_of_other_weights_is_told(tmp_path, monkeypatch):
     (cell / "run.json").write_text(json.dumps(record | {"weights": {shipped.name: "0" * 64}}))
     with pytest.raises(SettingsError, match="other weights of embedded_vit"):
         is_finished(cell, key_of(ours))
+
+
+def test_a_cell_of_a_clip_as_a_critic_knows_its_weights_by_any_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISCO_MODELS", str(tmp_path))
+    (tmp_path / "ViT-B-32.safetensors").write_bytes(b"others")
+    guidance = dataclasses.replace(USUAL.guidance, critics=("ViTB32",), critic_scale=1)
+    hashes = {"ViT-B/32": sha256(b"first").hexdigest()}
+    assert list(retrained(dataclasses.replace(USUAL, guidance=guidance), hashes)) == ["ViT-B/32"]
+    assert list(retrained(USUAL, hashes)) == []
 
 
 def test_a_wider_and_a_narrower_grid():
