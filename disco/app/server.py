@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import mimetypes
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,24 +15,22 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from disco.app.answers import FAULTS, body_of, event, file_of
 from disco.app.asking import Asker, Costs, Helper
 from disco.app.crew import Crew
 from disco.app.gallery import Gallery
-from disco.app.guard import COOKIE, KEYED, Guard, Password, answer_of
+from disco.app.guard import COOKIE, KEYED, Guard, Password
 from disco.app.one_run import FILMS, PICTURES, run_in
 from disco.app.paths import OWN, UPLOADS, below, leads_out
 from disco.app.progress import Progress
 from disco.app.queue import FINISHED, Queue
-from disco.app.refusal import Refusal, refused
+from disco.app.refusal import Refusal
 from disco.app.thumbs import prune, take_picture, thumb_of
-from disco.errors import SettingsError
-from disco.settings.paths import in_one_line
 from disco.study.results import PAGE_FILE
 
 #: What is handed out of the folder, by suffix.
@@ -51,7 +47,6 @@ THUMBS, HANDED_OVER, OLD = 256 << 20, 1 << 30, 30 * 86400.0
 #: Pictures that are made small at once: more would slow what is rendered.
 AT_ONCE = 2
 
-FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 #: A study's page says itself, in its own policy, that it loads nothing. A film is the one thing beside it.
 REPORT_POLICY = (
     "default-src 'none'; img-src data:; media-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -214,7 +209,7 @@ class Server:
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
         if place.suffix.lower() not in SHOWN or not place.is_file():
             raise Refusal(404, "there is no such picture, film or table")
-        return await _file(request, place)
+        return await file_of(request, place)
 
     async def thumb(self, request: Request) -> Response:
         place = await run_in_threadpool(below, self.folder, request.path_params["name"])
@@ -223,7 +218,7 @@ class Server:
             raise Refusal(404, "there is no such picture")
         async with self._thumbing:
             small = await run_in_threadpool(thumb_of, self.folder, place, int(side))
-        return await _file(request, small)
+        return await file_of(request, small)
 
     async def report(self, request: Request) -> Response:
         """A study's page, written where there is none, or an older one than its newest cell."""
@@ -296,29 +291,14 @@ def make_app(
         Route("/thumbs/{name:path}", server.thumb),
         Route("/report/{name:path}", server.report),
     ]
-    handlers: dict[Any, Any] = {Refusal: _refusal, SettingsError: _bad_setting, HTTPException: _other}
-    handlers |= {OSError: _failed, Exception: _broken}
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, password=asked, hosts=hosts)],
-        exception_handlers=handlers,
+        exception_handlers=FAULTS,
         lifespan=server.running,
     )
     app.state.server = server
     return app
-
-
-async def body_of(request: Request) -> Any:
-    """A request's body as JSON. Raises Refusal 400 for any other."""
-    try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, "the body is no JSON") from error
-
-
-def event(name: str, said: Any) -> str:
-    """A server-sent event."""
-    return f"event: {name}\ndata: {json.dumps(said)}\n\n"
 
 
 def is_stale(study: Path) -> bool:
@@ -328,39 +308,3 @@ def is_stale(study: Path) -> bool:
         return True
     newest = max((record.stat().st_mtime for record in study.glob("*/run.json")), default=0.0)
     return page.stat().st_mtime < newest < time.time() - SETTLED
-
-
-async def _file(request: Request, place: Path) -> Response:
-    """A file of the folder. One whose address names its time is the same whenever it is asked for."""
-    headers = {"content-security-policy": FILE_POLICY}
-    if "t" in request.query_params:
-        headers["cache-control"] = "private, max-age=31536000, immutable"
-    if place.suffix.lower() in FILMS:  # of which browsers ask for parts
-        return FileResponse(place, headers=headers)
-    # Read at once, for another file may take its place at any moment, and be of another length.
-    content = await run_in_threadpool(place.read_bytes)
-    return Response(content, headers=headers, media_type=mimetypes.guess_type(place.name)[0])
-
-
-async def _refusal(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
-    return answer_of(refusal)
-
-
-async def _bad_setting(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SettingsError)
-    return answer_of(refused(error))
-
-
-async def _other(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return answer_of(Refusal(error.status_code, str(error.detail)))
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, OSError)
-    return answer_of(Refusal(500, in_one_line(error)))
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    return answer_of(Refusal(500, f"the server could not do it: {type(error).__name__}"))
