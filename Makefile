@@ -7,7 +7,7 @@
 PYTHON ?= python3
 PROMPT := a white lighthouse by the sea at dusk
 VENV := .venv
-# A process a core, each with a thread; a few are enough, for each loads torch.
+# Processes, each with a thread: one more than cores (tests/conftest.py). A few are enough, for each loads torch.
 SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find disco conf kernels -type f -not -name '*.pyc')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,12 @@ settings.register_profile("disco", deadline=None, derandomize=True)
 # New examples, and many, where there is time: HYPOTHESIS_PROFILE=nightly python -m pytest tests/test_any_line.py
 settings.register_profile("nightly", deadline=None, max_examples=20_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "disco"))
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Of `-n auto`: one more than cores, for tests wait for children, browsers and timers a sixth of their time."""
+    return (yield) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

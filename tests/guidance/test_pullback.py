@@ -1,12 +1,12 @@
 """Gradients that are carried back are those that torch carries back, to the bit."""
 
-import subprocess
 import sys
 
 import pytest
 import torch
 
 from disco.guidance.pullback import pulled_back
+from support import processes
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
@@ -28,5 +28,5 @@ def test_no_run_and_no_film_imports_torchs_compiler(tmp_path):
         "print(sorted({'sympy', 'torch._dynamo', 'torchvision', 'open_clip', 'scipy'} & set(sys.modules)))"
     )
     words = [sys.executable, "-c", check, tmp_path / "film"]
-    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    said = processes.run(words, check=True).stdout
     assert said == "[]\n"

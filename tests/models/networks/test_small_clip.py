@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,7 @@ from disco.models.files.store import weights_path
 from disco.models.files.weights import fill, load_state
 from disco.models.networks import clip
 from disco.models.specs import PerceptorSpec
+from support import processes
 
 EMBEDDED = [spec for spec in catalog.PERCEPTORS if spec.weights.shipped]
 
@@ -111,5 +111,5 @@ def test_guides_and_the_judge_do_without_open_clip():
         f"for name in {names}: load_perceptor(catalog.perceptor(name), 'cpu', torch.bfloat16).set_checkpointing(True)\n"
         "print(sorted({'open_clip', 'timm', 'torchvision', 'torch._dynamo', 'sympy'} & set(sys.modules)))"
     )
-    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
+    said = processes.run([sys.executable, "-c", check], check=True).stdout
     assert said == "[]\n"
