@@ -28,7 +28,7 @@ from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_python
 from disco.settings.schedule import parse
 from support.app import write_run
-from support.browser import launched, needs_chromium
+from support.browser import Heard, launched, needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Request
@@ -135,13 +135,8 @@ def opened(browser: Browser, kept: Page, server: Server) -> Iterator[Callable[..
 
     Nothing of earlier tests is in it. Pages are open side by side: all but the first of a test are tabs of their own.
     """
-    pages, complaints, fetched = [], [], []
-    heard = {
-        "console": lambda said: complaints.append(f"{said.type}: {said.text} {said.location}"),
-        "pageerror": lambda error: complaints.append(str(error)),
-        "dialog": lambda dialog: complaints.append(f"dialog: {dialog.message}"),
-        "request": lambda request: fetched.append(request.url),
-    }
+    pages: list[Page] = []
+    heard = Heard()
 
     def open_page(place: str = "", width: int = 1200, height: int = 800) -> Page:
         page = browser.new_page() if pages else kept
@@ -151,8 +146,7 @@ def opened(browser: Browser, kept: Page, server: Server) -> Iterator[Callable[..
         # To try some steps of every form takes longer than all the rest.
         page.route(OUTLOOK, lambda route: route.continue_(post_data=without_costs(route.request)))
         page.set_default_timeout(PATIENCE)
-        for name, hear in heard.items():
-            page.on(name, hear)
+        heard.listen(page)
         address = f"{server.address}#/{place}"
         if page.url.startswith(server.address):
             page.evaluate(AS_NEW, address)
@@ -166,15 +160,14 @@ def opened(browser: Browser, kept: Page, server: Server) -> Iterator[Callable[..
     yield open_page
     for page in pages:
         if re.search(r"\b(undefined|NaN|\[object)", page.locator("body").inner_text()):
-            complaints.append("a value that is none is shown")
+            heard.complaints.append("a value that is none is shown")
     for page in pages[1:]:
         page.close()
     kept.unroute_all(behavior="ignoreErrors")
-    for name, hear in heard.items():
-        kept.remove_listener(name, hear)
+    heard.leave(kept)
     # What is refused, and that a server was killed, is told by the browser, too.
-    assert [line for line in complaints if not re.search(r"net::ERR_|status of 422", line)] == []
-    assert [url for url in fetched if not url.startswith((server.address, "data:", "blob:"))] == []
+    assert [line for line in heard.complaints if not re.search(r"net::ERR_|status of 422", line)] == []
+    assert [url for url in heard.fetched if not url.startswith((server.address, "data:", "blob:"))] == []
 
 
 def without_costs(request: Request) -> str:

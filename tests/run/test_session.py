@@ -109,7 +109,8 @@ def test_a_class_conditional_unet_of_ones_own_draws(tmp_path, monkeypatch):
     torch.save(state, tmp_path / "mine.pt")
 
     def draw(**settings):
-        few = dict(steps=3, width=64, height=64, cut_overview=1, cut_innercut=1, clip_models=["embedded_vit"])
+        few = dict(steps=3, width=64, height=64, cut_overview=1, cut_innercut=1, metrics=False)
+        few |= dict(clip_models=["embedded_vit"])
         given = dict(diffusion_model="mine", seed=3, **few) | settings
         return np.asarray(render("a red star", **given).pictures[0].image, dtype=float)
 

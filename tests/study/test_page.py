@@ -29,7 +29,7 @@ from disco.study.identity import NOT_IN_KEY
 from disco.study.page import EXACT_PIXELS, PREVIEW_SIDE, asset, page_data, page_html, write_page
 from disco.study.read import read_study
 from disco.study.results import Purpose, Study
-from support.browser import launched, needs_chromium
+from support.browser import Heard, launched, needs_chromium
 from support.films import draw_film
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 if find_spec("playwright") is not None:
     from playwright.sync_api import expect
 
+#: Milliseconds that anything may take, also on a machine that has much else to do.
+PATIENCE = 120_000
 POWERS, CLAMPS, SEEDS = [0.5, 1, 20], [0.01, 0.05, 0.1, 0.3], [0, 1, 2]
 SPECIAL = {
     (1, 0.05, 1): ("failed", "RuntimeError: out of memory"),
@@ -51,35 +53,44 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def kept(browser: Browser) -> Page:
+    """The tab of every test: another is a process of the browser's, which takes longer than what most tests do."""
+    return browser.new_page()
+
+
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, kept: Page) -> Iterator[Callable[..., Page]]:
     """Open a study's page; at the end, nothing may have been complained of, or fetched but the page and its films."""
-    pages, complaints, fetched = [], [], []
+    pages: list[Page] = []
+    heard = Heard()
 
     def open_page(study: Study, width: int = 1400, height: int = 900, scheme: str = "light") -> Page:
         path = study.folder / "index.html"
         if not path.exists():
             write_page(study)
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = browser.new_page() if pages else kept
         pages.append(page)
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: fetched.append(request.url))
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.set_default_timeout(PATIENCE)
+        heard.listen(page)
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-ready]", state="attached")
         return page
 
+    expect.set_options(timeout=PATIENCE)
     yield open_page
     for page in pages:
         if re.search(r"\b(null|undefined|NaN|\[object)", page.locator("body").inner_text()):
-            complaints.append("a value that is none is shown")
+            heard.complaints.append("a value that is none is shown")
+    heard.leave(kept)
+    kept.context.clear_permissions()
+    for page in pages[1:]:
         page.close()
-    assert complaints == []
-    assert [
-        url for url in fetched if not url.startswith("data:") and not url.endswith(("/index.html", "/animation.mp4"))
-    ] == []
+    assert heard.complaints == []
+    beside = ("/index.html", "/animation.mp4")
+    assert [url for url in heard.fetched if not url.startswith("data:") and not url.endswith(beside)] == []
 
 
 @pytest.fixture(scope="module")
@@ -465,12 +476,12 @@ def test_a_page_renews_itself_while_its_study_is_rendered(opened, tmp_path, stud
     (tmp_path / "index.html").write_text(page_html(data | {"refresh": 0.3}), encoding="utf-8")
     page = opened(study)
     expect(page.locator("#head")).to_contain_text("this page renews itself")
-    assert page.locator(".ranked li").count() == 3
+    expect(page.locator(".ranked li")).to_have_count(3)
     page.locator("#direction").click()
-    assert page.locator("#direction").inner_text() == "Lowest first"
+    expect(page.locator("#direction")).to_have_text("Lowest first")
     write_page(replace(study, purpose=Purpose(rank="detail")))
     expect(page.locator("#head")).not_to_contain_text("this page renews itself")
-    assert page.locator("#direction").inner_text() == "Lowest first"  # as it was left
+    expect(page.locator("#direction")).to_have_text("Lowest first")  # as it was left
 
 
 # Filters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(
@@ -29,3 +29,25 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+class Heard:
+    """What pages complain of, and fetch, from when they are listened to."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+        self.fetched: list[str] = []
+        self._ears = {
+            "console": lambda said: self.complaints.append(f"{said.type}: {said.text} {said.location}"),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "dialog": lambda dialog: self.complaints.append(f"dialog: {dialog.message}"),
+            "request": lambda request: self.fetched.append(request.url),
+        }
+
+    def listen(self, page: Page) -> None:
+        for name, ear in self._ears.items():
+            page.on(name, ear)
+
+    def leave(self, page: Page) -> None:
+        for name, ear in self._ears.items():
+            page.remove_listener(name, ear)
