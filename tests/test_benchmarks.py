@@ -48,7 +48,7 @@ def figures(tree: dict[str, Any]) -> Iterator[float]:
             yield from figures(value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield from figures(value[0])
-        elif isinstance(value, float) and name != "difference":
+        elif isinstance(value, float) and name not in ("difference", "judge"):  # which may be below 0
             yield value
 
 

@@ -349,7 +349,7 @@ def test_methods_are_tuned_rendered_and_told(guides, monkeypatch, capsys, tmp_pa
     for figure in ("all_together", "subject", "judge", "clipping", "guide_minus_judge", "gain"):
         mean, low, high = own["1"][figure]
         assert low <= mean <= high
-    folder = tmp_path / "smoke_64"
+    folder = tmp_path / "smoke"
     trials, picture = folder / "mpgd" / "trials.jsonl", folder / "mpgd" / "budget_1" / "0001.png"
     kept, pixels = trials.read_text(), picture.read_bytes()
     picture.unlink()

@@ -62,7 +62,7 @@ def test_drift_is_zero_for_who_knows_the_pictures_and_the_square_of_the_error_el
 
 def test_the_world_of_the_embedded_models_is_drawn_once_and_measured_apart(tmp_path):
     found = old_world(SPEC, None, 3, tmp_path, "cpu")
-    assert found.kept.shape == (3, 64, 64, 3) and found.measured.shape == (MEASURED, 64, 64, 3)
+    assert found.kept.shape == (3, 128, 128, 3) and found.measured.shape == (MEASURED, 128, 128, 3)
     assert not {picture.tobytes() for picture in found.kept} & {picture.tobytes() for picture in found.measured}
     before = (tmp_path / "prior.npy").stat().st_mtime_ns
     again = old_world(SPEC, None, 3, tmp_path, "cpu")
