@@ -407,7 +407,9 @@ def test_keyframes_are_drawn_and_the_film_plays(opened, server):
     render(page)
     stage(page).get_by_role("link", name="Open").click()
     expect(page.get_by_role("button", name=re.compile("^Frame"))).to_have_count(3)
-    width = page.locator("video").evaluate("async (video) => { await video.play(); return video.videoWidth; }")
+    # Not by the promise of play(), which nothing bounds in time: on a busy machine that of a short film was never kept.
+    page.wait_for_function("() => document.querySelector('video')?.played.length > 0")
+    width = page.locator("video").evaluate("(video) => video.videoWidth")
     said = json.loads((server.folder / server.job()["folder"] / "animation.json").read_text())
     animation = said["settings"]["animation"]
     assert width == said["size"][0]
