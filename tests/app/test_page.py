@@ -178,6 +178,13 @@ def setting(page: Page, name: str) -> Locator:
     return page.locator(".form").get_by_role("textbox", name=name, exact=True).first
 
 
+def curve(page: Page, name: str, text: str) -> tuple[Locator, Locator, Locator]:
+    """A setting's field, its text, which is filled in, and the handles of the curve that draws it."""
+    field, box = page.locator(f'[data-setting="{name}"]').first, setting(page, name)
+    box.fill(text)
+    return field, box, field.locator(".handle")
+
+
 def fill(page: Page, prompt: str = PROMPT, **settings: object) -> None:
     """Take settings as the record of a run has them."""
     tree = to_dict(load(from_python({"prompt": prompt, **CHEAP, **settings})))
@@ -344,10 +351,7 @@ def test_a_setting_is_explained_in_full_without_a_network(opened):
 
 def test_a_curve_and_its_text_agree(opened):
     page = opened()
-    field = page.locator('[data-setting="clip_guidance_scale"]').first
-    text = setting(page, "clip_guidance_scale")
-    text.fill("[1000]*250+[4000]*750")
-    handles = field.locator(".handle")
+    field, text, handles = curve(page, "clip_guidance_scale", "[1000]*250+[4000]*750")
     expect(handles).to_have_count(2)
     assert [handle.get_attribute("aria-valuenow") for handle in handles.all()] == ["1000", "4000"]
     handles.nth(1).press("ArrowUp")
@@ -444,10 +448,7 @@ def test_every_curve_is_written_as_what_it_shows(opened):
 
 def test_a_curve_of_whole_numbers_is_level_and_then_slopes(opened):
     page = opened()
-    field = page.locator('[data-setting="cut_overview"]').first
-    text = setting(page, "cut_overview")
-    text.fill("interp([4]*500+[8]*500)")
-    handles = field.locator(".handle")
+    field, text, handles = curve(page, "cut_overview", "interp([4]*500+[8]*500)")
     expect(handles).to_have_count(2)
     field.get_by_role("button", name="Add a point").click()  # in the middle of the way up
     expect(handles).to_have_count(3)
