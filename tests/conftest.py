@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator
 
@@ -15,6 +16,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Kernels run in Triton's interpreter. It is told so before it is imported, by whichever test comes first.
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# Behind nohup or & a shell has these ignored, which disco leaves so: what tests send would not be heard.
+for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 # A busy machine is no failure. The same examples every time, so that what fails was changed and not drawn.
 settings.register_profile("disco", deadline=None, derandomize=True)

@@ -716,11 +716,7 @@ def test_a_film_is_played_from_beside_the_page_and_measured_by_frame(opened, tmp
     page = opened(read_study(tmp_path))
     assert "2 films" in page.locator("#head").inner_text()
     tile(page, "seed 1").click()
-    there = "if (v.readyState < 2) await new Promise((then) => v.addEventListener('loadeddata', then))"
-    assert (
-        page.evaluate(f"async () => {{ const v = document.querySelector('video'); {there}; return v.videoWidth }}")
-        == 32
-    )
+    page.wait_for_function("() => document.querySelector('video')?.videoWidth === 32")
     assert "/1/animation.mp4" in page.evaluate("document.querySelector('video').currentSrc")
     page.get_by_role("tab", name="Curves").click()
     assert page.locator("#view h2").inner_text() == "flicker over the film"

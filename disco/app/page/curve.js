@@ -95,7 +95,12 @@ export class Curve {
 
   /** Show what a text means; an unreadable text leaves the curve and says so by its colour. */
   show(text) {
-    if (text === this.text) return;
+    if (text !== this.text) this.take(text);
+  }
+
+  /** Until a text that was typed is read, no point can be moved: that would write the old points over the text. */
+  take(text) {
+    if (text !== this.text) this.node.inert = true;
     this.text = text;
     this.ask(text);
   }
@@ -115,6 +120,7 @@ export class Curve {
   // Drawing
 
   draw() {
+    this.node.inert = false;
     const values = this.points.map(([, value]) => value);
     this.fitRange(values);
     const { low, high } = this.range;

@@ -56,8 +56,7 @@ export class FrameCurve extends Curve {
     const stamp = this.stampOf(text);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
-    this.text = text;
-    this.ask(text);
+    this.take(text);
   }
 
   async read(text) {
