@@ -200,6 +200,16 @@ def render(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^Render")).click()
 
 
+def rendered(page: Page, server: Server) -> Locator:
+    """Render; the link to what was made. Until its job is there, that of an earlier test is on the stage."""
+    before = {job.id for job in Queue(server.folder).jobs()}
+    render(page)
+    until(lambda: {job.id for job in Queue(server.folder).jobs()} - before)
+    link = stage(page).locator(f'a[href*="{Path(server.job()["folder"]).name}"]', has_text="Open")
+    expect(link).to_be_visible()
+    return link
+
+
 def stage(page: Page) -> Locator:
     return page.get_by_role("region", name="The picture as it stands")
 
@@ -242,8 +252,7 @@ def test_from_typing_to_the_picture(opened, server):
     expect(page.get_by_label("Weight of prompt 1")).to_have_value("2")  # as disco takes what was typed
     expect(page.locator(".takes")).to_contain_text("128 × 128 · 4 steps")
     expect(page.get_by_role("button", name=re.compile("^Render · .*(s|second)$"))).to_be_visible()
-    render(page)
-    expect(stage(page).get_by_role("link", name="Open")).to_be_visible()
+    link = rendered(page, server)
     image = stage(page).get_by_role("img", name=PROMPT)
     expect(image).to_have_attribute("src", re.compile("image_0.png"))
     assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 128
@@ -252,7 +261,7 @@ def test_from_typing_to_the_picture(opened, server):
     said = record(server)
     assert said["settings"]["prompts"] == [f"{PROMPT}:2", "a boat:-0.5"] and said["status"] == "finished"
     assert said["settings"]["sampler"]["steps"] == 4 and said["settings"]["cutouts"]["cut_innercut"] == 0
-    stage(page).get_by_role("link", name="Open").click()
+    link.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(PROMPT)
     expect(page.locator("dl").first).to_contain_text("[2]*500+[1]*500")
     # The command line gives the same settings again.
@@ -408,10 +417,7 @@ def test_keyframes_are_drawn_and_the_film_plays(opened, server):
     film.get_by_role("slider", name="tv_scale at frame 2").press("ArrowLeft")
     expect(by_frame).to_have_value('{tv_scale: "0:(0), 1:(500)"}')
     expect(page.locator(".takes")).to_contain_text("3 frames")
-    render(page)
-    # Before it, what an earlier test rendered is on the stage.
-    until(lambda: "film" in [job.kind for job in Queue(server.folder).jobs()])
-    stage(page).locator(f'a[href*="{server.job()["folder"].split("/")[-1]}"]', has_text="Open").click()
+    rendered(page, server).click()
     expect(page.get_by_role("button", name=re.compile("^Frame"))).to_have_count(3)
     # Not by the promise of play(), which nothing bounds in time: on a busy machine that of a short film was never kept.
     page.wait_for_function("() => document.querySelector('video')?.played.length > 0")
@@ -628,8 +634,7 @@ def test_a_study_of_four_cells(opened, server):
 def test_drafts_are_looked_through_and_one_is_rendered_in_full(opened, server):
     page = opened()
     fill(page, steps=4)
-    render(page)
-    stage(page).get_by_role("link", name="Open").click()
+    rendered(page, server).click()
     page.locator(".menu").filter(has_text="Drafts").locator("summary").click()
     page.get_by_label("How many seeds").fill("3")
     page.get_by_label("From seed").fill("5")
