@@ -4,7 +4,8 @@ python docs/strips.py               all of them, about a quarter of an hour of o
 python docs/strips.py eta steps     these alone
 
 The embedded models draw them, and all that differs along a strip is the setting's value. The strips lie in
-docs/strips/, where the pages of the settings (`docs/pages.py`) show them.
+disco/app/page/strips/, for both the pages of the settings (`docs/pages.py`) and the page of `disco app` show them;
+strips.json there says in words what they show.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).with_name("strips")
+FOLDER = Path(__file__).parents[1] / "disco" / "app" / "page" / "strips"
+#: What the strips show, beside them.
+SAID = "strips.json"
 
 #: What every strip renders unless it says otherwise.
 PROMPT = "a red star over the sea"
@@ -160,6 +163,17 @@ def caption(value: Any) -> str:
     return text.replace('"', "")
 
 
+def said() -> dict[str, dict[str, Any]]:
+    """What every strip shows, by the setting's name: its "values" as they are typed, from left to right, and "held",
+    what all of its pictures have that differs from the defaults.
+    """
+    found = {}
+    for name, strip in STRIPS.items():
+        held = {key: value for key, value in {"steps": COMMON["steps"], **strip.held}.items() if key != name}
+        found[name] = {"values": [caption(value) for value in strip.values], "held": held}
+    return found
+
+
 def main(names: Sequence[str]) -> None:
     """Render the strips of these settings, or all."""
     import os
@@ -186,6 +200,7 @@ def main(names: Sequence[str]) -> None:
             disc().save(MASK)
             for name in names or STRIPS:
                 draw(name, pictures)
+            (FOLDER / SAID).write_text(json.dumps(said(), indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
         finally:
             os.chdir(here)
 

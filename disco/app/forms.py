@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import typing
+from importlib import resources
 from typing import Any
 
 from disco.app.asked import PATHS
@@ -34,6 +36,7 @@ def forms(preset: str | None = None) -> dict[str, Any]:
     """
     values = by_path(load([] if preset is None else [f"preset={preset}"]))
     original = by_path(load([f"preset={ORIGINAL}"]))
+    shown = strips()
     headings = {"": "The run", **{name: (group.__doc__ or name).split("\n")[0] for name, group in groups().items()}}
     return {
         "version": version(),
@@ -45,7 +48,7 @@ def forms(preset: str | None = None) -> dict[str, Any]:
                 "name": group or "run",
                 "help": heading,
                 "settings": [
-                    setting(spec, values[spec.path], original[spec.path])
+                    setting(spec, values[spec.path], original[spec.path]) | {"strip": shown.get(spec.name)}
                     for spec in specs().values()
                     if spec.group == group
                 ],
@@ -63,6 +66,16 @@ def presets() -> list[str]:
     """The presets that there are, the usual one first."""
     found = group_options("preset")
     return sorted(found, key=lambda name: (name != "default", name))
+
+
+def strips() -> dict[str, dict[str, Any]]:
+    """What the pictures in page/strips/NAME.jpg show, by the setting's name: the "values" from left to right as they
+    are typed, and "held", what else all of them have. A setting whose values change no picture is not there.
+    """
+    said: dict[str, dict[str, Any]] = json.loads(
+        (resources.files("disco.app") / "page" / "strips" / "strips.json").read_text(encoding="utf-8")
+    )
+    return said
 
 
 def setting(spec: Spec, default: Any, original: Any) -> dict[str, Any]:

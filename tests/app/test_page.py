@@ -334,6 +334,8 @@ def test_a_setting_is_explained_in_full_without_a_network(opened):
     field.get_by_text("More on").press("Enter")
     expect(field.locator(".prose")).to_contain_text("the whole gradient: once it is reached")
     expect(field.locator("dl")).to_contain_text("guidance.clip_guidance_scale")
+    pictures = field.get_by_role("img", name="clip_guidance_scale 0; 50; 500; 5000; 50000")
+    assert pictures.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") > 5 * 128
     field.get_by_role("link", name="clamp_max").press("Enter")  # as one page refers to another
     expect(setting(page, "clamp_max")).to_be_focused()
     page.evaluate("location.hash = '#/render?setting=diffusion_sampling_mode'")

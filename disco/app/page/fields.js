@@ -65,13 +65,24 @@ export class Field {
   more() {
     const { name, group, note, takes, original } = this.setting;
     const fold = h("details", { class: "more" }, h("summary", {}, "More on ", h("code", {}, name)));
-    fold.addEventListener("toggle", () => fold.open && fold.children.length === 1 && fold.append(h("div", { class: "prose" }, prose(note), facts([
+    fold.addEventListener("toggle", () => fold.open && fold.children.length === 1 && fold.append(h("div", { class: "prose" }, this.strip(), prose(note), facts([
       ["Default", defaultText(name) || "none"],
       ["Takes", bare(takes)],
       ["Disco Diffusion 5.7", original === null ? "has no such setting" : bare(original)],
       ["In full", group === "run" ? name : `${group}.${name}`],
     ]))));
     return fold;
+  }
+
+  /** Pictures of some of its values. */
+  strip() {
+    const { name, strip } = this.setting;
+    if (!strip) return null;
+    const held = Object.entries(strip.held).map(([key, value]) => `${key}=${write(value, true)}`).join(" ");
+    return h("figure", { class: "values" },
+      h("div", { class: "scrolled", tabindex: 0, role: "region", "aria-label": `Pictures by ${name}` },
+        h("img", { src: `/page/strips/${name}.jpg`, alt: `The same picture with ${name} ${strip.values.join("; ")}`, decoding: "async", draggable: "false" })),
+      h("figcaption", { class: "note" }, "By the embedded models", held ? [", ", h("code", {}, held)] : null, ". Nothing else differs: one prompt and one seed are an illustration."));
   }
 
   focus() {
