@@ -9,9 +9,9 @@ from typing import Any
 
 from disco.animation.places import SHEET
 from disco.app.paths import address_of, below
-from disco.app.records import read_json
+from disco.app.records import read_json, settings_in
 from disco.app.refusal import Refusal
-from disco.run.folder.reading import STUDY_FILE
+from disco.run.folder.reading import RUN_RECORD, STUDY_FILE
 from disco.run.jobs import PICTURE
 from disco.study.read import PROMOTED
 
@@ -41,6 +41,18 @@ def cells_of(folder: Path, name: str) -> list[dict[str, Any]]:
 def is_scan(record: Mapping[str, Any]) -> bool:
     """Whether a study.json is that of drafts."""
     return isinstance(record.get("full"), dict) and bool(record["full"])
+
+
+def steps_in_full(folder: Path, name: str) -> int | None:
+    """The steps that the pictures of a scan take which are rendered in full, as the scan says; None before a draft."""
+    record = read_json(folder / name / STUDY_FILE)
+    steps = record.get("full", {}).get("sampler.steps")
+    for cell in _cells(record) if steps is None else ():
+        sampler = settings_in(read_json(folder / name / str(cell.get("folder")) / RUN_RECORD)).get("sampler")
+        if isinstance(sampler, Mapping):
+            steps = sampler.get("steps")
+            break
+    return steps if isinstance(steps, int) else None
 
 
 def promoted_in(folder: Path, name: str) -> list[str]:

@@ -18,12 +18,14 @@ from disco.cli.commands.enlarge import read_words, settings_for
 from disco.enlarge.enlarging import declare, plan_of
 from disco.enlarge.settings import usual_values
 from disco.errors import SettingsError
+from disco.planning.plan import build_plan
 from disco.run.folder.reading import FILM_RECORD, RUN_RECORD, read_record, read_settings
 from disco.run.jobs import JOBS_FILE, read_jobs
-from disco.settings.config import from_dict, with_values
-from disco.settings.overrides import quoted
-from disco.study.drafts import USUAL, check_seeds, in_ranges, seeds_of
+from disco.settings.config import by_path, from_dict, with_values
+from disco.settings.overrides import anew, quoted
+from disco.study.drafts import USUAL, check_seeds, in_ranges, scaled, seeds_of
 from disco.study.read import read_study
+from disco.study.results import Study
 
 #: The longest title, of the prompt's beginning.
 TITLE = 80
@@ -107,16 +109,32 @@ def _promote(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:
         raise Refusal(422, f"{name!r} holds no draft yet")
     check_recorded(record, folder)
     prompt = scan.held.get("prompt"), scan.held.get("prompts")
-    words = [in_ranges(chosen)]
+    steps = _steps_in_full(said.get("steps"), record, scan)
+    words = [in_ranges(chosen), *steps]
+    in_full = f"in full{''.join(f', {word}' for word in steps)}"
     return {
         "kind": "promote",
-        "title": f"{_title(*prompt)} · {'seed' if len(chosen) == 1 else 'seeds'} {in_ranges(chosen)} in full",
+        "title": f"{_title(*prompt)} · {'seed' if len(chosen) == 1 else 'seeds'} {in_ranges(chosen)} {in_full}",
         "words": ["promote", str(place), *words],
         "folder": place.relative_to(folder.resolve()).as_posix(),
         "steps": 0,
         "cells": len(chosen),
         "shown": shlex.join(["disco", "promote", name, *words]),
     }
+
+
+def _steps_in_full(steps: Any, record: Path, scan: Study) -> list[str]:
+    """The word for the steps that pictures in full are to take; none where they take those that the scan says.
+
+    Raises Refusal and SettingsError for what is no such count. record: of any of the scan's drafts.
+    """
+    if steps is None:
+        return []
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 0 < steps < 10**9:
+        raise Refusal(422, f"steps is {str(steps)[:20]!r}, but must be a count", "steps")
+    full = by_path(from_dict(read_settings(record))) | dict(scan.purpose.full)
+    build_plan(anew(full | scaled(anew(full), steps)))
+    return [f"steps={steps}"]
 
 
 def _enlarge(said: dict[str, Any], folder: Path, number: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from disco.animation.places import FRAMES
-from disco.app.cells import cells_of, draft_in, is_scan, promoted_in, study_of
+from disco.app.cells import cells_of, draft_in, is_scan, promoted_in, steps_in_full, study_of
 from disco.app.gallery import RECORDS, by_full_name
 from disco.app.paths import address_of, below, leads_out
 from disco.app.progress import losses_of
@@ -71,6 +71,7 @@ def run_in(folder: Path, name: str) -> dict[str, Any]:
         "cells": cells_of(folder, name) if study else [],
         "scan": study and is_scan(record),
         "promoted": promoted_in(folder, name) if study and is_scan(record) else [],
+        "steps": steps_in_full(folder, name) if study and is_scan(record) else None,
         "study": study_of(folder, name),
         "draft": None if study else draft_in(folder, name),
         "error": record.get("error"),

@@ -645,13 +645,16 @@ def test_drafts_are_looked_through_and_one_is_rendered_in_full(opened, server):
     boxes = page.locator(".cells").get_by_role("checkbox")
     expect(boxes).to_have_count(3)
     page.get_by_label("seed 6", exact=True).check()
+    steps = page.locator(".cells").get_by_label("Steps")
+    expect(steps).to_have_attribute("placeholder", "4")
+    steps.fill("6")
     page.get_by_role("button", name="Render 1 in full").click()
     expect(page.locator(".cells").get_by_role("link", name="in full", exact=True)).to_be_visible()
     page.locator(".cells").get_by_role("link", name="in full", exact=True).click()
     expect(page.locator(".run-facts .note").first).to_contain_text("seed 6")
     (picture,) = server.folder.glob("disco/scan-*/promoted/*/image_0.png")
     said = json.loads((picture.parent / "run.json").read_text())["settings"]
-    assert (said["seed"], said["sampler"]["steps"], said["sampler"]["skip_end_steps"]) == (6, 4, 0)
+    assert (said["seed"], said["sampler"]["steps"], said["sampler"]["skip_end_steps"]) == (6, 6, 0)
 
 
 # Manners

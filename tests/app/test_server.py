@@ -188,6 +188,13 @@ def test_drafts_are_shown_and_rendered_in_full(tmp_path):
     assert answer.status_code == 201, answer.text
     job = json.loads((tmp_path / ".disco" / "queue" / f"{answer.json()['id']}.json").read_text())
     assert job["words"] == ["promote", str(scan), "3,5"] and job["cells"] == 2
+    answer = client.post("/api/jobs", json={"kind": "promote", "picture": "disco/scan", "seeds": "5", "steps": 8})
+    assert answer.json()["title"] == "a red star · seed 5 in full, steps=8" and said["steps"] == 4
+    job = json.loads((tmp_path / ".disco" / "queue" / f"{answer.json()['id']}.json").read_text())
+    assert job["words"] == ["promote", str(scan), "5", "steps=8"]
+    for steps in (0, -1, True, 2.5, "8; rm", 10**12):
+        said = {"kind": "promote", "picture": "disco/scan", "seeds": "5", "steps": steps}
+        assert client.post("/api/jobs", json=said).status_code == 422, steps
     for bad in ({"seeds": "4"}, {"seeds": "5 folder=/tmp"}, {"seeds": None}, {"picture": "disco"}, {"picture": ".."}):
         said = {"kind": "promote", "picture": "disco/scan", "seeds": "5"} | bad
         assert client.post("/api/jobs", json=said).status_code in (403, 404, 422), bad

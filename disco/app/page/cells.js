@@ -6,6 +6,10 @@ import { start } from "./jobs.js";
 import { hashOf } from "./routes.js";
 import { plural } from "./words.js";
 
+/** How many steps a picture in full takes; as the scan says, where nothing is written. */
+export const stepsInput = (usual, properties) => h("input", { type: "number", class: "steps", min: 1, step: 1, placeholder: usual ?? "", ...properties });
+export const stepsOf = (input) => (input.value.trim() === "" ? {} : { steps: Number(input.value) });
+
 export class Cells {
   constructor() {
     this.node = h("div", { class: "cells" });
@@ -38,8 +42,11 @@ export class Cells {
     const { cells, scan, study, promoted } = this.run;
     const list = h("ul", { class: "cell-list" }, cells.map((cell) => this.cell(cell, scan)));
     this.go = button("", () => this.promote(), { class: "primary", "data-key": "promote" });
+    const given = this.steps?.value; // what is drawn anew keeps what was typed
+    this.steps = stepsInput(this.run.steps, { "data-key": "steps" });
+    if (given) this.steps.value = given;
     put(this.node, !cells.length ? null : scan ? [
-      h("div", { class: "cells-head" }, h("h2", {}, "Drafts"), h("p", { class: "note" }, "Choose those that you like: they are rendered in full."), this.go,
+      h("div", { class: "cells-head" }, h("h2", {}, "Drafts"), h("p", { class: "note" }, "Choose those that you like: they are rendered in full."), h("label", { class: "inline" }, h("span", {}, "Steps"), this.steps), this.go,
         promoted.map((path) => h("a", { class: "button", href: hashOf("study", path) }, promoted.length > 1 ? `In full: ${path.split("/").at(-1)}` : "Those in full"))),
       list,
     ] : h("details", { class: "cells-fold", open: Boolean(study) },
@@ -68,7 +75,7 @@ export class Cells {
 
   async promote() {
     const seeds = [...this.chosen].sort((one, other) => one - other);
-    const job = await start({ kind: "promote", picture: this.path, seeds: seeds.join(",") });
+    const job = await start({ kind: "promote", picture: this.path, seeds: seeds.join(","), ...stepsOf(this.steps) });
     if (!job) return;
     this.chosen.clear();
     for (const box of this.node.querySelectorAll("input:checked")) box.checked = false;

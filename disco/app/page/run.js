@@ -1,6 +1,7 @@
 // A run's own page: its pictures, how they came about, the settings that differ, and what can be made of it.
 
 import { get, on, runOf, thumbOf } from "./api.js";
+import { stepsInput, stepsOf } from "./cells.js";
 import { button, commandLine, h, iconButton, keepingFocus, movie, picture, playable, put, segments, toast } from "./dom.js";
 import { write } from "./flow.js";
 import { take } from "./form.js";
@@ -161,6 +162,7 @@ export class Run {
     return h("div", { class: "run-actions" },
       stopped ? button("Go on", () => this.queue({ kind: "resume", picture: run.path }), { class: "primary" }) : null,
       run.draft !== null ? button("Render in full", () => this.queue({ kind: "promote", picture: run.study, seeds: String(run.draft.seed) }), { class: "primary" }) : null,
+      run.draft !== null ? this.menu("In other steps", () => this.promoting()) : null,
       ofTiles ? null : button("Use these settings", () => this.use(), { class: stopped || run.draft !== null ? null : "primary" }),
       one ? [
         ofTiles || run.kind === "film" ? null : this.menu("Vary this", () => this.variation()),
@@ -207,6 +209,14 @@ export class Run {
       const job = { kind: "render", ...settings, settings: { ...settings.settings, seed: seedOf(), noise_seed: noise, n_batches: 1 } };
       if (!(await this.queue(job))) return;
     }
+  }
+
+  promoting() {
+    const { settings, draft, study } = this.run;
+    const steps = stepsInput(draft.full.steps ?? settings.steps);
+    return h("div", { class: "menu-box" }, h("p", { class: "note" }, "More steps from the same noise: the same picture, more or less, with more care."),
+      h("label", { class: "inline" }, h("span", {}, "Steps"), steps),
+      button("Render in full", () => this.queue({ kind: "promote", picture: study, seeds: String(draft.seed), ...stepsOf(steps) }), { class: "primary" }));
   }
 
   drafting() {
