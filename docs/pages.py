@@ -146,7 +146,8 @@ def strip_in_markdown(name: str) -> str:
         return ""
     held = "".join(f", `{key}={typed(value)}`" for key, value in STRIPS[name].held.items())
     return (
-        f"```{{image}} ../../disco/app/page/strips/{name}.jpg\n:class: strip\n:alt: pictures by the value of {name}\n```\n\n"
+        f"```{{image}} ../../disco/app/page/strips/{name}.jpg\n:class: strip\n"
+        f":alt: pictures by the value of {name}\n```\n\n"
         f"By the embedded models in {COMMON['steps']} steps{held}. Nothing else differs along the strip. One "
         "prompt and one seed are an illustration, not a measurement; for that, make a [study](../studies.md).\n"
     )
