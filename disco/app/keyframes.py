@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from disco.animation.by_frame import NOT_BY_FRAME, OF_A_FRAME
+from disco.animation.by_frame import NOT_BY_FRAME, OF_A_FRAME, numbers_of
 from disco.animation.frames import CAMERA
 from disco.animation.keyframes import SPLINES, parse_keyframes, values
 from disco.app.refusal import Refusal
@@ -34,14 +34,15 @@ def film() -> dict[str, list[str]]:
 
 def by_frame_names() -> list[str]:
     """The settings that may be numbers by frame: all that each frame has for itself."""
-    return [spec.name for spec in specs().values() if spec.group not in NOT_BY_FRAME and _is_number(spec)]
+    others = [spec.name for spec in specs().values() if spec.group not in NOT_BY_FRAME and _is_number(spec)]
+    return [*OF_A_FRAME, *others]
 
 
 def keys_of(said: Any) -> dict[str, Any]:
     """The keys of {"setting", "value", "frames", "spline"} as "keys", [frame, value], and as "points" the curve.
 
     setting: one that takes keyframes, or by_frame.NAME. "moves" says that an expression in t draws it, which has no
-    keys that could be moved. Raises Refusal and SettingsError.
+    keys that could be moved; "unit" is % where the values are shares of the steps. Raises Refusal and SettingsError.
     """
     asked = said if isinstance(said, Mapping) else {}
     name, value = str(asked.get("setting")), asked.get("value")
@@ -51,15 +52,17 @@ def keys_of(said: Any) -> dict[str, Any]:
         raise Refusal(422, f"{name[:80]!r} is no setting that takes keyframes")
     if isinstance(frames, bool) or not isinstance(frames, int) or frames < 1 or spline not in SPLINES:
         raise Refusal(422, f"frames must be a count, and spline one of {', '.join(SPLINES)}", name)
-    keys, drawn = parse_keyframes(name, value), values(name, value, min(frames, MOST), spline)
+    bare = numbers_of({spec.name: value})[spec.name] if spec.name == "frames_skip_steps" else value
+    keys, drawn = parse_keyframes(name, bare), values(name, bare, min(frames, MOST), spline)
     moves = any(expression.moves for _, expression in keys)
     chosen = sorted({*range(0, len(drawn), max(1, len(drawn) // DRAWN)), len(drawn) - 1})
     return {
         "keys": [] if moves else [[frame, expression.at(frame, frames)] for frame, expression in keys],
         "points": [[frame, drawn[frame]] for frame in chosen],
         "moves": moves,
+        "unit": "" if bare == value else "%",
     }
 
 
 def _is_number(spec: Spec) -> bool:
-    return bool(spec.group) and spec.name not in OF_A_FRAME and (spec.timed or spec.type in (int, float))
+    return bool(spec.group) and (spec.timed or spec.type in (int, float))

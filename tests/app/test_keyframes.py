@@ -66,6 +66,16 @@ def test_every_setting_that_the_page_offers_may_be_one_by_frame(name):
     assert asked(value, f"by_frame.{name}")["keys"] == [[0, float(value)]]
 
 
+def test_shares_of_the_steps_keep_their_sign():
+    text = "0:(60%), 4: (80 %)"
+    said = asked(text, "by_frame.frames_skip_steps")
+    assert (said["keys"], said["unit"]) == ([[0, 60], [4, 80]], "%")
+    settings = {"prompt": "a", "animation_mode": "2d", "steps": 100, "by_frame": {"frames_skip_steps": text}}
+    film_has = [each["frames_skip_steps"] for each in changes_of(load(from_python(settings)), 6)]
+    assert [value for _, value in said["points"][:6]] == film_has == [60, 65, 70, 75, 80, 80]
+    assert asked("12", "by_frame.frames_skip_steps")["unit"] == ""
+
+
 def test_a_film_has_its_camera_by_mode():
     assert all(set(CAMERA[mode]) <= set(names) <= specs().keys() for mode, names in film().items())
     assert set(film()) == {*specs()["animation_mode"].choices} - {"none"}

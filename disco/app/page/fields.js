@@ -1,15 +1,16 @@
 // A setting as a field: its control, what it is, what is wrong with it, and the way back to its default.
 
-import { fileOf, send } from "./api.js";
+import { fileOf } from "./api.js";
 import { ByFrame } from "./byframe.js";
 import { Curve } from "./curve.js";
-import { button, h, icon, iconButton, icons, picture, put, toast } from "./dom.js";
+import { button, h, iconButton, picture, put } from "./dom.js";
 import { read, write } from "./flow.js";
 import { currentValue, defaultText, form, isChanged, reset, set, textOf } from "./form.js";
 import { FrameCurve } from "./frames.js";
 import { bare, facts, prose } from "./prose.js";
 import { hashOf } from "./routes.js";
 import { digits } from "./schedule.js";
+import { pictureButton } from "./upload.js";
 
 /** What the settings at the head of the form are called there; all go by their names elsewhere. */
 export const TITLES = {
@@ -257,26 +258,6 @@ export class Field {
     if (name !== "by_frame") return;
     if (!this.byFrame) this.below.append((this.byFrame = new ByFrame()).node);
     this.byFrame.show();
-  }
-}
-
-/** A button that takes a picture from this machine into the folder; took(path) is called with where it lies. */
-export function pictureButton(took, text = "Choose a picture") {
-  const input = h("input", { type: "file", accept: "image/*", hidden: true, onchange: async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (file) await uploaded(file, took);
-  } });
-  return h("span", { class: "upload" }, input,
-    h("button", { type: "button", onclick: () => input.click(), "aria-label": text, title: text }, icon(icons.file)));
-}
-
-export async function uploaded(file, took) {
-  try {
-    const { path } = await send("/api/uploads", file, file.name ?? "picture.png");
-    took(path);
-  } catch (error) {
-    toast(error.message, { bad: true });
   }
 }
 

@@ -14,9 +14,9 @@ const framesNow = () => Math.max(1, Math.floor(Number(textOf("max_frames"))) || 
 /** The value of a camera's setting with which it stands still. */
 const stillOf = ({ name, keyframes }) => (!keyframes ? null : name === "zoom" ? 1 : 0);
 
-/** Keys as they are typed; one alone is a number. */
-export const keysText = (points) =>
-  (points.length === 1 ? digits(points[0][1]) : points.map(([frame, value]) => `${frame}:(${digits(value)})`).join(", "));
+/** Keys as they are typed; one alone is a number. unit: "%", or "". */
+const keysText = (points, unit) =>
+  (points.length === 1 ? digits(points[0][1]) + unit : points.map(([frame, value]) => `${frame}:(${digits(value)}${unit})`).join(", "));
 
 export class FrameCurve extends Curve {
   constructor(setting, changed) {
@@ -26,6 +26,7 @@ export class FrameCurve extends Curve {
     this.firstMoves = true;
     this.sampled = [];
     this.moves = false;
+    this.unit = "";
   }
 
   over() {
@@ -61,8 +62,9 @@ export class FrameCurve extends Curve {
 
   async read(text) {
     const said = { setting: this.setting.name, value: text, frames: framesNow(), spline: textOf("interp_spline") };
-    const { keys, points, moves } = await post("/api/keyframes", said);
+    const { keys, points, moves, unit } = await post("/api/keyframes", said);
     this.moves = moves;
+    this.unit = unit;
     this.sampled = points;
     this.sampledOf = text;
     this.lines = said.spline !== "steps";
@@ -70,7 +72,7 @@ export class FrameCurve extends Curve {
   }
 
   write() {
-    return keysText(this.points);
+    return keysText(this.points, this.unit);
   }
 
   tell() {

@@ -2,9 +2,9 @@
 
 import { send } from "./api.js";
 import { $, toast } from "./dom.js";
-import { uploaded } from "./fields.js";
 import { form, goBack, remembered, set, take } from "./form.js";
 import { go } from "./routes.js";
+import { uploaded } from "./upload.js";
 import { plural } from "./words.js";
 
 const nameOf = (file) => file.name || (file.type.startsWith("image/") ? "picture.png" : "settings.txt");
