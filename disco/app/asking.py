@@ -32,6 +32,8 @@ class Asker(Protocol):
 
     async def ask(self, what: str, said: Any = None) -> dict[str, Any]: ...
 
+    async def rest(self) -> None: ...
+
     async def close(self) -> None: ...
 
 
@@ -95,6 +97,12 @@ class Helper:
             process.kill()
         if self._process is process:
             self._process = None
+
+    async def rest(self) -> None:
+        """Let go of the process and what it has loaded, once it has answered; the next question starts another."""
+        async with self._alone:
+            if self._process is not None:
+                self._end(self._process)
 
     async def close(self) -> None:
         """End the process."""

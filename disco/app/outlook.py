@@ -92,14 +92,15 @@ def costs(said: Any, folder: Path) -> dict[str, Any]:
     from disco.run.outlook import Costs, costs_of
     from disco.study.outlook import layout_of
 
-    _, runs, _ = planned(said, folder)
+    _, runs, plans = planned(said, folder)
+    alike = len(plans) < len(runs)  # then a plan stands for several
     idle = all(job.state != RUNNING for job in Queue(folder).jobs())
     tried: dict[Any, Costs] = {}
     with suppress(OSError):  # no Linux
         baseline_memory()  # before networks are loaded to try some steps
     seconds, disk = 0.0, 0
-    for settings in runs:
-        plan = plan_of(settings)
+    for number, settings in enumerate(runs):
+        plan = plan_of(settings) if alike else plans[number]
         layout = layout_of(plan)
         if layout not in tried and len(tried) < MOST_TRIED:
             tried[layout] = costs_of(plan, idle, _spare(settings))

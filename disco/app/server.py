@@ -31,6 +31,7 @@ from disco.app.progress import Progress
 from disco.app.queue import FINISHED, Queue
 from disco.app.refusal import Refusal
 from disco.app.thumbs import prune, take_picture, thumb_of
+from disco.run.folder.reading import FILM_RECORD, RUN_RECORD
 from disco.study.results import PAGE_FILE
 
 #: What is handed out of the folder, by suffix.
@@ -67,6 +68,7 @@ class Server:
         self.crew = Crew(folder, self.queue, workers)
         self.ending = asyncio.Event()
         self._jobs: tuple[float, list[dict[str, Any]]] = (-math.inf, [])
+        self._resting: asyncio.Task[None] | None = None
         self._looking, self._thumbing = asyncio.Lock(), asyncio.Semaphore(AT_ONCE)
 
     async def jobs(self) -> list[dict[str, Any]]:
@@ -151,6 +153,8 @@ class Server:
         number = await run_in_threadpool(self.queue.number)
         fields = await self._planner_of(said).ask("job", {"asked": said, "number": number})
         job = await run_in_threadpool(lambda: self.queue.add(number, **fields))
+        # Its networks would lack the worker, which looks how much memory is free; no steps are tried while it renders.
+        self._resting = asyncio.create_task(self.pricer.rest())
         self._jobs = (-math.inf, [])
         return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
 
@@ -306,5 +310,6 @@ def is_stale(study: Path) -> bool:
     page = study / PAGE_FILE
     if not page.is_file():
         return True
-    newest = max((record.stat().st_mtime for record in study.glob("*/run.json")), default=0.0)
+    records = (record for name in (RUN_RECORD, FILM_RECORD) for record in study.glob(f"*/{name}"))
+    newest = max((record.stat().st_mtime for record in records), default=0.0)
     return page.stat().st_mtime < newest < time.time() - SETTLED

@@ -84,6 +84,19 @@ def test_one_that_nobody_asks_goes(tmp_path):
     run(ask())
 
 
+def test_one_that_may_rest_answers_first_and_goes(tmp_path):
+    async def ask() -> None:
+        one = helper(tmp_path)
+        await one.rest()  # before there is a process
+        first = asyncio.create_task(one.ask("echo"))
+        await asyncio.sleep(0)
+        await one.rest()
+        assert (await one.ask("echo"))["pid"] != (await first)["pid"]
+        await one.close()
+
+    run(ask())
+
+
 def test_who_no_longer_waits_gets_nobody_elses_answer(tmp_path):
     async def ask() -> None:
         one = helper(tmp_path)
@@ -109,6 +122,9 @@ class Slow:
         self.asked.append(said)
         await self.go.wait()
         return {"seconds": 1.0}
+
+    async def rest(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -428,6 +430,17 @@ def test_a_study_has_its_page(tmp_path):
     assert not is_stale(tmp_path / "study")
     (tmp_path / "study" / "0" / "image_1.png").symlink_to("/etc/passwd")
     assert client.get("/report/study/").status_code == 403
+
+
+@pytest.mark.parametrize("record", ["run.json", "animation.json"])
+def test_a_page_that_is_older_than_a_run_or_a_film_is_stale(tmp_path, record):
+    (tmp_path / "0").mkdir()
+    for file, age in ((tmp_path / "index.html", 900), (tmp_path / "0" / record, 800)):
+        file.write_text("")
+        os.utime(file, (time.time() - age,) * 2)
+    assert is_stale(tmp_path)
+    os.utime(tmp_path / "index.html")
+    assert not is_stale(tmp_path)
 
 
 @pytest.mark.parametrize("password", [None, "open sesame"])

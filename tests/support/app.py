@@ -38,6 +38,9 @@ class Here:
         finally:
             os.chdir(before)
 
+    async def rest(self) -> None:
+        self.asked.append("rest")
+
     async def close(self) -> None:
         pass
 
