@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -94,6 +95,42 @@ def test_as_many_jobs_are_rendered_at_once_as_there_are_workers(tmp_path: Path):
 
     asyncio.run(serve())
     assert [queue.job(job).state for job in jobs] == [STOPPED, WAITING, WAITING]
+
+
+#: A worker whose jobs say which GPU they are shown.
+SHOWN = FAKE.replace(
+    "def command(words):", "def command(words):\n    print(os.environ['CUDA_VISIBLE_DEVICES'])", 1
+).replace("command, False)", "command, True)")
+
+
+def test_every_gpu_has_a_worker_of_its_own(tmp_path: Path, monkeypatch):
+    """Of two that a pretended driver tells of: nobody says how many workers there are to be."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where locks on GPUs lie
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    queue = Queue(tmp_path)
+    jobs = [add(queue, "lasts") for _ in range(3)]
+
+    def shown(job: str) -> str:
+        log = queue.log_of(job)
+        return log.read_text().strip() if log.exists() else ""
+
+    async def serve() -> None:
+        watching = asyncio.create_task(Crew(tmp_path, queue, None, (sys.executable, "-c", SHOWN)).watch())
+        await until(lambda: sum(job.state == RUNNING for job in queue.jobs()) == 2)
+        first = next(job for job in queue.jobs() if job.state == RUNNING).id
+        queue.stop(first)
+        await until(lambda: queue.job(jobs[2]).state == RUNNING)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(serve())
+    assert {shown(jobs[0]), shown(jobs[1])} == {"0", "1"}
+    assert shown(jobs[2]) == shown(next(job.id for job in queue.jobs() if job.state == STOPPED))
 
 
 def test_nothing_is_started_for_an_empty_queue(tmp_path: Path):

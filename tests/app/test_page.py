@@ -25,10 +25,11 @@ from PIL.PngImagePlugin import PngInfo
 from disco.animation.keyframes import parse_keyframes
 from disco.app.queue import RUNNING, Queue
 from disco.settings.config import load, to_dict
-from disco.settings.overrides import from_python
+from disco.settings.overrides import from_arguments, from_python
 from disco.settings.schedule import parse
 from support.app import write_run
 from support.browser import Heard, launched, needs_chromium
+from support.films import draw_film
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Request
@@ -60,15 +61,15 @@ def until(true: Callable[[], object]) -> None:
 
 
 class Server:
-    """`disco app` as a process of its own. folder: what it serves."""
+    """`disco app` as a process of its own. folder: what it serves. words: more of its command line."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, 0
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.folder, self.words, self.port = folder, words, 0
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """At the same port as before, if it was started before."""
-        words = [sys.executable, "-m", "disco", "app", f"folder={self.folder}", f"port={self.port}"]
+        words = [sys.executable, "-m", "disco", "app", f"folder={self.folder}", f"port={self.port}", *self.words]
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
         )
@@ -327,6 +328,27 @@ def test_a_killed_server_goes_on_with_its_queue(opened, server):
     assert [job.state for job in Queue(server.folder).jobs()[-2:]] == ["finished", "finished"]
 
 
+def test_a_job_that_fails_before_it_has_a_folder_says_why_and_the_next_one_starts(opened, server):
+    page, queue = opened(), Queue(server.folder)
+    fill(page, steps=2)
+    words = ("prompt=a boat", "no_such=1")
+    failed = queue.add(queue.number(), kind="render", title="a boat", words=words, folder="disco/nothing").id
+    rendered(page, server)
+    job = page.locator(f'.job[data-job="{failed}"]')
+    expect(job).to_have_class("job failed")
+    expect(job.locator(".error")).to_contain_text("no_such")
+    assert not (server.folder / "disco" / "nothing").exists()
+    page.evaluate("id => sessionStorage.setItem('disco.followed', id)", failed)
+    page.reload()
+    expect(stage(page).get_by_role("alert")).to_contain_text("no_such")
+    expect(stage(page).get_by_text("No picture")).to_be_visible()
+    expect(stage(page).get_by_role("button", name="Try again")).to_be_visible()
+    for place in (stage(page), job):
+        expect(place.get_by_role("link")).to_have_count(0)
+    job.get_by_role("button", name="Remove from the list").click()
+    expect(job).to_have_count(0)
+
+
 def test_a_setting_is_explained_in_full_without_a_network(opened):
     page = opened()
     field = page.locator('[data-setting="clip_guidance_scale"]').first
@@ -428,6 +450,32 @@ def test_keyframes_are_drawn_and_the_film_plays(opened, server):
     animation = said["settings"]["animation"]
     assert width == said["size"][0]
     assert animation["angle"] == "0:(0), 1:(2), 2:(4)" and animation["by_frame"] == {"tv_scale": "0:(0), 1:(500)"}
+
+
+def test_frames_of_a_film_have_steps_and_pictures_of_their_own(opened, server):
+    page = opened()
+    fill(page, steps=10, max_frames=9)
+    film = page.locator(".film-form")
+    film.get_by_label("Film").select_option("2d")
+    film.get_by_label("Another setting by frame").select_option("frames_skip_steps")
+    text = film.get_by_role("textbox", name="frames_skip_steps by frame")
+    expect(text).to_have_value("60%")  # as it is without
+    text.fill("0:(60%), 4:(80%)")
+    film.get_by_role("slider", name="frames_skip_steps at frame 4").press("ArrowRight")
+    expect(text).to_have_value("0:(60%), 5:(80%)")
+    film.get_by_label("Another setting by frame").select_option("image_prompts")
+    film.get_by_label("Pictures 1", exact=True).fill("[disco/hostile/image_0.png:2]")
+    expect(film.get_by_role("img", name="disco/hostile/image_0.png")).to_be_visible()
+    film.get_by_role("button", name="Pictures from another frame on").click()
+    film.get_by_label("From frame, pictures 2").fill("7")
+    expect(film.get_by_role("textbox", name="by_frame", exact=True)).to_have_value(
+        '{frames_skip_steps: "0:(60%), 5:(80%)", image_prompts: {"0": ["disco/hostile/image_0.png:2"], "7": []}}'
+    )
+    expect(page.locator(".takes")).to_contain_text("9 frames")
+    page.reload()
+    expect(film.get_by_label("From frame, pictures 2")).to_have_value("7")
+    film.get_by_role("button", name="Remove image_prompts by frame").click()
+    expect(film.get_by_label("Pictures 1", exact=True)).to_have_count(0)
 
 
 def test_every_curve_is_written_as_what_it_shows(opened):
@@ -655,6 +703,31 @@ def test_drafts_are_looked_through_and_one_is_rendered_in_full(opened, server):
     (picture,) = server.folder.glob("disco/scan-*/promoted/*/image_0.png")
     said = json.loads((picture.parent / "run.json").read_text())["settings"]
     assert (said["seed"], said["sampler"]["steps"], said["sampler"]["skip_end_steps"]) == (6, 6, 0)
+
+
+def test_films_play_behind_a_password_in_the_gallery_and_on_a_study_s_page(browser, tmp_path):
+    for seed, name in enumerate(("alone", "study/0", "study/1")):
+        draw_film(tmp_path / name, load(from_arguments(["a red star", "animation=2d", f"seed={seed}"])))
+    server, page = Server(tmp_path, "password=open sesame"), browser.new_page()
+    server.start()
+    try:
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{server.address}#/gallery/alone")
+        for typed in ("a guess", "open sesame"):
+            page.get_by_role("textbox", name="Password").fill(typed)
+            page.keyboard.press("Enter")
+            if typed == "a guess":
+                expect(page.get_by_text("That is not the password.")).to_be_visible()
+        page.wait_for_function("() => document.querySelector('video')?.played.length > 0")
+        page.evaluate("location.hash = '#/study/study'")
+        frame = page.frame_locator("iframe:not(.coming)")
+        frame.locator("[data-tile]").last.click()
+        video = frame.locator("video").first
+        expect(video).to_have_js_property("readyState", 4)  # all of it is there
+        expect(video).to_have_js_property("videoWidth", 32)
+    finally:
+        page.close()
+        server.end()
 
 
 # Manners

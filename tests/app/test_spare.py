@@ -27,6 +27,23 @@ def test_what_the_workers_of_a_server_hold_is_counted():
         worker.kill()
 
 
+def test_what_workers_hold_on_a_gpu_is_theirs_to_use_again(tmp_path: Path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    words = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen([*words, "-m", "disco.app.worker"], stdin=-1) as worker,
+        subprocess.Popen(words, stdin=-1) as one,
+    ):
+        program.write_text(f"#!/bin/sh\nprintf '{worker.pid}, 3072\\n{one.pid}, 7000\\n1, 900\\n'\n")
+        program.chmod(0o755)
+        assert held_by_workers(os.getpid(), True, 0) == (3072 << 20) - CONTEXT
+        program.write_text(f"#!/bin/sh\nprintf '{worker.pid}, 100\\n'\n")
+        assert held_by_workers(os.getpid(), True, 0) == 0  # no more than every process does
+        worker.kill()
+        one.kill()
+
+
 def test_what_is_held_on_a_gpu_is_asked_of_the_driver(tmp_path: Path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\nprintf '7, 1024\\n8, [N/A]\\n7, 512\\n'\n")
