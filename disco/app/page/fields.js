@@ -11,6 +11,7 @@ import { bare, facts, prose } from "./prose.js";
 import { hashOf } from "./routes.js";
 import { digits } from "./schedule.js";
 import { pictureButton } from "./upload.js";
+import { plural } from "./words.js";
 
 /** What the settings at the head of the form are called there; all go by their names elsewhere. */
 export const TITLES = {
@@ -83,7 +84,7 @@ export class Field {
     return h("figure", { class: "values" },
       h("div", { class: "scrolled", tabindex: 0, role: "region", "aria-label": `Pictures by ${name}` },
         h("img", { src: `/page/strips/${name}.jpg`, alt: `The same picture with ${name} ${strip.values.join("; ")}`, decoding: "async", draggable: "false" })),
-      h("figcaption", { class: "note" }, "By the embedded models", held ? [", ", h("code", {}, held)] : null, ". Nothing else differs: one prompt and one seed are an illustration."));
+      h("figcaption", { class: "note" }, `${plural(strip.values.length, "value")} from left to right, by the embedded models`, held ? [", ", h("code", {}, held)] : null, ". Nothing else differs: one prompt and one seed are an illustration."));
   }
 
   focus() {

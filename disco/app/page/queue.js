@@ -38,7 +38,7 @@ export class Queue {
   }
 
   job(job) {
-    const stand = h("span", { class: "job-stand" }, isOver(job) ? [h("span", { class: `state ${job.state}` }, job.state), ` ${ago(job.created)}`] : standOf(job));
+    const stand = h("span", { class: "job-stand" }, isOver(job) ? [h("span", { class: `state ${job.state}` }, job.state), ` ${ago(job.ended ?? job.created)}`] : standOf(job));
     const bar = job.state === "running" ? h("progress", { max: 1, value: shareOf(job), "aria-label": `Progress of ${job.title}` }) : null;
     if (!isOver(job)) this.bars.set(job.id, { stand, bar });
     const title = job.title || job.kind;
@@ -79,6 +79,6 @@ export class Queue {
     put(this.summary,
       now ? h("progress", { max: 1, value: shareOf(now), "aria-hidden": "true" }) : null,
       h("span", { class: failed ? "error" : null }, now ? `${now.title}: ${standOf(now)}` : failed ? `${last.title}: failed` : "Queue"),
-      next ? h("span", { class: "count" }, `${next} waiting`) : now || failed ? null : h("span", { class: "count" }, "empty"));
+      next ? h("span", { class: "count" }, `${next} waiting`) : now || failed ? null : h("span", { class: "count" }, last ? plural(jobs.list.length, "done job") : "empty"));
   }
 }
