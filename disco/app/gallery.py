@@ -30,7 +30,7 @@ from disco.study.read_cell import PICTURE_FILE
 RECORDS = {STUDY_FILE: "study", FILM_RECORD: "film", JOBS_FILE: "enlargement", RUN_RECORD: "run"}
 
 #: What an index is read by; with what it says of a folder, this changes, and one of another version is made anew.
-VERSION = 2
+VERSION = 3
 
 #: How deep below the folder they are looked for.
 DEPTH = 4
@@ -197,10 +197,10 @@ def _records(folder: Path, depth: int, kinds: Mapping[str, str]) -> Iterator[tup
 def _pictures(place: Path, kind: str, cells: Any) -> tuple[int, str | None]:
     """How many pictures a folder holds, and which stands for it."""
     if kind == "study":
-        if (place / "grid.png").is_file():
-            return 0, "grid.png"
         keys = [str(cell.get("folder")) for cell in cells or () if isinstance(cell, Mapping)]
-        return 0, next((f"{key}/{PICTURE}" for key in keys[:64] if (place / key / PICTURE).is_file()), None)
+        within = (key for key in keys[:64] if not key.startswith("/") and ".." not in key)
+        small = [*(f"{key}/{PICTURE}" for key in within), "grid.png"]  # of the sheet, text would be seen above all
+        return 0, next((file for file in small if (place / file).is_file()), None)
     try:
         names = os.listdir(place)
     except OSError:

@@ -60,6 +60,16 @@ def test_the_newest_comes_first_and_what_belongs_to_a_study_is_not_apart(folder)
     assert old["thumb"].startswith("/thumbs/disco/old/image_0.png?t=") and old["status"] == "finished"
 
 
+@pytest.mark.parametrize("where", ["absolute", ".."])
+def test_a_study_that_names_pictures_of_elsewhere_shows_none_and_breaks_nothing(tmp_path, where):
+    outside = write_run(tmp_path / "outside")
+    (tmp_path / "runs" / "study").mkdir(parents=True)
+    cells = [{"folder": str(outside) if where == "absolute" else "../../outside"}]
+    (tmp_path / "runs" / "study" / "study.json").write_text(json.dumps({"cells": cells}))
+    (study,) = Gallery(tmp_path / "runs").page()["runs"]
+    assert (study["kind"], study["thumb"]) == ("study", None)
+
+
 def test_kinds_are_told_apart(folder):
     (folder / "film").mkdir()
     (folder / "film" / "animation.json").write_text('{"status": "running", "settings": {"prompt": "x"}}')

@@ -579,6 +579,18 @@ def test_settings_are_used_again_and_varied(opened, server):
     expect(page.locator(".toast.bad")).to_be_visible()
 
 
+def test_what_is_done_with_a_picture_is_done_with_the_one_that_is_shown(opened, server):
+    place = write_run(server.folder / "disco" / "two", seeds=[3, 4])
+    Image.new("RGB", (8, 6), (30, 200, 30)).save(place / "image_1.png")
+    page = opened("gallery/disco/two")
+    expect(page.get_by_role("link", name="Save")).to_have_attribute("href", re.compile("image_0.png"))
+    page.get_by_role("button", name="Picture 2").click()
+    for name in ("Save", "Mask"):
+        expect(page.get_by_role("link", name=name)).to_have_attribute("href", re.compile("image_1.png"))
+    page.get_by_role("button", name="Use these settings").click()
+    expect(setting(page, "Seed")).to_have_value("4")
+
+
 def test_thousands_are_fetched_as_far_as_one_looks(opened, server):
     for number in range(130):
         write_run(

@@ -54,7 +54,7 @@ export class FramePictures {
       take(Array.isArray(value) ? value.map(String) : value === null ? [] : [String(value)]);
     } });
     look();
-    return h("div", { class: "frame-picture" }, h("label", { class: "inline" }, h("span", {}, "From frame"), frame), paths,
+    return h("div", { class: "frame-picture" }, h("label", { class: "inline" }, h("span", {}, "From frame"), frame),
       pictureButton((path) => {
         take([...entry[1], path]);
         paths.value = write(entry[1]);
@@ -64,7 +64,7 @@ export class FramePictures {
         this.tell();
         this.draw();
         this.adding.focus();
-      }), shown);
+      }), paths, shown);
   }
 
   tell() {

@@ -212,7 +212,8 @@ export class Render {
     this.takes.classList.remove("stale");
     this.takes.textContent = outlook.ok ? [
       outlook.size ? outlook.size.join(" × ") : "", outlook.steps ? plural(outlook.steps, "step") : "",
-      outlook.seconds === undefined && hasPrompt() ? "estimating …" : "", outlook.pictures > 1 ? plural(outlook.pictures, outlook.film ? "frame" : "picture") : "", bytes(outlook.memory),
+      outlook.pictures > 1 ? plural(outlook.pictures, outlook.film ? "frame" : "picture") : "", bytes(outlook.memory),
+      outlook.seconds === undefined && hasPrompt() ? "estimating …" : "",
     ].filter(Boolean).join(" · ") : "";
     this.go.textContent = outlook.ok && outlook.seconds ? `Render · ${outlook.seconds < 1 ? "" : "about "}${duration(outlook.seconds)}` : "Render";
     const missing = outlook.ok ? missingModels() : [];

@@ -80,7 +80,7 @@ export class Run {
           iconButton("close", "Back to the gallery", () => this.gallery.leave())),
         this.note = h("p", { class: "note" }),
         run.error ? h("p", { class: "error" }, run.error) : null,
-        this.actions(), this.details()));
+        this.acting = this.actions(), this.details()));
     this.showPicture();
     this.drawBelow();
   }
@@ -110,6 +110,9 @@ export class Run {
       this.chosen = index;
       this.showPicture();
       keepingFocus(this.below, () => this.drawBelow());
+      const acting = this.actions(); // with this picture
+      this.acting.replaceWith(acting);
+      this.acting = acting;
     };
     const own = this.partials();
     const { scrollLeft = 0 } = this.below.querySelector(".strip") ?? {};
@@ -157,7 +160,7 @@ export class Run {
   }
 
   actions() {
-    const { run } = this, one = this.pictureNow(), stopped = ["interrupted", "stopped", "failed"].includes(run.status);
+    const { run } = this, one = this.pictureNow(), shown = this.chosen === -1 ? playable(run.films) : one?.url, stopped = ["interrupted", "stopped", "failed"].includes(run.status);
     const ofTiles = run.kind === "enlargement"; // its settings are those of its tiles
     return h("div", { class: "run-actions" },
       stopped ? button("Go on", () => this.queue({ kind: "resume", picture: run.path }), { class: "primary" }) : null,
@@ -170,7 +173,7 @@ export class Run {
         run.kind === "film" ? null : this.menu("Enlarge", () => this.enlarging()), // whose frames do not say what they show
         h("a", { class: "button", href: hashOf("mask", one.path) }, "Mask"),
         button("Start from this", () => startFrom(one.path)),
-        h("a", { class: "button", href: one.url, download: one.path.split("/").at(-1) }, "Save"),
+        h("a", { class: "button", href: shown, download: pathOf(shown).split("/").at(-1) }, "Save"),
       ] : null,
       run.study ? h("a", { class: "button", href: hashOf("study", run.study) }, run.draft === null ? "Its study" : "All drafts") : null,
       run.report ? h("a", { class: "button", href: run.report, target: "_blank", rel: "noopener" }, "Its page") : null);
@@ -178,7 +181,11 @@ export class Run {
 
   menu(text, inside) {
     const fold = h("details", { class: "menu" }, h("summary", { class: "button" }, text));
-    fold.addEventListener("toggle", () => fold.open && !fold.children[1] && fold.append(inside()));
+    fold.addEventListener("toggle", () => {
+      if (!fold.open) return;
+      if (!fold.children[1]) fold.append(inside());
+      fold.children[1].scrollIntoView({ block: "nearest" }); // on a narrow screen it may be below it
+    });
     fold.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !fold.open) return;
       event.stopPropagation();
