@@ -40,6 +40,8 @@ pytestmark = needs_chromium
 
 PROMPT = "a red star over the sea"
 HOSTILE = '<img src=x onerror="alert(1)"><b>a star</b>'
+#: Of a folder: what means something in an address, and in a page.
+NAME = "a #1? 50% & <img src=x onerror=alert(1)>"
 #: Milliseconds that anything may take, also on a machine that has much else to do.
 PATIENCE = 120_000
 #: What a run costs least with: a cut a step, and one perceptor.
@@ -111,7 +113,7 @@ class Server:
 def server(tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("page") / "runs"
     write_run(folder / "disco" / "hostile", settings={"prompt": HOSTILE, "seed": 3})
-    write_run(folder / "disco" / "a #1? 50% & more", status="failed", error="RuntimeError: <b>grey</b>")
+    write_run(folder / "disco" / NAME, status="failed", error="RuntimeError: <b>grey</b>")
     found = Server(folder)
     found.start()
     yield found
@@ -559,6 +561,8 @@ def test_what_is_in_the_folder_is_shown_as_text(opened):
     expect(page.locator(".tile")).to_have_count(1)
     page.locator(".tile a").click()
     expect(page.get_by_text("RuntimeError: <b>grey</b>")).to_be_visible()
+    expect(page.locator(".run-facts > .note")).to_contain_text(f"disco/{NAME}")
+    assert page.locator("main b, main img[src='x']").count() == 0
     image = page.locator(".frame img")
     assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 8
     page.reload()
@@ -624,8 +628,8 @@ def test_a_dropped_picture_gives_its_settings(opened, server):
     )
     Image.new("RGB", (16, 16), "red").save(star, "PNG", pnginfo=info)
     Image.new("RGB", (16, 16), "red").save(plain, "PNG")
-    drop(page, "star.png", star.getvalue())
-    expect(page.get_by_text(re.compile("^Took .* star.png"))).to_be_visible()
+    drop(page, "<b>star.png", star.getvalue())
+    expect(page.get_by_text(re.compile("^Took .* <b>star.png"))).to_be_visible()
     expect(page.get_by_role("textbox", name="Prompt 2", exact=True)).to_have_value("a boat")
     expect(page.get_by_label("Weight of prompt 2")).to_have_value("-0.5")
     expect(setting(page, "cut_overview")).to_have_value("[2]*500+[1]*500")

@@ -129,7 +129,7 @@ export class Curve {
     keepingFocus(this.plot, () => put(this.plot,
       [low, (low + high) / 2, high].map((value) => [
         svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: this.y(value), y2: this.y(value), class: "grid" }),
-        svg("text", { x: LEFT - 6, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(4))))]),
+        svg("text", { x: LEFT - 9, y: this.y(value) + 4, class: "tick end" }, digits(Number(value.toPrecision(4))))]),
       this.ticks().map(([text, entry, place]) =>
         svg("text", { x: this.x(entry), y: HEIGHT - 4, class: `tick ${place}` }, text)),
       this.behind(),

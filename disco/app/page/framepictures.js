@@ -49,7 +49,7 @@ export class FramePictures {
       look();
       this.tell();
     };
-    const paths = h("input", { type: "text", spellcheck: "false", autocomplete: "off", value: write(entry[1]), placeholder: "[a.png, b.png:2]", "aria-label": `Pictures ${index + 1}`, oninput: () => {
+    const paths = h("input", { type: "text", spellcheck: "false", autocomplete: "off", value: entry[1].length ? write(entry[1]) : "", placeholder: "[a.png, b.png:2]", "aria-label": `Pictures ${index + 1}`, oninput: () => {
       const value = read(paths.value);
       take(Array.isArray(value) ? value.map(String) : value === null ? [] : [String(value)]);
     } });
