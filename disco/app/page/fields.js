@@ -52,7 +52,7 @@ export class Field {
     this.below = h("div", { class: "below" });
     this.node = h("div", { class: WIDE.has(setting.kind) || setting.name === "animation_prompts" ? "field wide" : "field", "data-setting": setting.name },
       h("div", { class: "field-head" },
-        h("label", { for: this.id }, title ?? setting.name),
+        h("label", { for: this.id, title: setting.name }, title ?? setting.name),
         setting.timed || setting.keyframes ? iconButton("curve", `Draw ${setting.name} over the ${setting.timed ? "run" : "frames"}`, () => this.openCurve(), { class: "bare over" }) : null,
         this.back),
       this.control.node,

@@ -12,7 +12,7 @@ const DRAWN = { run: "picture", study: "study", film: "film", enlargement: "enla
 
 export class Gallery {
   constructor() {
-    this.find = h("input", { type: "search", placeholder: "Search prompts and names", "aria-label": "Search the gallery", oninput: debounced(250, () => this.ask()) });
+    this.find = h("input", { type: "search", placeholder: "Search prompts", "aria-label": "Search the gallery", oninput: debounced(250, () => this.ask()) });
     this.kind = "";
     this.count = h("span", { class: "note", "aria-live": "polite" });
     this.kinds = h("span");

@@ -78,7 +78,7 @@ export class Queue {
     const failed = last?.state === "failed" && !now;
     put(this.summary,
       now ? h("progress", { max: 1, value: shareOf(now), "aria-hidden": "true" }) : null,
-      h("span", { class: failed ? "error" : null }, now ? `${now.title}: ${standOf(now)}` : failed ? `${last.title}: failed` : "Queue"),
+      h("span", { class: failed ? "error" : null }, now ? `${standOf(now)} · ${now.title}` : failed ? `${last.title}: failed` : "Queue"),
       next ? h("span", { class: "count" }, `${next} waiting`) : now || failed ? null : h("span", { class: "count" }, last ? plural(jobs.list.length, "done job") : "empty"));
   }
 }
