@@ -27,6 +27,7 @@ from disco.app.queue import RUNNING, Queue
 from disco.settings.config import load, to_dict
 from disco.settings.overrides import from_arguments, from_python
 from disco.settings.schedule import parse
+from disco.study.report import write_report
 from support.app import write_run
 from support.browser import Heard, launched, needs_chromium
 from support.films import draw_film
@@ -470,12 +471,14 @@ def test_frames_of_a_film_have_steps_and_pictures_of_their_own(opened, server):
     expect(film.get_by_role("img", name="disco/hostile/image_0.png")).to_be_visible()
     film.get_by_role("button", name="Pictures from another frame on").click()
     film.get_by_label("From frame, pictures 2").fill("7")
-    expect(film.get_by_role("textbox", name="by_frame", exact=True)).to_have_value(
+    by_frame = film.get_by_role("textbox", name="by_frame", exact=True)
+    expect(by_frame).to_have_value(
         '{frames_skip_steps: "0:(60%), 5:(80%)", image_prompts: {"0": ["disco/hostile/image_0.png:2"], "7": []}}'
     )
     expect(page.locator(".takes")).to_contain_text("9 frames")
-    page.reload()
-    expect(film.get_by_label("From frame, pictures 2")).to_have_value("7")
+    by_frame.fill("{image_prompts: {3: [disco/hostile/image_0.png], 5: []}}")  # and back
+    expect(film.get_by_label("From frame, pictures 2")).to_have_value("5")
+    expect(film.get_by_label("Pictures 1", exact=True)).to_have_value("[disco/hostile/image_0.png]")
     film.get_by_role("button", name="Remove image_prompts by frame").click()
     expect(film.get_by_label("Pictures 1", exact=True)).to_have_count(0)
 
@@ -724,6 +727,7 @@ def test_drafts_are_looked_through_and_one_is_rendered_in_full(opened, server):
 def test_films_play_behind_a_password_in_the_gallery_and_on_a_study_s_page(browser, tmp_path):
     for seed, name in enumerate(("alone", "study/0", "study/1")):
         draw_film(tmp_path / name, load(from_arguments(["a red star", "animation=2d", f"seed={seed}"])))
+    write_report(tmp_path / "study")
     server, page = Server(tmp_path, "password=open sesame"), browser.new_page()
     server.start()
     try:
