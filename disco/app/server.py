@@ -153,10 +153,15 @@ class Server:
         number = await run_in_threadpool(self.queue.number)
         fields = await self._planner_of(said).ask("job", {"asked": said, "number": number})
         job = await run_in_threadpool(lambda: self.queue.add(number, **fields))
-        # Its networks would lack the worker, which looks how much memory is free; no steps are tried while it renders.
-        self._resting = asyncio.create_task(self.pricer.rest())
+        self._make_room()
         self._jobs = (-math.inf, [])
         return JSONResponse(await run_in_threadpool(self.progress.of, job), 201)
+
+    def _make_room(self) -> None:
+        """Let go of the networks that found out costs: a worker looks how much memory is free before it begins, and no
+        steps are tried while it renders.
+        """
+        self._resting = asyncio.create_task(self.pricer.rest())
 
     async def change_job(self, request: Request) -> Response:
         number, said = request.path_params["number"], await body_of(request)
@@ -172,6 +177,8 @@ class Server:
         if do not in ways:
             raise Refusal(400, f"do must be one of {', '.join(ways)}")
         await run_in_threadpool(ways[do])
+        if do in ("go_on", "again"):
+            self._make_room()
         self._jobs = (-math.inf, [])
         return JSONResponse({"jobs": await self.jobs()})
 

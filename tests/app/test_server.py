@@ -124,6 +124,7 @@ def test_jobs_are_added_changed_and_forgotten(tmp_path):
         assert answer.status_code == 200, answer.text
         return [(job["id"], job["state"]) for job in answer.json()["jobs"]]
 
+    assert client.app.state.server.pricer.asked == ["rest"] * 3  # room for their networks
     assert do(third, "up") == [(first, "waiting"), (third, "waiting"), (second, "waiting")]
     assert do(third, "stop")[0] == (third, "stopped")
     assert do(third, "go_on")[-1] == (third, "waiting")
