@@ -328,6 +328,9 @@ def test_parts_of_a_film_can_be_asked_for(folder, client):
         "/page/../server.py",
         "/page/%2e%2e/server.py",
         "/page/..%2fserver.py",
+        "/page/strips/../../server.py",
+        "/page/strips",
+        "/page/strips/no_such.jpg",
         "/api/runs?after=x",
         "/api/runs?limit=x",
         "/nothing",
@@ -364,7 +367,7 @@ def test_too_large_a_body_is_refused_before_it_has_come(client, path):
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"null", b"3", b'"x"', b"[" * 100_000, b'{"settings": 3}', b"\xff"])
-@pytest.mark.parametrize("path", ["/api/outlook", "/api/jobs", "/api/curve", "/api/jobs/000001"])
+@pytest.mark.parametrize("path", ["/api/outlook", "/api/jobs", "/api/curve", "/api/keyframes", "/api/jobs/000001"])
 def test_no_body_breaks_it(client, path, body):
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (200, 400, 404, 422), answer.text
