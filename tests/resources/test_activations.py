@@ -27,6 +27,8 @@ def without_holes():
 
 #: Every way to lay them out, and none or all of what can be chosen of it.
 ALL_WAYS, TWO_WAYS = ((False, 0), (True, 0), (False, 3), (True, 3)), ((False, 0), (True, 3))
+#: Each cut of each perceptor is followed, which takes time: enough for two chunks.
+FEW = {"cut_overview": 4, "cut_innercut": 2}
 
 
 @pytest.mark.slow
@@ -36,10 +38,10 @@ ALL_WAYS, TWO_WAYS = ((False, 0), (True, 0), (False, 3), (True, 3)), ((False, 0)
         (given, *way)
         for given, ways in (
             ({}, ALL_WAYS),
-            ({"use_secondary_model": True, "tile": "x"}, TWO_WAYS),
+            ({"use_secondary_model": True, "tile": "x", **FEW}, TWO_WAYS),
             ({"width": 128, "height": 96, "cut_overview": 12, "cut_innercut": 8, "tile": "both"}, ALL_WAYS),
-            ({"cutouts": "random", "tv_scale": 10, "sat_scale": 10, "symmetry_loss_scale": 10}, TWO_WAYS),
-            ({"compat": "disco57"}, TWO_WAYS),
+            ({"cutouts": "random", "tv_scale": 10, "sat_scale": 10, "symmetry_loss_scale": 10, "cutn": 6}, TWO_WAYS),
+            ({"compat": "disco57", **FEW}, TWO_WAYS),
             ({"clip_guidance_scale": 0}, TWO_WAYS),
         )
         for way in ways

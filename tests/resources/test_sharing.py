@@ -274,7 +274,7 @@ class Watch(torch.autograd.Function):
 
 def test_a_picture_has_the_same_bits_with_one_thread_with_two_and_with_changes_in_between(plan_of):
     """With the shipped networks in bfloat16, if this processor's sums allow it, as those with AMX do."""
-    plan = plan_of(steps=6, cut_overview=1, cut_innercut=1, clip_models=["embedded_resnet"])
+    plan = plan_of(steps=6, width=32, height=32, cut_overview=1, cut_innercut=1, clip_models=["embedded_resnet"])
     arrangement = Arrangement("bfloat16")
     networks = SESSION.networks(plan, CPU, arrangement)
     now, looks = 0.0, 0
