@@ -40,8 +40,8 @@ class Extent:
 
     variants: prompts of each variant of the number of perceptors and of steps. styled: prompts that name a style too.
     jobs: processes that render. redrawn_from: times to which true pictures are noised for the UNet to draw on; at the
-    last nothing of them is left. sheets: sizes of further contact sheets, in sides of the models' pictures.
-    sentences: of how many a label's embedding is the mean.
+    last nothing of them is left. unguided_steps: what those and the unguided pictures are drawn in. sheets: sizes of
+    further contact sheets, in sides of the models' pictures. sentences: of how many a label's embedding is the mean.
     """
 
     prompts: int = 200
@@ -52,6 +52,7 @@ class Extent:
     variants: int = 100
     steps: tuple[int, ...] = (25, 100)
     redrawn_from: tuple[int, ...] = (250, 350, 450, 550, 650, NETWORK_STEPS)
+    unguided_steps: int = 50
     sheets: tuple[tuple[float, float], ...] = ((1, 2), (2, 1), (3, 2))
     styled: int = 66
     sentences: int = SENTENCES
@@ -163,7 +164,7 @@ def recognised(extent: Extent, readers: dict[str, Reader]) -> Told:
 
 def unguided(extent: Extent, judges: dict[str, Reader]) -> Told:
     spec = catalog.unet(UNETS[-1])
-    samples = sampled(spec, extent.samples, extent.device)
+    samples = sampled(spec, extent.samples, extent.device, steps=extent.unguided_steps)
     true, other = (
         pictures.drawn(pictures.scenes(seed, extent.samples, shares=SHARES_OF[spec.image_size]), spec.image_size)
         for seed in (TEST_SEED, OTHER_SEED)
@@ -185,7 +186,7 @@ def redrawing(extent: Extent, spec: catalog.UNetSpec, judges: dict[str, Reader])
     true, labels = pictures.drawn(scenes, spec.image_size), pictures.label_indices(scenes)
     found = {}
     for t in (0, *extent.redrawn_from):
-        images = redrawn(spec, true, t, extent.device) if t else true
+        images = redrawn(spec, true, t, extent.device, steps=extent.unguided_steps) if t else true
         found[str(t)] = kept({name: judge.read(images) for name, judge in judges.items()}, labels)
     rows = [(t, *scored.values()) for t, scored in found.items()]
     text = (

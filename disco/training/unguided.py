@@ -24,10 +24,10 @@ TEST_SEED = 1010
 SAMPLES_AT_ONCE = 50
 
 
-def sampled(spec: catalog.UNetSpec, count: int, device: str, unet: UNet | None = None) -> np.ndarray:
-    """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone. unet: as of `redrawn`."""
+def sampled(spec: catalog.UNetSpec, count: int, device: str, unet: UNet | None = None, steps: int = 50) -> np.ndarray:
+    """uint8 [count, S, S, 3]: pictures drawn without guidance from noise alone. unet, steps: as of `redrawn`."""
     grey = np.full((count, spec.image_size, spec.image_size, 3), 128, np.uint8)
-    return redrawn(spec, grey, NETWORK_STEPS, device, unet=unet)  # where nothing is left of it
+    return redrawn(spec, grey, NETWORK_STEPS, device, steps, unet=unet)  # where nothing is left of it
 
 
 def redrawn(

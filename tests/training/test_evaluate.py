@@ -45,7 +45,8 @@ def test_everything_is_measured_into_the_card(tmp_path, monkeypatch):
 
     monkeypatch.setattr(evaluate, "rendered", painted)
     monkeypatch.setattr(evaluate, "cost", lambda *given: {"first picture, s": 1.0})
-    extent = Extent(prompts=12, true_pictures=24, samples=4, variants=6, redrawn_from=(250,), styled=11, sentences=2)
+    few = dict(prompts=12, true_pictures=24, samples=4, variants=6, styled=11, sentences=2)
+    extent = Extent(**few, redrawn_from=(250,), unguided_steps=8)
     facts = evaluate.evaluate(extent, card, tmp_path / "out")
     text = card.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old figures" not in text
