@@ -224,24 +224,24 @@ def test_checkpointing_changes_no_gradient(tmp_path):
 @pytest.mark.slow
 def test_samples_become_like_the_folder(tmp_path):
     """A few pictures, learned by heart: the loss falls, and what is rendered lies nearer to them than before."""
-    folder = flags(tmp_path / "in", 3, (32, 32))
-    what = dict(name="flags", size=32, steps=70, batch=6, smallest_crop=1.0, flip=False, learning_rate=5e-4, ema=0.1)
+    folder = flags(tmp_path / "in", 3, (16, 16))
+    what = dict(name="flags", size=16, steps=30, batch=8, smallest_crop=1.0, flip=False, learning_rate=1e-3, ema=0.1)
     finetune.finetune(asked(folder, **what), tmp_path / "runs")
     lines = [json.loads(line) for line in (tmp_path / "runs" / "flags" / "losses.jsonl").read_text().splitlines()]
-    assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
+    assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
 
     known = np.stack([np.asarray(Image.open(path), dtype=float) for path in sorted(folder.iterdir())])
 
     def distance(model):
-        settings = dict(diffusion_model=model, clip_guidance_scale=0, range_scale=0, steps=15, n_batches=2)
-        rendered = disco.render("a cat", **settings, width=32, height=32)
+        settings = dict(diffusion_model=model, clip_guidance_scale=0, range_scale=0, steps=8, n_batches=2)
+        rendered = disco.render("a cat", **settings, width=16, height=16)
         pictures = [np.asarray(picture.image, dtype=float) for picture in rendered.pictures]
         return np.mean([min(np.sqrt(((p - k) ** 2).mean()) for k in known) for p in pictures])
 
     before, after = distance("embedded"), distance("flags")
     print(f"from {before:.1f} to {after:.1f} grey levels")
     assert after < 0.6 * before
-    guided = disco.render("a red cat", diffusion_model="flags", steps=5, width=32, height=32)
+    guided = disco.render("a red cat", diffusion_model="flags", steps=5, width=16, height=16)
     assert np.asarray(guided.pictures[0].image).std() > 10
 
 
