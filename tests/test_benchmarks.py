@@ -23,7 +23,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 QUICK = {
     "study": ["--steps", "1", "--cells", "2"],
     "run": ["a red star", "steps=2"],
-    "step": ["--repeats", "1", "--threads", "1"],
+    "step": ["width=32", "height=32", "--repeats", "1", "--threads", "1"],
     "cutouts": ["--repeats", "1"],
     "losses": ["--repeats", "1", "--sizes", "64x64"],
     "sphere": ["--repeats", "1", "--cases", "embedded"],

@@ -6,7 +6,6 @@ import copy
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -21,6 +20,7 @@ from disco.models import catalog
 from disco.planning.plan import build_plan
 from disco.settings.about import ORIGINALS, SHARED, in_yaml
 from disco.settings.config import from_dict, groups, load, settings_table, specs, to_dict
+from support import processes
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "docs"))
@@ -166,7 +166,7 @@ def built(folder: Path) -> Path:
         str(ROOT / "docs"),
         str(folder),
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = processes.run(command)
     assert (done.returncode, done.stderr) == (0, "")
     return folder
 
