@@ -39,13 +39,13 @@ def test_same_settings_same_bits(toys):
     ids=str,
 )
 def test_an_image_depends_on_its_seed_alone(toys, more):
-    together = render("a red star", seed=5, batch_size=4, **QUICK, **more)
-    in_turn = render("a red star", seed=5, n_batches=4, **QUICK, **more)
-    alone = [render("a red star", seed=5 + i, **QUICK, **more) for i in range(4)]
+    together = render("a red star", seed=5, batch_size=3, **QUICK, **more)
+    in_turn = render("a red star", seed=5, n_batches=3, **QUICK, **more)
+    alone = [render("a red star", seed=5 + i, **QUICK, **more) for i in range(3)]
     np.testing.assert_array_equal(pixels(in_turn), np.concatenate([pixels(run) for run in alone]))
-    assert [picture.seed for picture in together.pictures] == [5, 6, 7, 8]
+    assert [picture.seed for picture in together.pictures] == [5, 6, 7]
     np.testing.assert_array_equal(pixels(together), pixels(in_turn))
-    assert len({picture.image.tobytes() for picture in together.pictures}) == 4
+    assert len({picture.image.tobytes() for picture in together.pictures}) == 3
 
 
 def test_random_state_of_the_process_is_left_alone(toys):

@@ -117,7 +117,7 @@ def test_what_cannot_be_done_is_refused(tmp_path, changes, said, capsys):
 
 
 def test_a_loss_that_runs_away_is_one_line(tmp_path, capsys):
-    words = ["finetune", str(flags(tmp_path / "in", 1)), "--name", "flags", "--steps", "30", "--runs", str(tmp_path)]
+    words = ["finetune", str(flags(tmp_path / "in", 1)), "--name", "flags", "--steps", "12", "--runs", str(tmp_path)]
     assert command.main([*words, "--learning-rate", "1e30", "--device", "cpu", "--batch", "1"]) == 2
     [told] = capsys.readouterr().err.splitlines()
     assert "the loss is" in told and "try a lower learning rate" in told
