@@ -107,7 +107,8 @@ PATHS = st.lists(
 @FEW
 @given(path=PATHS, what=st.sampled_from(["folder", "init_image", "image_prompts", "batch_name", "hydra.run.dir"]))
 def test_any_path_of_a_setting(path, what, capsys):
-    check(capsys, "a star", f"{what}={f'[{path}]' if what == 'image_prompts' else path}", "--dry-run")
+    given = f"{what}={f'[{path}]' if what == 'image_prompts' else path}"
+    check(capsys, "a star", "width=16", "height=16", "cut_overview=1", "cut_innercut=1", given, "--dry-run")
 
 
 @FEW

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def sources(folder: str) -> list[Path]:
     return found
 
 
+@cache  # three tests ask it of every file
 def imported(source: Path) -> set[str]:
     """The full names of what a file imports when it runs, wherever in the file it does so."""
     tree, names = ast.parse(source.read_text()), set()
@@ -143,6 +145,7 @@ def module_of(source: Path) -> str:
     return ".".join(source.relative_to(ROOT).with_suffix("").parts)
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of disco by its name; a package goes by its own."""
     return {module_of(source).removesuffix(".__init__"): source for source in sources("disco")}

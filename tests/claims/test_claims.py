@@ -24,10 +24,12 @@ from disco.study.declare import sweeper_of
 
 from .conftest import study_of
 
+CLAIMS = claims()  # all of the files are read
+
 
 def test_every_claim_has_a_file():
-    assert sorted(claims()) == list(range(1, 48))
-    for number, claim in claims().items():
+    assert sorted(CLAIMS) == list(range(1, 48))
+    for number, claim in CLAIMS.items():
         assert claim.slug.startswith(f"{number:02d}_") and claim.says and claim.source and claim.means
 
 
@@ -55,10 +57,10 @@ def measured(where, names):
     return {name: 1 + rng(where, name).random() for name in names}
 
 
-@pytest.mark.parametrize("number", [number for number, claim in claims().items() if not claim.is_computed])
+@pytest.mark.parametrize("number", [number for number, claim in CLAIMS.items() if not claim.is_computed])
 def test_a_claims_predictions_can_be_asked_of_its_study(number, tmp_path):
     """Of a study with made-up pictures and numbers, in four prompts and two seeds."""
-    claim = claims()[number]
+    claim = CLAIMS[number]
     params = sweeper_of(compose([f"study=claims/{claim.slug}"]))["params"]
     axes = {name: values_of(values) for name, values in params.items()}
     prompts = "prompts" if "prompts" in axes else "prompt"
@@ -104,8 +106,7 @@ def test_what_is_computed_is_decided(name):
 
 
 def test_a_claim_without_pictures_is_missing_and_says_so(tmp_path):
-    known = claims()
-    outcomes = evaluate([known[4], known[7]], {})
+    outcomes = evaluate([CLAIMS[4], CLAIMS[7]], {})
     assert [outcome.verdict for outcome in outcomes] == ["supported", "missing"]
     page = write_table(outcomes, tmp_path / "claims")
     assert "1 supported, 1 missing" in page.read_text() and "4.79 %" in page.read_text()
