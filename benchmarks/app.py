@@ -41,7 +41,9 @@ from disco.settings.config import load, to_dict
 
 #: Folders, clients, rounds, and seconds of a round.
 SIZES = {"smoke": (20, 0, 0, 0.0), "small": (500, 10, 2, 10.0), "full": (5000, 50, 12, 5.0)}
-SETTINGS = {"prompt": "a red star over the sea", "steps": 1000, "display_rate": 20}
+SETTINGS = {"prompt": "a red star over the sea", "steps": 1000, "n_batches": 20, "display_rate": 20}
+#: Seconds that a step may take: after more, the pictures are there, or what renders them is gone.
+PATIENCE = 120.0
 
 
 def write_runs(folder: Path, count: int) -> None:
@@ -164,8 +166,10 @@ def pace(steps: Path, seconds: float) -> float:
     """Seconds of a step over so many seconds, from one finished step to another."""
 
     def finished() -> tuple[int, float]:
-        before = count_of(steps)
+        before, end = count_of(steps), time.perf_counter() + PATIENCE
         while (now := count_of(steps)) == before:
+            if time.perf_counter() > end:
+                raise SystemExit(f"no step was done in {PATIENCE:g} s")
             time.sleep(0.005)
         return now, time.perf_counter()
 
