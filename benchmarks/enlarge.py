@@ -1,6 +1,7 @@
 """How well disco enlarge does: seams, detail, judge, time, memory, kills. Prints JSON.
 
-    python benchmarks/enlarge.py [--size smoke|small|full] [--keep FOLDER] [name=value ...]
+    python benchmarks/enlarge.py [--size smoke|small|full] [--pictures N] [--kills N] [--keep FOLDER]
+                                 [name=value ...]
 
 Pictures of the embedded models are enlarged, with the words given (by=2, seam=gradient, skip_steps=60%):
 
@@ -244,16 +245,21 @@ def measure(count: int, steps: int, by: int, kills: int, words: Sequence[str], f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--pictures", type=int)
+    parser.add_argument("--kills", type=int)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
+    count, steps, by, kills = SIZES[options.size]
+    count, kills = options.pictures or count, kills if options.kills is None else options.kills
     with tempfile.TemporaryDirectory() as place:
         folder = options.keep or Path(place)
         folder.mkdir(exist_ok=True)
-        found = measure(*SIZES[options.size], options.words, folder)
+        found = measure(count, steps, by, kills, options.words, folder)
     import torch
 
     told = {"torch": torch.__version__, "machine": platform.machine(), "size": options.size, "words": options.words}
+    told["pictures"] = count
     print(json.dumps(told | found, indent=2))
 
 

@@ -124,6 +124,7 @@ STRIPS: dict[str, Strip] = {
     "init_noise_mode": Strip(("everywhere", "flat"), {**FROM_SKETCH, "init_noise": 0.8}),
     "mask": Strip((None, MASK), {"init_image": SKETCH, **REPLACED}),
     "mask_blur": Strip((0, 8, 24), MASKED),
+    "mask_blend": Strip((0, 6, 24), MASKED),
     "mask_view": Strip(("mask", "whole", "both"), MASKED),
     "extend": Strip(
         ("right=64", "left=25% right=25%", "top=64"), {"init_image": SKETCH, "mask_blur": 8, "prompt": SKETCH_PROMPT}

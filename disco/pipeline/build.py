@@ -7,7 +7,7 @@ of memory with stand-ins on tensors without contents, the benchmarks, the evalua
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -154,10 +154,9 @@ def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Cons
     compat = plan.settings.compat == "disco57"
     constraints: list[Constraint] = [Resampling(diffusion, start.streams), Symmetry(finish=None if compat else finish)]
     if start.known is not None and start.mask is not None:
-        levels = plan.steps[0].index + 1
-        constraints.append(
-            Kept(start.known, start.mask.free, start.mask.paste, finish, levels, diffusion, start.streams)
-        )
+        levels, mask = plan.steps[0].index + 1, start.mask
+        kept = Kept(start.known, mask.free, mask.paste, finish, levels, diffusion, start.streams)
+        constraints.append(replace(kept, blend=plan.settings.init.mask_blend, wrap=tuple(plan.wrap)))
     return tuple(constraints)
 
 

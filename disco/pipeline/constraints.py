@@ -12,6 +12,7 @@ from torch import Tensor
 from disco.diffusion.levels import Diffusion
 from disco.diffusion.streams import ImageStreams, normal
 from disco.kernels.symmetry import symmetric
+from disco.pipeline.fitting import fitted
 from disco.step import Step
 
 
@@ -75,7 +76,9 @@ class Kept:
     known: [1 or B, 3, H, W] in [-1, 1]. free: how free each pixel is, [1, 1, H, W]: 0 stays, 1 is drawn anew. paste:
     where the known picture's own levels are the picture's at the end, bool [1, 1, H, W], whatever was free; None for
     nowhere. finish: the number of the run's last step. levels: how many there are from the run's first step to a clean
-    picture, wherever the run ends. streams: the random numbers of each picture.
+    picture, wherever the run ends. streams: the random numbers of each picture. blend: pixels over which the last
+    step's picture is fitted to what stays (`disco.pipeline.fitting`); 0 for not at all. wrap: dimensions, of -1 and -2,
+    along which pictures tile.
     """
 
     known: Tensor
@@ -85,6 +88,8 @@ class Kept:
     levels: int
     diffusion: Diffusion
     streams: Sequence[ImageStreams]
+    blend: int = 0
+    wrap: tuple[int, ...] = ()
 
     def before(self, x: Tensor, step: Step) -> Tensor:
         generators = [stream.generator(step.stream("known"), step.t) for stream in self.streams]
@@ -92,10 +97,14 @@ class Kept:
         return torch.where(self.stays(step), self.diffusion.q_sample(self.known, step.index, noise), x)
 
     def after(self, x0: Tensor, step: Step) -> Tensor:
-        x0 = torch.where(self.stays(step), self.known, x0)
-        if self.paste is None or step.number != self.finish:
+        stays = self.stays(step)
+        x0 = torch.where(stays, self.known, x0)
+        if step.number != self.finish:
             return x0
-        return torch.where(self.paste, self.known + QUARTER_LEVEL, x0)
+        if self.paste is not None:
+            stays = stays | self.paste
+            x0 = torch.where(self.paste, self.known + QUARTER_LEVEL, x0)
+        return fitted(x0, stays, self.blend, self.wrap) if self.blend else x0
 
     def stays(self, step: Step) -> Tensor:
         """Where the known picture is laid at a step: bool [1, 1, H, W]."""

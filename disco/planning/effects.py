@@ -168,5 +168,5 @@ def _of_init(settings: Settings) -> Iterator[tuple[str, str]]:
         for name in ("width", "height"):
             yield name, " with extend, which adds to the init image's own size"
     if not (init.mask or init.extend):
-        for name in ("mask_blur", "mask_view", "paste"):
+        for name in ("mask_blur", "mask_blend", "mask_view", "paste"):
             yield name, " without a mask"

@@ -244,6 +244,12 @@ class InitConfig:
     mask_blur: int = _setting(
         "how many pixels a mask's edge reaches softly into what stays", low=0, high=1000, before=0
     )
+    mask_blend: int = _setting(
+        "how many pixels, from the mask's edge on, what is drawn anew is fitted to what stays; 0 leaves it as drawn",
+        low=0,
+        high=1000,
+        before=0,
+    )
     mask_view: str = _setting(
         "what the cuts and the losses of single pixels look at: the masked region (mask), the whole picture, or both; "
         "auto: both, but the whole where there are margins",

@@ -60,7 +60,7 @@ def test_compat_cuts_levels_off_but_not_where_they_are_pasted(toys):
 
 
 def test_a_soft_edge_changes_what_is_near_and_paste_brings_it_back(toys):
-    soft, pasted = (pixels(edited(mask_blur=3, paste=paste))[0] for paste in (False, True))
+    soft, pasted = (pixels(edited(mask_blur=3, mask_blend=0, paste=paste))[0] for paste in (False, True))
     rows, columns = np.indices(MASK.shape)
     apart = np.hypot(
         np.maximum(0, np.maximum(8 - rows, rows - 23)), np.maximum(0, np.maximum(10 - columns, columns - 29))
@@ -68,6 +68,19 @@ def test_a_soft_edge_changes_what_is_near_and_paste_brings_it_back(toys):
     assert np.array_equal(soft[apart > 3], INIT[apart > 3]) and np.array_equal(pasted[MASK == 0], INIT[MASK == 0])
     assert (soft[(apart > 0) & (apart <= 2)] != INIT[(apart > 0) & (apart <= 2)]).any()
     assert np.array_equal(soft[MASK == 255], pasted[MASK == 255])
+
+
+@pytest.mark.parametrize("given", [{}, {"paste": True, "mask_blur": 3}, {"compat": "disco57", "paste": True}])
+def test_the_edge_is_fitted_to_what_stays(toys, given):
+    flat, pictures, steps = np.full_like(INIT, 90), [], []
+    for blend in (0, 4):
+        picture = pixels(edited(init_image=flat, mask_blend=blend, **given))[0]
+        assert np.array_equal(picture[MASK == 0], flat[MASK == 0])
+        steps.append(np.abs(np.diff(picture[8:24].astype(int), axis=1)[:, [9, 29]]).mean())
+        pictures.append(picture.astype(int))
+    assert steps[1] < 0.75 * steps[0]
+    near, inside = (np.abs(pictures[1] - pictures[0])[area].mean() for area in (np.s_[8, 10:30], np.s_[16, 18:22]))
+    assert inside < near / 2
 
 
 def test_the_picture_of_every_step_shows_what_is_kept(toys):
