@@ -1,6 +1,6 @@
 """Whether an edited picture is what was asked for: its new subject, its seam, what stays of it. Prints JSON.
 
-    python benchmarks/edits.py [--size smoke|small|full] [--edits N] [--pictures N] [--pairs N] [--vanishing N]
+    python benchmarks/edits.py [--size smoke|small|full] [--edits N] [--strengths N] [--pairs N] [--vanishing N]
                                [--keep FOLDER]
 
 An edit takes a picture of the embedded models' world, drawn by the program that draws what they learn from, with a
@@ -15,9 +15,9 @@ is by default, and paste=true. Of N edits:
   in the same picture; seam_pasted: the same of the hard edges; seam_unfitted: of those with mask_blend=0; original:
   the same of the pictures before.
 
-Of N pictures, one after another drawn anew with strength 0, 0.25 ... 1 and the same seed: distance, the mean absolute
-difference to the init in levels; rises, how much it is larger than at the strength before. Of N pairs, the same of the
-last two strengths alone.
+Of N pictures (strengths), one after another drawn anew with strength 0, 0.25 ... 1 and the same seed: distance, the
+mean absolute difference to the init in levels; rises, how much it is larger than at the strength before. Of N pairs,
+the same of the last two strengths alone.
 
 Of N pictures whose subject is to vanish, the mask as above, the prompt the place alone, with "a red star:-0.5" (its own
 words) beside it and without, at strength 1 and HINT, which leaves something of the subject to go by: the share in which
@@ -219,7 +219,7 @@ def pairs(count: int, steps: int, folder: Path) -> dict[str, Any]:
 
 
 #: What is measured, by the option that says of how many.
-PARTS = {"edits": edits, "pictures": strengths, "pairs": pairs, "vanishing": vanishing}
+PARTS = {"edits": edits, "strengths": strengths, "pairs": pairs, "vanishing": vanishing}
 
 
 def main() -> None:

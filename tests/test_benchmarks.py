@@ -297,11 +297,15 @@ def test_edits_are_judged_and_measured(edits, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["edits", "--size", "smoke"])
     edits.main()
     told = json.loads(capsys.readouterr().out)
-    found, strength = told["edits"], told["strength"]
+    found, strength = told["edits"], told["strengths"]
     assert all(0 <= low <= mean <= high <= 1 for mean, low, high in (found["new"], found["old"]))
     assert found["kept"] == found["pasted"] == strength["distance"]["0"] == [0, 0, 0]
     assert min(found[name][0] for name in ("seam", "seam_pasted", "original")) > 0
+    assert found["seam_pasted"][0] < found["seam_unfitted"][0]
     assert strength["distance"]["0.25"][0] > 0 and set(strength["rises"]) == {"0.25", "0.5", "0.75", "1"}
+    assert told["pairs"]["rises"] == {"1": strength["rises"]["1"]}  # of the same picture
+    for gone in told["vanishing"].values():
+        assert gone["less"][0] == pytest.approx(gone["likeness"]["without"][0] - gone["likeness"]["with"][0], abs=2e-4)
 
 
 def test_a_seam_is_held_against_the_rest(edits):
