@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,8 +56,8 @@ def read_levels(source: Source, scratch: Path, limit: int = PIXEL_LIMIT) -> np.n
     if source.size[0] * source.size[1] <= limit:
         return np.asarray(open_image(source.path, "picture"))
     picture = _by_vips(Path(source.path), f"the picture {source.path!r}")
-    with beside(scratch) as part:
-        picture.rawsave(str(part))
+    with beside(scratch) as part, _one_line(f"the picture {source.path!r}"):
+        picture.rawsave(str(part))  # its pixels are read only now
     return np.memmap(scratch, np.uint8, "r", shape=(*source.size, 3))
 
 
@@ -98,12 +99,21 @@ def _is_large(path: Path, limit: int) -> bool:
 def _by_vips(path: Path, given: str) -> Any:
     """A large picture as libvips reads it: upright, on white, 8 bits, three channels."""
     vips = _vips(f"{given}, of more than {PIXEL_LIMIT // 10**6} megapixels,")
-    try:
-        picture = vips.Image.new_from_file(str(path), fail_on="truncated").autorot()
+    with _one_line(given):
+        picture = vips.Image.new_from_file(str(path), fail_on="error").autorot()
         if picture.hasalpha():
             picture = picture.flatten(background=[65535 if picture.format == "ushort" else 255] * (picture.bands - 1))
         return picture.colourspace("srgb").cast("uchar")
-    except vips.Error as error:
+
+
+@contextmanager
+def _one_line(given: str) -> Iterator[None]:
+    """What libvips cannot read is told in one line."""
+    import pyvips
+
+    try:
+        yield
+    except pyvips.Error as error:
         raise SettingsError(f"{given} cannot be read ({str(error).splitlines()[0]}); give another") from error
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco.enlarge.sources import examine, read_levels, write_levels
+from disco.enlarge.sources import Source, examine, read_levels, write_levels
 from disco.errors import SettingsError
 
 
@@ -58,6 +58,17 @@ def test_what_is_no_picture(tmp_path):
         with pytest.raises(SettingsError) as error:
             examine(str(tmp_path / "a.png"), limit=limit)
         assert "\n" not in str(error.value) and "a.png" in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_large_picture_that_was_cut_short(tmp_path, suffix):
+    """Its head may be read, its pixels not."""
+    Image.fromarray(noise(64, 64)).save(tmp_path / f"whole.{suffix}")
+    content, path = (tmp_path / f"whole.{suffix}").read_bytes(), tmp_path / f"half.{suffix}"
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SettingsError, match=r"^[^\n]*cannot be read[^\n]*$"):
+        read_levels(Source(str(path), "", (64, 64)), tmp_path / "scratch.raw", limit=0)
+    assert not (tmp_path / "scratch.raw").exists()
 
 
 @pytest.mark.slow
