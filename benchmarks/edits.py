@@ -5,8 +5,8 @@
 
 An edit takes a picture of the embedded models' world, drawn by the program that draws what they learn from, with a
 rectangle around its subject as the mask, MARGIN pixels wider at every side, and another subject in another colour in
-the prompt: "a cat" becomes "a red star in the snow". Every second one has mask_blur=BLUR, the others a hard edge, as it
-is by default, and paste=true. Of N edits:
+the prompt: "a cat" becomes "a red star in the snow". Every second one has mask_blur=BLUR, the others a hard edge,
+paste=true and mask_blend=BLEND. Of N edits:
 
 - new, old: the share in which the judge names the new subject, and the old one.
 - kept: the largest change, in levels of 255, of a pixel that is black in the mask and farther than mask_blur from
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 SIZES = {"smoke": (2, 1, 1, 1, 2), "small": (20, 6, 6, 6, 24), "full": (100, 12, 40, 20, 24)}
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
 HINT = 0.6
-MARGIN, BLUR = 4, 8
+MARGIN, BLUR, BLEND = 4, 8, 6
 SIDE = 128
 DRAWN_ANEW = 2000
 
@@ -107,10 +107,10 @@ def edited(number: int, steps: int, folder: Path, **given: Any) -> np.ndarray:
     from disco.training.world import draw
 
     old, new = scenes(number)
-    own = {"paste": True} if number % 2 else {"mask_blur": BLUR}
+    own = {"paste": True, "mask_blend": BLEND} if number % 2 else {"mask_blur": BLUR}
     name = "_".join(["edit", *(f"{name}={value}" for name, value in given.items()), f"{number}.png"])
     how = {"prompt": prompt_of(new), "init_image": draw(old, SIDE), "mask": mask_of(old)}
-    return rendered(folder / f"{steps}_steps" / name, number, steps, **how, **own, **given)
+    return rendered(folder / f"{steps}_steps" / name, number, steps, **how, **(own | given))
 
 
 def seam_ratio(picture: np.ndarray, mask: np.ndarray) -> float:
