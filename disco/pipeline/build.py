@@ -7,7 +7,7 @@ of memory with stand-ins on tensors without contents, the benchmarks, the evalua
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -155,8 +155,10 @@ def constraints_of(plan: Plan, start: Start, diffusion: Diffusion) -> tuple[Cons
     constraints: list[Constraint] = [Resampling(diffusion, start.streams), Symmetry(finish=None if compat else finish)]
     if start.known is not None and start.mask is not None:
         levels, mask = plan.steps[0].index + 1, start.mask
-        kept = Kept(start.known, mask.free, mask.paste, finish, levels, diffusion, start.streams)
-        constraints.append(replace(kept, blend=plan.settings.init.mask_blend, wrap=tuple(plan.wrap)))
+        blend, wrap = plan.settings.init.mask_blend, tuple(plan.wrap)
+        constraints.append(
+            Kept(start.known, mask.free, mask.paste, finish, levels, diffusion, start.streams, blend, wrap)
+        )
     return tuple(constraints)
 
 

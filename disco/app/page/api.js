@@ -17,6 +17,8 @@ export const on = (name, call, signal) => bus.addEventListener(name, (event) => 
 
 const quoted = (path) => path.split("/").map(encodeURIComponent).join("/");
 export const fileOf = (path) => `/files/${quoted(path)}`;
+/** Whether a text can be the path of a file in the folder, which `fileOf` shows: no address, and not absolute. */
+export const isInside = (text) => Boolean(text) && !/^(\w+:|\/)/.test(text);
 /** A small one of a picture, by its address with its time: /files/PATH?t=... */
 export const thumbOf = (url, side) => `${url.replace(/^\/files\//, "/thumbs/")}&side=${side}`;
 export const reportOf = (path) => `/report/${quoted(path)}/`;

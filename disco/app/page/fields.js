@@ -1,6 +1,6 @@
 // A setting as a field: its control, what it is, what is wrong with it, and the way back to its default.
 
-import { fileOf } from "./api.js";
+import { fileOf, isInside } from "./api.js";
 import { ByFrame } from "./byframe.js";
 import { Curve } from "./curve.js";
 import { button, h, iconButton, picture, put } from "./dom.js";
@@ -236,7 +236,7 @@ export class Field {
   showPicture(text) {
     if (!PICTURES.has(this.setting.name) || this.shown === text) return;
     this.shown = text;
-    const inside = text && !/^(\w+:|\/|alpha$)/.test(text);
+    const inside = text !== "alpha" && isInside(text);
     put(this.below, inside ? h("div", { class: "given" },
       picture(fileOf(text), `The picture of ${this.setting.name}`),
       this.setting.name === "init_image" ? h("a", { href: hashOf("mask", text) }, "Paint a mask") : null,

@@ -1,13 +1,12 @@
 // image_prompts of by_frame: the pictures that a film is to resemble, by the frame from which they hold.
 
-import { fileOf } from "./api.js";
+import { fileOf, isInside } from "./api.js";
 import { button, h, iconButton, picture, put } from "./dom.js";
 import { read, write } from "./flow.js";
 import { pictureButton } from "./upload.js";
 
 /** The path of a picture, which its weight may follow. */
 const pathOf = (text) => text.replace(/:[+-]?[\d.]+$/, "");
-const isInside = (path) => path && !/^(\w+:|\/)/.test(path);
 
 export class FramePictures {
   /** changed(mapping): called with {frame: [paths]} whenever it was changed here. */
